@@ -1,0 +1,1 @@
+# The benchmarks: one program each under bench/, output in build/bench.

@@ -1,0 +1,1 @@
+# The libuv driver, the C API, the node daemon and the command line.
