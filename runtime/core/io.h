@@ -1,0 +1,222 @@
+/* io.h -- the boundary: one input in, effects out. Nothing else crosses it.
+ *
+ * The core is a set of state machines, called endpoints. It never calls a platform. A driver (libuv, SimGrid, a test, a
+ * replay) owns the clock, the network, the processes, the bytes and the devices:
+ *
+ *     rs_endpoint_step(endpoint, now, &input, &effects);    one input in; effects appended in order
+ *     perform effects.items[0 .. effects.count)             by the driver, after step has returned, in this order
+ *     arm one alarm at rs_endpoint_deadline(endpoint)       then step with a TIMER input; RS_TIME_NEVER: none
+ *
+ * `now` is nanoseconds of the node's own clock and never goes back. Same start, same seed, same inputs: the same effects,
+ * byte for byte, under every driver. An endpoint is not thread-safe: one step at a time.
+ *
+ * What every driver promises
+ *   delivery   First in, first out for each (from, to) pair, at most once. Loss is a lost suffix, followed by PEER_DOWN to
+ *              each end that is alive; after it messages of that pair belong to a new connection. SEND_FAILED says that no
+ *              connection could be made; it does not mean that nothing was delivered before.
+ *   sessions   A message to an address whose incarnation or endpoint is gone is never delivered to its successor: the
+ *              sender gets SEND_FAILED.
+ *   VIEW       A message of type RS_MSG_VIEW is a passive input: the driver may drop all but the newest that has arrived
+ *              (only when it hands over the version by pointer), must deliver it before the endpoint's next other input,
+ *              and need not wake the endpoint for it unless rs_endpoint_wants_view().
+ *   alarms     A TIMER comes at the deadline or later, never before; after it or any other input the deadline is asked
+ *              again. No progress depends on alarms finer than 1 ms.
+ *   death      The end of a worker process reaches its raylet, and each endpoint that had a connection to it, as PEER_DOWN.
+ *              Hosts that stop answering are found by the health check that the driver runs between the GCS and each
+ *              raylet with the health_check_* settings: PEER_DOWN(raylet) at the GCS. Only the GCS declares a node dead.
+ */
+#ifndef RS_CORE_IO_H
+#define RS_CORE_IO_H
+
+#include "base/rng.h"
+#include "base/time.h"
+#include "core/config.h"
+#include "core/msg.h"
+
+struct rs_endpoint;
+struct rs_call;
+struct rs_reply;
+
+/* ---- inputs ---- */
+
+enum rs_input_kind {
+  RS_IN_START,         /* first input of every endpoint, once */
+  RS_IN_TIMER,         /* the deadline has come */
+  RS_IN_MESSAGE,       /* from, msg */
+  RS_IN_SEND_FAILED,   /* peer: a SEND to it could not be delivered */
+  RS_IN_PEER_DOWN,     /* peer: its process has ended, or the connection broke, or the health check failed */
+  RS_IN_TASK_FINISHED, /* result: of an earlier TASK_RUN */
+  RS_IN_TASK_FAILED,   /* result with a status: the function reported an error, or was killed */
+  RS_IN_COPY_DONE,     /* object, status: of an earlier COPY */
+  RS_IN_HOST_UP,       /* host: the provider started it (its raylet registers by itself) */
+  RS_IN_HOST_DOWN,     /* host, peer: it could not be started (peer 0), or is gone */
+  RS_IN_CALL,          /* call: from the local application */
+  RS_IN_KINDS
+};
+
+struct rs_input {
+  enum rs_input_kind kind;
+  rs_addr peer; /* MESSAGE: the sender */
+  union {
+    struct rs_msg *msg;             /* the driver keeps its reference; the core takes its own where it keeps it */
+    struct rs_result *result;       /* likewise */
+    const struct rs_call *call;     /* likewise */
+    struct rs_id object;            /* COPY_DONE */
+    uint64_t host;                  /* number of the HOST_ADD request */
+  };
+  int32_t status; /* COPY_DONE */
+};
+
+/* ---- effects ---- */
+
+enum rs_effect_kind {
+  RS_OUT_SEND,         /* to, msg */
+  RS_OUT_SEND_MANY,    /* many, many_count, msg: the same message to each */
+  RS_OUT_TASK_RUN,     /* task, gpus: run it on this endpoint's worker; ends in one TASK_FINISHED or TASK_FAILED */
+  RS_OUT_TASK_KILL,    /* object: id of a running task; it still ends in TASK_FAILED (or FINISHED, if it was faster) */
+  RS_OUT_WORKER_START, /* to: start a worker process that plays this endpoint (it gets START, then says WORKER_READY) */
+  RS_OUT_WORKER_STOP,  /* to: end that process; PEER_DOWN follows when it is gone */
+  RS_OUT_COPY,         /* object, size, to: fetch the object's bytes from that raylet's node into this node's store */
+  RS_OUT_FREE,         /* object, size: drop the bytes in this node's store */
+  RS_OUT_HOST_ADD,     /* size: request number, count: node type index. HOST_UP or HOST_DOWN follows */
+  RS_OUT_HOST_REMOVE,  /* to: raylet of the host to end */
+  RS_OUT_REPLY,        /* reply: to the local application; the driver frees it with rs_reply_free */
+  RS_OUT_EXIT,         /* this endpoint's process ends now (a raylet: the whole node) */
+  RS_OUT_TRACE,        /* trace, a, b, c: see trace.def */
+  RS_OUT_KINDS
+};
+
+struct rs_effect {
+  uint8_t kind;
+  uint8_t trace;   /* enum rs_trace */
+  uint32_t count;  /* SEND_MANY: receivers; HOST_ADD: node type; TASK_RUN: devices (rs_gpu_mask) */
+  union {
+    rs_addr to;
+    const rs_addr *many; /* the endpoint's own array, valid until its next step */
+    uint64_t a;
+  };
+  union {
+    struct rs_msg *msg;     /* one reference, which the driver takes over */
+    struct rs_task *task;   /* likewise */
+    struct rs_reply *reply; /* the driver's now */
+    struct rs_id object;
+    struct {
+      uint64_t b, c;
+    };
+  };
+  uint64_t size;
+};
+
+struct rs_effects {
+  struct rs_effect *items;
+  uint32_t count, cap;
+};
+
+/* Releases what the remaining items hold and empties the list (the array stays); free releases the array too. */
+void rs_effects_clear(struct rs_effects *effects);
+void rs_effects_free(struct rs_effects *effects);
+
+enum rs_trace {
+#define TRACE(name, decision, a, b, c) RS_TRACE_##name,
+#include "core/trace.def"
+#undef TRACE
+  RS_TRACE_KINDS
+};
+const char *rs_trace_name(unsigned trace);
+bool rs_trace_is_decision(unsigned trace);
+
+/* ---- endpoints ---- */
+
+enum { RS_ROLE_GCS = 1, RS_ROLE_RAYLET = 2, RS_ROLE_WORKER = 4, RS_ROLE_DRIVER = 8 };
+
+/* A node type that the autoscaler may launch. */
+struct rs_node_type {
+  struct rs_node_info *info; /* what a node of this type registers; info->node_type is the index; not owned */
+  uint32_t min_count, max_count;
+  uint64_t idle_timeout_ms; /* 0: the setting autoscaler_idle_timeout_ms */
+};
+
+/* How an endpoint begins. Everything is copied or referenced by the endpoint; config and node_types must outlive it. */
+struct rs_start {
+  uint32_t roles;                 /* one of RS_ROLE_*; workers and drivers own tasks, workers also run them */
+  rs_addr self;
+  rs_addr gcs;                    /* the head's address */
+  const struct rs_config *config;
+  struct rs_node_info *info;      /* RAYLET: what the node has */
+  const struct rs_node_type *node_types; /* GCS: for the autoscaler; NULL without one */
+  uint32_t node_type_count;
+  bool codec_forced;              /* views are applied from deltas even where a pointer is at hand */
+};
+
+struct rs_endpoint *rs_endpoint_new(const struct rs_start *start);
+void rs_endpoint_free(struct rs_endpoint *endpoint);
+
+void rs_endpoint_step(struct rs_endpoint *endpoint, uint64_t now, const struct rs_input *input,
+                      struct rs_effects *effects);
+uint64_t rs_endpoint_deadline(const struct rs_endpoint *endpoint);
+bool rs_endpoint_wants_view(const struct rs_endpoint *endpoint);
+rs_addr rs_endpoint_self(const struct rs_endpoint *endpoint);
+
+/* Work done since the last call, in deterministic units: inputs handled, nodes examined, objects scanned, messages sent. */
+struct rs_work {
+  uint64_t inputs, nodes, objects, sends;
+};
+struct rs_work rs_endpoint_take_work(struct rs_endpoint *endpoint);
+
+/* Checks every invariant of every role (tests and swarm mode call it after each step). Asserts. O(everything). */
+void rs_endpoint_sanity_check(const struct rs_endpoint *endpoint);
+
+/* ---- the local application ---- */
+
+enum rs_call_kind {
+  RS_CALL_SUBMIT,       /* tasks of one demand and strategy */
+  RS_CALL_ACTOR_CREATE, /* tasks[0]: the creation task, flags RS_TASK_ACTOR_CREATE, actor == its id */
+  RS_CALL_ACTOR_CALL,   /* tasks to task->actor, in order; actor_seq is filled in by the owner */
+  RS_CALL_ACTOR_KILL,   /* object: the actor; no_restart */
+  RS_CALL_PUT,          /* object, size: the driver has put these bytes into the node's store */
+  RS_CALL_GET,          /* object: wanted on this node; REPLY OBJECT when it is here or lost */
+  RS_CALL_RELEASE,      /* object: the application needs it no more; freed once no queued task reads it */
+  RS_CALL_CANCEL        /* object: the task; force: kill it while it runs */
+};
+
+/* What the application asks of its owner. Sequence numbers are chosen by the application: each new task, actor or object
+ * takes numbers above all earlier ones (a task takes 1 + return_count of them; an actor's creation task is its id). */
+struct rs_call {
+  enum rs_call_kind kind;
+  uint8_t strategy;      /* enum rs_strategy */
+  bool no_restart, force;
+  rs_node_id target;     /* of NODE_AFFINITY */
+  int32_t max_retries;   /* of tasks: Ray's default is 3; -1: no limit. Of actor calls: Ray's max_task_retries, 0 */
+  int32_t max_restarts;  /* of an actor; -1: no limit */
+  struct rs_demand demand; /* to place it */
+  struct rs_demand hold;   /* ACTOR_CREATE: what it keeps while it lives */
+  uint64_t name;           /* ACTOR_CREATE: rs_name_hash of its name, or 0 */
+  struct rs_id object;
+  uint64_t size_bytes;
+  uint32_t task_count;
+  struct rs_task **tasks; /* the call holds one reference to each */
+};
+
+struct rs_call *rs_call_new(enum rs_call_kind kind, uint32_t task_count); /* zeroed; tasks[] to be filled in */
+void rs_call_free(struct rs_call *call);
+
+enum rs_actor_state { RS_ACTOR_PENDING, RS_ACTOR_ALIVE, RS_ACTOR_RESTARTING, RS_ACTOR_DEAD };
+
+enum rs_reply_kind {
+  RS_REPLY_TASK,  /* result: a task or actor call has ended for good, after all retries */
+  RS_REPLY_ACTOR, /* id, state, node, status */
+  RS_REPLY_OBJECT /* id, status, size: after GET, or when an object is lost */
+};
+
+struct rs_reply {
+  enum rs_reply_kind kind;
+  struct rs_id id;
+  int32_t status;
+  uint8_t state; /* enum rs_actor_state */
+  rs_addr node;  /* raylet of the node where the task ran or the actor lives */
+  uint64_t size_bytes;
+  struct rs_result *result; /* TASK: one reference; NULL otherwise */
+};
+void rs_reply_free(struct rs_reply *reply);
+
+#endif

@@ -1,0 +1,71 @@
+/* task.h -- what is run and what comes back: immutable, reference-counted, shared by messages and roles.
+ *
+ * A task names a function by number (rs_name_hash of its name) and carries its arguments as opaque bytes, which only the
+ * code that runs the function reads. Results up to max_direct_call_object_size travel inside; larger ones stay in the
+ * object store of the node that made them. Not thread-safe: references are taken under the lock of the process.
+ */
+#ifndef RS_CORE_TASK_H
+#define RS_CORE_TASK_H
+
+#include "core/types.h"
+
+#define RS_TASK_DEPS_MAX 1024
+#define RS_TASK_RETURNS_MAX 64
+#define RS_INLINE_MAX (16u << 20) /* bytes of arguments, or of results, in one task */
+#define RS_ERROR_TEXT_MAX 4096
+
+/* An object that a task reads. Inside a pushed task or a lease request the owner has filled in where it is. */
+struct rs_dep {
+  struct rs_id id;
+  uint64_t size_bytes; /* 0: its value is inside the task's arguments or it is tiny */
+  rs_addr location;    /* a raylet that holds a copy, or RS_ADDR_NONE */
+};
+
+enum { RS_TASK_ACTOR_CREATE = 1, RS_TASK_ACTOR_CALL = 2, RS_TASK_RETRY_ERRORS = 4 };
+
+struct rs_task {
+  uint32_t refs;
+  uint16_t dep_count;
+  uint8_t return_count;
+  uint8_t flags;
+  struct rs_id id;
+  uint64_t function;
+  struct rs_id actor;     /* of a creation or a call; {0, 0} otherwise */
+  uint64_t actor_seq;     /* order of a call at its actor, from 1; restarts at 1 for each incarnation of the actor */
+  uint32_t actor_restart; /* the incarnation of the actor that the call is meant for */
+  uint32_t args_bytes;
+  struct rs_dep *deps;    /* dep_count of them, in the same allocation */
+  uint8_t *args;
+};
+
+/* A task with room for deps and args, to be filled in by the caller before it is shared. One reference. */
+struct rs_task *rs_task_new(uint32_t dep_count, uint32_t args_bytes);
+struct rs_task *rs_task_ref(struct rs_task *task);
+void rs_task_unref(struct rs_task *task);
+
+struct rs_return {
+  uint64_t size_bytes;
+  uint32_t inline_bytes; /* == size_bytes when the value is inside, else 0 */
+  uint32_t inline_at;    /* offset into data */
+};
+
+struct rs_result {
+  uint32_t refs;
+  int32_t status;       /* RS_ERR_OK or why it failed */
+  struct rs_id task;
+  uint64_t run_ns;      /* on the executing node's clock */
+  rs_addr node;         /* raylet whose store holds what is not inside */
+  uint32_t return_count;
+  uint32_t data_bytes;
+  struct rs_return *returns; /* in the same allocation */
+  uint8_t *data;             /* inline values; of a failure the message, not terminated */
+};
+
+struct rs_result *rs_result_new(uint32_t return_count, uint32_t data_bytes);
+struct rs_result *rs_result_ref(struct rs_result *result);
+void rs_result_unref(struct rs_result *result);
+
+/* A failure with a message (cut at RS_ERROR_TEXT_MAX). */
+struct rs_result *rs_result_failed(struct rs_id task, int status, const char *text);
+
+#endif
