@@ -1,6 +1,6 @@
 /* scenario.h -- what a scenario file says, as one plain C structure.
  *
- * A scenario is XML, validated against scenarios/scenario.xsd (which is also built into the library). Reading it is
+ * A scenario is XML, validated against scenarios/scenario.rng (which is also built into the library). Reading it is
  * pure parsing: this module needs libxml2 only, prints nothing, never exits, opens no network connection and no
  * external entity. Everything that the file left out has its default here (the defaults are in the schema,
  * docs/scenario.md lists them), every unit has been converted, every file name has been resolved against the scenario's
@@ -100,8 +100,9 @@ struct rs_scenario_cluster {
   struct rs_scenario_node_type *types;
   uint32_t type_count; /* >= 1 */
   struct rs_scenario_network network;
+  bool worker_start_given;        /* false: the cost file says how long a worker takes to start */
   struct rs_dist worker_start_ns; /* from WORKER_START to a worker that can run a task */
-  uint64_t workers_max;           /* processes a node, 0 = no limit of its own (the CPUs are one) */
+  uint64_t workers_max;           /* processes a node, RS_SCENARIO_NONE = no limit of its own (the CPUs are one) */
   char *costs;                    /* resolved path of the cost file, or NULL (the built-in costs) */
 };
 
@@ -398,7 +399,7 @@ bool rs_scenario_override_split(char *text, struct rs_scenario_override *out);
 uint64_t rs_scenario_points(const struct rs_scenario *scenario);
 void rs_scenario_point(const struct rs_scenario *scenario, uint64_t index, struct rs_scenario_override *out);
 
-/* The schema that the library was built with: XML Schema text, 0-terminated. */
+/* The schema that the library was built with: RELAX NG text (XML syntax), 0-terminated. */
 const char *rs_scenario_schema(size_t *bytes);
 
 #endif
