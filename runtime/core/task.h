@@ -21,7 +21,9 @@ struct rs_dep {
   rs_addr location;    /* a raylet that holds a copy, or RS_ADDR_NONE */
 };
 
-enum { RS_TASK_ACTOR_CREATE = 1, RS_TASK_ACTOR_CALL = 2, RS_TASK_RETRY_ERRORS = 4 };
+/* RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions). KEEP: the owner keeps the returns until the
+ * application releases each; without it they go once the reply is given and no task submitted by then reads them. */
+enum { RS_TASK_ACTOR_CREATE = 1, RS_TASK_ACTOR_CALL = 2, RS_TASK_RETRY_ERRORS = 4, RS_TASK_KEEP = 8 };
 
 struct rs_task {
   uint32_t refs;
