@@ -15,6 +15,7 @@ struct rs_msg {
   uint32_t refs;
   uint16_t type;       /* enum rs_msg_type */
   uint32_t wire_bytes; /* 0 until asked for */
+  uint64_t hash;       /* of the wire form; 0 until asked for, see rs_msg_hash() */
 };
 
 /* An entry of the view on the wire. Without info the receiver keeps the one that it has. */
@@ -48,6 +49,9 @@ enum rs_msg_type {
 
 /* The C types behind the table's type names. */
 typedef uint8_t rs_type_u8;
+typedef uint8_t rs_type_flag;        /* 0 or 1 */
+typedef uint8_t rs_type_strategy;    /* enum rs_strategy */
+typedef uint8_t rs_type_actor_state; /* enum rs_actor_state */
 typedef uint16_t rs_type_u16;
 typedef uint32_t rs_type_u32;
 typedef uint64_t rs_type_u64;
@@ -98,6 +102,14 @@ const char *rs_msg_name(uint16_t type);        /* "LEASE_REQUEST"; "?" for an un
 
 /* Size of the wire form (type number and fields, without a frame's header): computed once. */
 uint32_t rs_msg_wire_bytes(struct rs_msg *msg);
+
+/* A 64-bit hash of the wire form, the same on every machine; kept in the message. */
+uint64_t rs_msg_hash(struct rs_msg *msg);
+
+/* What may be sent: amounts of resources are 0 .. RS_AMOUNT_MAX (so that sums and the utilisation cannot overflow), arrays
+ * within their caps, ids complete, flags and enums in range. Asserted when a message is measured or written, refused when
+ * one is read. */
+#define RS_AMOUNT_MAX (INT64_C(1) << 49)
 
 /* Writes the wire form. Returns its size; where that exceeds cap nothing useful is in `out`. */
 size_t rs_msg_encode(const struct rs_msg *msg, uint8_t *out, size_t cap);
