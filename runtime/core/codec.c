@@ -626,6 +626,37 @@ uint32_t rs_msg_wire_bytes(struct rs_msg *msg)
   return msg->wire_bytes;
 }
 
+uint64_t rs_hash_bytes(uint64_t hash, const void *bytes, size_t count)
+{
+  const uint8_t *at = bytes;
+  size_t left = count;
+  for (; left >= 8; left -= 8, at += 8)
+    hash = rs_hash_u64(hash, rs_load_u64(at));
+  uint64_t last = 0;
+  for (size_t i = 0; i < left; i++)
+    last |= (uint64_t)at[i] << 8 * i;
+  return rs_hash_u64(rs_hash_u64(hash, last), count);
+}
+
+uint64_t rs_msg_hash(struct rs_msg *msg)
+{
+  if (msg->hash)
+    return msg->hash;
+  uint8_t small[512];
+  size_t size = rs_msg_encode(msg, small, sizeof small);
+  if (size <= sizeof small) {
+    msg->hash = rs_hash_bytes(0, small, size);
+  } else {
+    uint8_t *large = rs_alloc(size);
+    rs_msg_encode(msg, large, size);
+    msg->hash = rs_hash_bytes(0, large, size);
+    free(large);
+  }
+  msg->wire_bytes = (uint32_t)size;
+  msg->hash += msg->hash == 0;
+  return msg->hash;
+}
+
 size_t rs_msg_encode(const struct rs_msg *msg, uint8_t *out, size_t cap)
 {
   struct rs_writer writer = {.out = out, .cap = cap};

@@ -161,4 +161,15 @@ struct rs_result *rs_get_result(struct rs_reader *r);
 void rs_put_msg(struct rs_writer *w, const struct rs_msg *msg);
 struct rs_msg *rs_get_msg(struct rs_reader *r);
 
+/* ---- hashing, for traces: one multiplication a word; no two inputs that differ in one word alone collide ---- */
+
+static inline uint64_t rs_hash_u64(uint64_t hash, uint64_t word)
+{
+  hash = (hash ^ word) * UINT64_C(0x9fb21c651e98df25);
+  return hash ^ hash >> 35;
+}
+
+/* Bytes as little-endian words, then the length. */
+uint64_t rs_hash_bytes(uint64_t hash, const void *bytes, size_t count);
+
 #endif

@@ -1,0 +1,255 @@
+/* print.c -- one line of text for a message: its name, then field=value for each field of the table.
+ *
+ *     LEASE_GRANT request=7 lease=12 worker=3.1:16 gpus=0x0 nodes=40
+ *
+ * Addresses are node.incarnation:endpoint, ids owner#number, names their hash in hex, arrays count[first few]. Unset
+ * parts of demands and resources are left out. The line is cut at the buffer's end and always terminated.
+ */
+#include "core/msg.h"
+
+#define SHOWN_MAX 8u /* elements of an array */
+
+struct text {
+  char *out;
+  size_t cap, at;
+};
+
+static void put_char(struct text *t, char c)
+{
+  if (t->at + 1 < t->cap)
+    t->out[t->at++] = c;
+}
+
+static void put_str(struct text *t, const char *s)
+{
+  while (*s)
+    put_char(t, *s++);
+}
+
+static void put_unsigned(struct text *t, uint64_t v)
+{
+  char digits[20];
+  unsigned n = 0;
+  do
+    digits[n++] = (char)('0' + v % 10);
+  while (v /= 10);
+  while (n)
+    put_char(t, digits[--n]);
+}
+
+static void put_signed(struct text *t, int64_t v)
+{
+  if (v < 0)
+    put_char(t, '-');
+  put_unsigned(t, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
+static void put_hex(struct text *t, uint64_t v)
+{
+  put_str(t, "0x");
+  unsigned shift = 60;
+  while (shift && !(v >> shift))
+    shift -= 4;
+  for (;; shift -= 4) {
+    put_char(t, "0123456789abcdef"[v >> shift & 15]);
+    if (!shift)
+      return;
+  }
+}
+
+/* A labelled number, left out when 0. */
+static void put_part(struct text *t, const char *label, int64_t v)
+{
+  if (v) {
+    put_char(t, ' ');
+    put_str(t, label);
+    put_char(t, '=');
+    put_signed(t, v);
+  }
+}
+
+static void print_u8(struct text *t, const uint8_t *v) { put_unsigned(t, *v); }
+static void print_u32(struct text *t, const uint32_t *v) { put_unsigned(t, *v); }
+static void print_u64(struct text *t, const uint64_t *v) { put_unsigned(t, *v); }
+static void print_i32(struct text *t, const int32_t *v) { put_signed(t, *v); }
+#define print_flag print_u8
+#define print_strategy print_u8
+#define print_actor_state print_u8
+
+static void print_addr(struct text *t, const rs_addr *v)
+{
+  put_unsigned(t, rs_addr_node(*v));
+  put_char(t, '.');
+  put_unsigned(t, rs_addr_incarnation(*v));
+  put_char(t, ':');
+  put_unsigned(t, rs_addr_ep(*v));
+}
+
+static void print_id(struct text *t, const struct rs_id *v)
+{
+  print_addr(t, &v->owner);
+  put_char(t, '#');
+  put_unsigned(t, v->seq);
+}
+
+static void print_customs(struct text *t, const struct rs_custom *custom, unsigned count)
+{
+  for (unsigned i = 0; i < count; i++) {
+    put_char(t, ' ');
+    put_hex(t, custom[i].name);
+    put_char(t, '=');
+    put_signed(t, custom[i].amount_e4);
+  }
+}
+
+static void print_demand(struct text *t, const struct rs_demand *v)
+{
+  put_char(t, '{');
+  put_part(t, "cpu_e4", v->cpu_e4);
+  put_part(t, "memory", v->memory_bytes);
+  put_part(t, "store", v->store_bytes);
+  put_part(t, "gpu_e4", v->gpu_e4);
+  print_customs(t, v->custom, v->custom_count);
+  for (unsigned i = 0; i < v->select_count; i++) {
+    static const char *const ops[] = {" in ", " not-in ", " exists ", " not-exists "};
+    put_char(t, ' ');
+    put_hex(t, v->select[i].key);
+    put_str(t, ops[v->select[i].op & 3]);
+    put_hex(t, v->select[i].value);
+  }
+  put_str(t, " }");
+}
+
+static void print_left(struct text *t, const struct rs_res *v)
+{
+  put_char(t, '{');
+  put_part(t, "cpu_e4", v->cpu_e4);
+  put_part(t, "memory", v->memory_bytes);
+  put_part(t, "store", v->store_bytes);
+  if (v->gpu_count) {
+    put_str(t, " gpus=");
+    for (unsigned i = 0; i < v->gpu_count; i++) {
+      if (i)
+        put_char(t, ',');
+      put_unsigned(t, v->gpu_e4[i]);
+    }
+  }
+  print_customs(t, v->custom, v->custom_count);
+  put_str(t, " }");
+}
+
+static void print_info(struct text *t, struct rs_node_info *const *v)
+{
+  if (!*v) {
+    put_char(t, '-');
+    return;
+  }
+  print_left(t, &(*v)->total);
+  for (unsigned i = 0; i < (*v)->label_count; i++) {
+    put_char(t, ' ');
+    put_hex(t, (*v)->labels[i].key);
+    put_char(t, ':');
+    put_hex(t, (*v)->labels[i].value);
+  }
+}
+
+static void print_dep(struct text *t, const struct rs_dep *v)
+{
+  print_id(t, &v->id);
+  put_part(t, "size", (int64_t)v->size_bytes);
+  put_str(t, " at ");
+  print_addr(t, &v->location);
+}
+
+static void print_task(struct text *t, struct rs_task *const *v)
+{
+  if (!*v) {
+    put_char(t, '-');
+    return;
+  }
+  print_id(t, &(*v)->id);
+  put_str(t, " function=");
+  put_hex(t, (*v)->function);
+  put_part(t, "actor", (int64_t)(*v)->actor.seq);
+  put_part(t, "order", (int64_t)(*v)->actor_seq);
+  put_part(t, "deps", (*v)->dep_count);
+  put_part(t, "args_bytes", (*v)->args_bytes);
+}
+
+static void print_result(struct text *t, struct rs_result *const *v)
+{
+  if (!*v) {
+    put_char(t, '-');
+    return;
+  }
+  print_id(t, &(*v)->task);
+  put_char(t, ' ');
+  put_str(t, rs_error_name((*v)->status));
+  put_part(t, "run_ns", (int64_t)(*v)->run_ns);
+  put_part(t, "data_bytes", (*v)->data_bytes);
+}
+
+static void print_entry(struct text *t, const struct rs_entry *v)
+{
+  put_unsigned(t, v->node);
+  put_char(t, ' ');
+  print_addr(t, &v->raylet);
+  put_part(t, "state", v->state);
+  put_part(t, "seq", v->report_seq);
+  put_part(t, "queued", v->queued);
+  put_char(t, ' ');
+  print_left(t, &v->left);
+}
+
+static void print_shape(struct text *t, const struct rs_shape *v)
+{
+  put_unsigned(t, v->count);
+  put_str(t, " x ");
+  print_demand(t, &v->demand);
+}
+
+#define MSG(NAME, name, number)                                                                                        \
+  static void print_msg_##name(struct text *t, const struct rs_m_##name *m)                                            \
+  {                                                                                                                    \
+    (void)m;                                                                                                           \
+    put_str(t, #NAME);
+#define F(type, field)                                                                                                 \
+  put_str(t, " " #field "=");                                                                                          \
+  print_##type(t, &m->field);
+#define FV(type, field, cap)                                                                                           \
+  put_str(t, " " #field "=");                                                                                          \
+  put_unsigned(t, m->field##_count);                                                                                   \
+  put_char(t, '[');                                                                                                    \
+  for (uint32_t i = 0; i < m->field##_count && i < SHOWN_MAX; i++) {                                                   \
+    if (i)                                                                                                             \
+      put_str(t, "; ");                                                                                                \
+    print_##type(t, &m->field[i]);                                                                                     \
+  }                                                                                                                    \
+  put_str(t, m->field##_count > SHOWN_MAX ? "; ...]" : "]");
+#define END }
+#include "core/messages.def"
+#undef MSG
+#undef F
+#undef FV
+#undef END
+
+void rs_msg_print(const struct rs_msg *msg, char *out, size_t cap)
+{
+  if (cap == 0)
+    return;
+  struct text text = {.out = out, .cap = cap};
+  switch (msg->type) {
+#define MSG(NAME, name, number)                                                                                        \
+  case number: print_msg_##name(&text, (const struct rs_m_##name *)(const void *)msg); break;
+#define F(type, field)
+#define FV(type, field, cap)
+#define END
+#include "core/messages.def"
+#undef MSG
+#undef F
+#undef FV
+#undef END
+  default: put_char(&text, '?'); break;
+  }
+  out[text.at] = 0;
+}
