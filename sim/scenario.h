@@ -21,7 +21,7 @@
 #define RS_SCENARIO_UNIT INT64_C(10000)       /* resource amount 1 */
 #define RS_SCENARIO_NONE UINT64_MAX           /* "no limit" or "not given" of a u64 */
 #define RS_SCENARIO_FROM_HOST INT64_C(-1)     /* cpu_e4 with a platform file: as many as the host has cores */
-#define RS_SCENARIO_FILE_BYTES_MAX (4u << 20) /* a larger scenario file is refused */
+#define RS_SCENARIO_FILE_BYTES_MAX (1u << 20) /* a larger scenario file is refused */
 #define RS_SCENARIO_ERROR_BYTES 1024          /* an error buffer of this size cuts no message short */
 
 /* ---- Random quantities ------------------------------------------------------------------------------------------- */
@@ -309,8 +309,10 @@ struct rs_scenario_fault {
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
 
-struct rs_scenario_sweep { /* several are combined: every value of each with every value of the others */
-  char *path;              /* as in rs_scenario_override */
+/* Several are combined: every value of each with every value of the others. A scenario that was loaded with overrides
+ * of origin "sweep" (one point) has those sweeps no more. */
+struct rs_scenario_sweep {
+  char *path; /* as in rs_scenario_override */
   char **values;
   uint32_t value_count;
   char *label; /* name of the axis in tables and figures; the path's last part by default */
