@@ -123,7 +123,8 @@ static inline uint8_t rs_get_u8(struct rs_reader *r)
 static inline uint16_t rs_get_u16(struct rs_reader *r)
 {
   const uint8_t *at = rs_get_span(r, 2);
-  return at ? (uint16_t)(at[0] | at[1] << 8) : 0;
+  uint32_t v = at ? at[0] | (uint32_t)at[1] << 8 : 0;
+  return (uint16_t)v;
 }
 
 static inline uint32_t rs_get_u32(struct rs_reader *r)
