@@ -18,10 +18,9 @@
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
 
-static void vfail(struct scenario_reader *reader, uint32_t line, const char *by, const xmlAttr *attribute,
-                  const char *format, va_list list)
+static void vfail(struct scenario_reader *reader, uint32_t line, const char *by, const char *format, va_list list)
 {
-  char text[RS_SCENARIO_ERROR_BYTES];
+  char text[RS_SCENARIO_ERROR_BYTES], note[64];
   if (reader->failed)
     return;
   reader->failed = true;
@@ -31,23 +30,30 @@ static void vfail(struct scenario_reader *reader, uint32_t line, const char *by,
       *at = ' ';
   if (!reader->error_bytes)
     return;
-  if (by && line)
-    snprintf(reader->error, reader->error_bytes, "%s:%u: %s of <%s>: %s", reader->file, line, by,
-             (const char *)attribute->parent->name, text);
-  else if (by)
-    snprintf(reader->error, reader->error_bytes, "%s: %s of <%s>: %s", reader->file, by,
-             (const char *)attribute->parent->name, text);
-  else if (line)
-    snprintf(reader->error, reader->error_bytes, "%s:%u: %s", reader->file, line, text);
+  const char *close = "";
+  if (by && reader->sweep_line && strcmp(by, "sweep") == 0) {
+    line = reader->sweep_line;
+    close = " (a value of this <sweep>)";
+    by = NULL;
+  } else if (reader->sweep_line) {
+    snprintf(note, sizeof note, " (with a value of the <sweep> on line %u)", reader->sweep_line);
+    close = note;
+  }
+  if (by)
+    snprintf(note, sizeof note, " (given by %.20s)", by);
+  if (by)
+    close = note;
+  if (line)
+    snprintf(reader->error, reader->error_bytes, "%s:%u: %s%s", reader->file, line, text, close);
   else
-    snprintf(reader->error, reader->error_bytes, "%s: %s", reader->file, text);
+    snprintf(reader->error, reader->error_bytes, "%s: %s%s", reader->file, text, close);
 }
 
 bool scenario_fail(struct scenario_reader *reader, uint32_t line, const char *format, ...)
 {
   va_list list;
   va_start(list, format);
-  vfail(reader, line, NULL, NULL, format, list);
+  vfail(reader, line, NULL, format, list);
   va_end(list);
   return false;
 }
@@ -60,7 +66,7 @@ bool scenario_fail_at(struct scenario_reader *reader, const xmlAttr *attribute, 
       by = reader->origins[i].by;
   va_list list;
   va_start(list, format);
-  vfail(reader, by ? 0 : scenario_attribute_line(attribute), by, attribute, format, list);
+  vfail(reader, by ? scenario_line(attribute->parent) : scenario_attribute_line(attribute), by, format, list);
   va_end(list);
   return false;
 }
@@ -112,13 +118,15 @@ static bool dump(struct scenario_reader *reader)
 }
 
 static struct rs_scenario *parse(const char *text, size_t bytes, const char *path,
-                                 const struct rs_scenario_options *options, char *error, size_t error_bytes)
+                                 const struct rs_scenario_options *options, uint32_t sweep_line, char *error,
+                                 size_t error_bytes)
 {
   static const struct rs_scenario_names no_names = {0};
   struct scenario_reader reader = {.file = path,
                                    .error = error,
                                    .error_bytes = error_bytes,
                                    .options = options,
+                                   .sweep_line = sweep_line,
                                    .names = options->names ? options->names : &no_names};
   reader.out = rs_alloc_zero(1, sizeof *reader.out);
   bool good = scenario_parse_text(&reader, text, bytes) && scenario_schema_open(&reader) &&
@@ -150,20 +158,10 @@ static bool try_sweeps(const struct rs_scenario *scenario, const char *text, siz
   for (uint32_t i = 0; good && i < scenario->sweep_count; i++)
     for (uint32_t j = 0; good && j < scenario->sweeps[i].value_count; j++) {
       const struct rs_scenario_sweep *sweep = &scenario->sweeps[i];
-      char why[RS_SCENARIO_ERROR_BYTES];
       overrides[count] = (struct rs_scenario_override){sweep->path, sweep->values[j], "sweep"};
-      struct rs_scenario *point = parse(text, bytes, path, &with, why, sizeof why);
+      struct rs_scenario *point = parse(text, bytes, path, &with, sweep->line, error, error_bytes);
       good = point != NULL;
       rs_scenario_free(point);
-      if (good || !error_bytes)
-        continue;
-      size_t prefix = strlen(path);
-      bool named = strncmp(why, path, prefix) == 0 && strncmp(why + prefix, ": sweep ", 8) == 0;
-      if (named)
-        snprintf(error, error_bytes, "%s:%u%s", path, sweep->line, why + prefix);
-      else
-        snprintf(error, error_bytes, "%s (with %.100s=%.60s of the <sweep> on line %u)", why, sweep->path,
-                 sweep->values[j], sweep->line);
     }
   free(overrides);
   return good;
@@ -183,7 +181,7 @@ struct rs_scenario *rs_scenario_parse(const char *text, size_t bytes, const char
   xmlStructuredErrorFunc old_structured = xmlStructuredError;
   xmlSetGenericErrorFunc(NULL, silent);
   xmlSetStructuredErrorFunc(NULL, silent_structured);
-  struct rs_scenario *scenario = parse(text, bytes, path, options, error, error_bytes);
+  struct rs_scenario *scenario = parse(text, bytes, path, options, 0, error, error_bytes);
   if (scenario && scenario->sweep_count && !try_sweeps(scenario, text, bytes, path, options, error, error_bytes)) {
     rs_scenario_free(scenario);
     scenario = NULL;

@@ -177,6 +177,8 @@ struct rs_scenario_tune {
   uint64_t num_samples;  /* trials to start (times the grid points), RS_SCENARIO_NONE = until the time budget */
   uint64_t concurrency;  /* trials at a time, RS_SCENARIO_NONE = as many as the cluster holds */
   uint64_t max_failures; /* restarts of a failed trial */
+  uint64_t epochs_per_call;         /* a longer training call is cut, with a checkpoint at each cut; 0 = never */
+  bool reuse_actors;                /* a trial's actor goes on with the next trial */
   uint64_t time_budget_ns;          /* RS_SCENARIO_NONE = none; simulated time in a simulation */
   struct rs_scenario_demand demand; /* of one trial */
   enum rs_curve_source source;
@@ -349,6 +351,7 @@ struct rs_scenario {
   double compare_tolerance; /* largest relative error between simulation and reality; NaN = not given */
   bool real_given;          /* <real> is there */
   bool real;                /* it has been applied */
+  bool real_spin;           /* --real: a task computes for its duration; false: it sleeps */
   double real_time_scale;   /* --real: a scenario second lasts this many real seconds; 1 when not real */
   char *xml;                /* the scenario as run: after every override, defaults filled in */
   size_t xml_bytes;

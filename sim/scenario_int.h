@@ -21,6 +21,7 @@ struct scenario_reader {
   char *error;
   size_t error_bytes;
   bool failed;
+  uint32_t sweep_line;                       /* of the <sweep> whose value is tried, or 0 */
   const struct rs_scenario_options *options; /* never NULL */
   const struct rs_scenario_names *names;     /* never NULL */
   xmlDocPtr doc;

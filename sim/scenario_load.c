@@ -119,9 +119,11 @@ static bool read_tune(struct scenario_reader *reader, const xmlNode *element, st
       !scenario_read_count_limit(reader, element, "num_samples", 1, EPOCHS_MAX, &out->num_samples) ||
       !scenario_read_count_limit(reader, element, "concurrency", 1, EPOCHS_MAX, &out->concurrency) ||
       !scenario_read_count_limit(reader, element, "max_failures", 0, EPOCHS_MAX, &out->max_failures) ||
+      !scenario_read_count(reader, element, "epochs_per_call", 0, EPOCHS_MAX, &out->epochs_per_call) ||
       !scenario_read_time_limit(reader, element, "time_budget", &out->time_budget_ns))
     return false;
   out->eta = (uint32_t)eta;
+  out->reuse_actors = scenario_read_bool(element, "reuse_actors");
   if (out->r_min > out->r_max)
     return fail_value(reader, element, "r_min", "is more than r_max; write at most r_max");
   if (out->grace > out->r_max)

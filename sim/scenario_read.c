@@ -538,6 +538,7 @@ bool scenario_read(struct scenario_reader *reader)
   double time_scale = 1;
   if ((element = scenario_child(root, "real"))) {
     out->real_given = true;
+    out->real_spin = strcmp(scenario_get(element, "work"), "spin") == 0;
     if (!scenario_read_number(reader, element, "time_scale", 1e-6, 1e6, &time_scale))
       return false;
   }

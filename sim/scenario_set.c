@@ -29,6 +29,8 @@ struct step {
 
 static bool fail_path(struct scenario_reader *reader, const struct setting *setting, const char *text)
 {
+  if (setting->by && reader->sweep_line && strcmp(setting->by, "sweep") == 0)
+    return scenario_fail(reader, reader->sweep_line, "path=\"%.200s\": %s", setting->path, text);
   if (setting->by)
     return scenario_fail(reader, 0, "%s %.200s: %s", setting->by, setting->path, text);
   return scenario_fail(reader, setting->line, "path=\"%.200s\": %s", setting->path, text);
