@@ -1,11 +1,11 @@
-/* print.c -- one line of text for a message: its name, then field=value for each field of the table.
+/* print.c -- one line of text for a message, an input, an effect: its name, then field=value for each field.
  *
  *     LEASE_GRANT request=7 lease=12 worker=3.1:16 gpus=0x0 nodes=40
  *
  * Addresses are node.incarnation:endpoint, ids owner#number, names their hash in hex, arrays count[first few]. Unset
  * parts of demands and resources are left out. The line is cut at the buffer's end and always terminated.
  */
-#include "core/msg.h"
+#include "core/record.h"
 
 #define SHOWN_MAX 8u /* elements of an array */
 
@@ -68,10 +68,22 @@ static void put_part(struct text *t, const char *label, int64_t v)
   }
 }
 
-static void print_u8(struct text *t, const uint8_t *v) { put_unsigned(t, *v); }
-static void print_u32(struct text *t, const uint32_t *v) { put_unsigned(t, *v); }
-static void print_u64(struct text *t, const uint64_t *v) { put_unsigned(t, *v); }
-static void print_i32(struct text *t, const int32_t *v) { put_signed(t, *v); }
+static void print_u8(struct text *t, const uint8_t *v)
+{
+  put_unsigned(t, *v);
+}
+static void print_u32(struct text *t, const uint32_t *v)
+{
+  put_unsigned(t, *v);
+}
+static void print_u64(struct text *t, const uint64_t *v)
+{
+  put_unsigned(t, *v);
+}
+static void print_i32(struct text *t, const int32_t *v)
+{
+  put_signed(t, *v);
+}
 #define print_flag print_u8
 #define print_strategy print_u8
 #define print_actor_state print_u8
@@ -233,14 +245,13 @@ static void print_shape(struct text *t, const struct rs_shape *v)
 #undef FV
 #undef END
 
-void rs_msg_print(const struct rs_msg *msg, char *out, size_t cap)
+static void put_msg(struct text *t, const struct rs_msg *msg)
 {
-  if (cap == 0)
-    return;
-  struct text text = {.out = out, .cap = cap};
   switch (msg->type) {
 #define MSG(NAME, name, number)                                                                                        \
-  case number: print_msg_##name(&text, (const struct rs_m_##name *)(const void *)msg); break;
+  case number:                                                                                                         \
+    print_msg_##name(t, (const struct rs_m_##name *)(const void *)msg);                                                \
+    break;
 #define F(type, field)
 #define FV(type, field, cap)
 #define END
@@ -249,7 +260,173 @@ void rs_msg_print(const struct rs_msg *msg, char *out, size_t cap)
 #undef F
 #undef FV
 #undef END
-  default: put_char(&text, '?'); break;
+  default: put_char(t, '?'); break;
   }
+}
+
+void rs_msg_print(const struct rs_msg *msg, char *out, size_t cap)
+{
+  if (cap == 0)
+    return;
+  struct text text = {.out = out, .cap = cap};
+  put_msg(&text, msg);
+  out[text.at] = 0;
+}
+
+/* ---- inputs and effects ---- */
+
+static void put_addr(struct text *t, const char *label, rs_addr addr)
+{
+  put_str(t, label);
+  print_addr(t, &addr);
+}
+
+static void put_call(struct text *t, const struct rs_call *call)
+{
+  static const char *const kinds[] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL",
+                                      "PUT",    "GET",          "RELEASE",    "CANCEL"};
+  put_char(t, ' ');
+  put_str(t, call->kind <= RS_CALL_CANCEL ? kinds[call->kind] : "?");
+  put_str(t, " demand=");
+  print_demand(t, &call->demand);
+  put_str(t, " object=");
+  print_id(t, &call->object);
+  put_part(t, "size", (int64_t)call->size_bytes);
+  put_str(t, " tasks=");
+  put_unsigned(t, call->task_count);
+  if (call->task_count) {
+    put_str(t, " first=");
+    print_task(t, &call->tasks[0]);
+  }
+}
+
+void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_t cap)
+{
+  static const char *const kinds[] = {"START",     "TIMER",         "MESSAGE",     "SEND_FAILED",
+                                      "PEER_DOWN", "TASK_FINISHED", "TASK_FAILED", "COPY_DONE",
+                                      "HOST_UP",   "HOST_DOWN",     "CALL"};
+  if (cap == 0)
+    return;
+  struct text text = {.out = out, .cap = cap}, *t = &text;
+  put_char(t, '@');
+  put_unsigned(t, now);
+  put_char(t, ' ');
+  put_str(t, input->kind < RS_IN_KINDS ? kinds[input->kind] : "?");
+  switch (input->kind) {
+  case RS_IN_MESSAGE:
+    put_addr(t, " from ", input->peer);
+    put_char(t, ' ');
+    put_msg(t, input->msg);
+    break;
+  case RS_IN_SEND_FAILED:
+  case RS_IN_PEER_DOWN: put_addr(t, " ", input->peer); break;
+  case RS_IN_TASK_FINISHED:
+  case RS_IN_TASK_FAILED:
+    put_char(t, ' ');
+    print_result(t, &input->result);
+    break;
+  case RS_IN_COPY_DONE:
+    put_char(t, ' ');
+    print_id(t, &input->object);
+    put_char(t, ' ');
+    put_str(t, rs_error_name(input->status));
+    break;
+  case RS_IN_HOST_UP:
+  case RS_IN_HOST_DOWN:
+    put_part(t, "request", (int64_t)input->host);
+    put_addr(t, " ", input->peer);
+    break;
+  case RS_IN_CALL: put_call(t, input->call); break;
+  default: break;
+  }
+  out[text.at] = 0;
+}
+
+static void put_reply(struct text *t, const struct rs_reply *reply)
+{
+  static const char *const kinds[] = {" TASK ", " ACTOR ", " OBJECT "};
+  put_str(t, reply->kind <= RS_REPLY_OBJECT ? kinds[reply->kind] : " ? ");
+  print_id(t, &reply->id);
+  put_char(t, ' ');
+  put_str(t, rs_error_name(reply->status));
+  put_part(t, "state", reply->state);
+  put_part(t, "size", (int64_t)reply->size_bytes);
+  put_addr(t, " node=", reply->node);
+  if (reply->result) {
+    put_str(t, " result=");
+    print_result(t, &reply->result);
+  }
+}
+
+static void put_object(struct text *t, struct rs_id id, uint64_t size_bytes)
+{
+  put_char(t, ' ');
+  print_id(t, &id);
+  put_part(t, "size", (int64_t)size_bytes);
+}
+
+static void put_effect(struct text *t, const struct rs_effect *e)
+{
+  switch (e->kind) {
+  case RS_OUT_SEND:
+    put_addr(t, " to ", e->to);
+    put_char(t, ' ');
+    put_msg(t, e->msg);
+    break;
+  case RS_OUT_SEND_MANY:
+    put_str(t, " to ");
+    put_unsigned(t, e->count);
+    put_char(t, '[');
+    for (uint32_t i = 0; i < e->count && i < SHOWN_MAX; i++)
+      put_addr(t, i ? " " : "", e->many[i]);
+    put_str(t, e->count > SHOWN_MAX ? " ...] " : "] ");
+    put_msg(t, e->msg);
+    break;
+  case RS_OUT_TASK_RUN:
+    put_char(t, ' ');
+    print_task(t, &e->task);
+    put_str(t, " gpus=");
+    put_hex(t, e->count);
+    break;
+  case RS_OUT_TASK_KILL: put_object(t, e->object, 0); break;
+  case RS_OUT_WORKER_START:
+  case RS_OUT_WORKER_STOP:
+  case RS_OUT_HOST_REMOVE: put_addr(t, " ", e->to); break;
+  case RS_OUT_COPY:
+    put_object(t, e->object, e->size);
+    put_addr(t, " from ", e->to);
+    break;
+  case RS_OUT_FREE: put_object(t, e->object, e->size); break;
+  case RS_OUT_HOST_ADD:
+    put_str(t, " request=");
+    put_unsigned(t, e->size);
+    put_str(t, " type=");
+    put_unsigned(t, e->count);
+    break;
+  case RS_OUT_REPLY: put_reply(t, e->reply); break;
+  case RS_OUT_TRACE:
+    put_char(t, ' ');
+    put_str(t, rs_trace_name(e->trace));
+    put_char(t, ' ');
+    put_unsigned(t, e->a);
+    put_char(t, ' ');
+    put_signed(t, (int64_t)e->b);
+    put_char(t, ' ');
+    put_unsigned(t, e->c);
+    break;
+  default: break;
+  }
+}
+
+void rs_effect_print(const struct rs_effect *effect, char *out, size_t cap)
+{
+  static const char *const kinds[] = {"SEND",        "SEND_MANY", "TASK_RUN", "TASK_KILL", "WORKER_START",
+                                      "WORKER_STOP", "COPY",      "FREE",     "HOST_ADD",  "HOST_REMOVE",
+                                      "REPLY",       "EXIT",      "TRACE"};
+  if (cap == 0)
+    return;
+  struct text text = {.out = out, .cap = cap};
+  put_str(&text, effect->kind < RS_OUT_KINDS ? kinds[effect->kind] : "?");
+  put_effect(&text, effect);
   out[text.at] = 0;
 }
