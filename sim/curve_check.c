@@ -103,15 +103,33 @@ static const double *row(const struct rs_curve_sample *sample, uint32_t epoch)
   return sample->loss + (size_t)(epoch - 1) * sample->count;
 }
 
-static void look_at(const struct rs_curve_sample *sample, double *diverged, double *spearman)
+/* Of the best `few` by `last`, the share that is among the best `many` by `early`. */
+static double share_kept(const double *early, const double *last, uint32_t count, uint32_t few, uint32_t many)
+{
+  size_t *by_last = rs_alloc(count * sizeof *by_last);
+  double *sorted = rs_memdup(early, count * sizeof *sorted);
+  gsl_sort_index(by_last, last, 1, count);
+  gsl_sort(sorted, 1, count);
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < few; i++)
+    kept += early[by_last[i]] <= sorted[many - 1];
+  free(sorted);
+  free(by_last);
+  return (double)kept / few;
+}
+
+static void look_at(const struct rs_curve_sample *sample, double *diverged, double *spearman, double *kept)
 {
   const double *last = row(sample, sample->epochs);
   *diverged = 0;
   for (uint32_t i = 0; i < sample->count; i++)
     *diverged += rs_is_finite(last[i]) ? 0 : 1.0 / sample->count;
   double *work = rs_alloc_zero(2 * (size_t)sample->count, sizeof *work);
-  for (uint32_t i = 0; i < RS_CURVE_CHECK_EARLY; i++)
+  uint32_t few = (sample->count + 15) / 16, many = (sample->count + 3) / 4;
+  for (uint32_t i = 0; i < RS_CURVE_CHECK_EARLY; i++) {
+    kept[i] = share_kept(row(sample, rs_curve_check_epochs[i]), last, sample->count, few, many);
     spearman[i] = gsl_stats_spearman(row(sample, rs_curve_check_epochs[i]), 1, last, 1, sample->count, work);
+  }
   free(work);
 }
 
@@ -125,7 +143,7 @@ struct rs_curve_difference rs_curve_compare(const struct rs_curve_sample *a, con
     out.ks_early[i] = row_distance(row(a, epoch), a->count, row(b, epoch), b->count);
   }
   out.ks_seconds = row_distance(a->seconds, a->count, b->seconds, b->count);
-  look_at(a, &out.diverged[0], out.spearman[0]);
-  look_at(b, &out.diverged[1], out.spearman[1]);
+  look_at(a, &out.diverged[0], out.spearman[0], out.kept[0]);
+  look_at(b, &out.diverged[1], out.spearman[1], out.kept[1]);
   return out;
 }

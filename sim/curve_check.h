@@ -35,7 +35,9 @@ struct rs_curve_difference {
   double ks_final, ks_early[RS_CURVE_CHECK_EARLY],
       ks_seconds; /* distances: loss at the last epoch, at early ones; seconds */
   double ks_critical;
-  double diverged[2];                       /* share whose last loss is not finite, in a and in b */
+  double diverged[2];                   /* share whose last loss is not finite, in a and in b */
+  double kept[2][RS_CURVE_CHECK_EARLY]; /* of the best 1/16 at last: the share that is among the best 1/4 at an early
+                                           epoch */
   double spearman[2][RS_CURVE_CHECK_EARLY]; /* rank correlation of the loss at an early epoch and at the last, in a and
                                                b */
 };

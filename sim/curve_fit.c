@@ -32,7 +32,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CALIBRATION 40000u
+#define CALIBRATION 160000u
 #define TAIL 0.05 /* share of the values that gives the slope of the tails */
 #define GRID_LOW (-4.0)
 #define GRID_STEP 0.1
@@ -40,7 +40,7 @@
 #define JITTER_COUNT 41u
 #define DENSE_FROM 16u /* knots: see place_knots */
 #define FOLDS 5u
-#define STARTS 3u
+#define STARTS 10u
 #define FINITE_MIN 50u
 
 struct fit {
@@ -192,9 +192,9 @@ static double deviation_by_median(double *values, uint32_t count)
   return deviation > 1e-6 ? deviation : 1e-6;
 }
 
-/* The noise from epoch to epoch: the second difference of the score, which straight lines and slow bends do not touch. For
- * independent noise of deviation s it has deviation s sqrt(6). It is taken as spread of the configuration x profile of the
- * epoch, both by medians, because the steps of learning itself would dominate a mean of squares. */
+/* The noise from epoch to epoch: the second difference of the score, which straight lines and slow bends do not touch.
+ * For independent noise of deviation s it has deviation s sqrt(6). It is taken as spread of the configuration x profile
+ * of the epoch, both by medians, because the steps of learning itself would dominate a mean of squares. */
 static void fit_noise(struct fit *fit)
 {
   struct rs_curve_model *model = fit->model;
@@ -246,7 +246,7 @@ static void calibrate(double *drawn, const double *values, uint32_t count, doubl
   struct quantiles quantiles;
   quantiles_init(&quantiles, values, count);
   gsl_sort(drawn, 1, CALIBRATION);
-  const uint32_t edge = CALIBRATION / 500; /* beyond these the share is too uncertain: shift the last good score */
+  const uint32_t edge = 40; /* draws: beyond, the share is too uncertain; the last good score is shifted */
   double low_shift = score_of_rank(edge, CALIBRATION) - drawn[edge];
   double high_shift = score_of_rank(CALIBRATION - 1 - edge, CALIBRATION) - drawn[CALIBRATION - 1 - edge];
   uint32_t at = 0;

@@ -1,8 +1,8 @@
 /* fit_curves.c -- fits the curve model to a table of recorded curves, writes it, and says how well it predicts the
  * configurations that it did not see.
  *
- *   fit_curves TABLE MODEL [--components N]     fits, writes MODEL, then checks it
- *   fit_curves --check TABLE MODEL              only checks
+ *   fit_curves TABLE MODEL [COMPONENTS]   fits, writes MODEL, then checks it; cross-validation chooses if not given
+ *   fit_curves --check TABLE MODEL        only checks
  */
 #include "base/assert.h"
 #include "sim/curve_check.h"
@@ -24,7 +24,7 @@ void rs_panic(const char *text)
 
 static int usage(void)
 {
-  fputs("usage: fit_curves TABLE MODEL [--components N]\n       fit_curves --check TABLE MODEL\n", stderr);
+  fputs("usage: fit_curves TABLE MODEL [COMPONENTS]\n       fit_curves --check TABLE MODEL\n", stderr);
   return 2;
 }
 
@@ -71,6 +71,9 @@ static void print(const struct rs_curve_difference *d, const char *first, const 
   for (uint32_t i = 0; i < RS_CURVE_CHECK_EARLY; i++)
     printf("| Spearman, epochs %2u and %2u         | %10.4f | %10.4f | %12s |\n", rs_curve_check_epochs[i], last,
            d->spearman[0][i], d->spearman[1][i], "");
+  for (uint32_t i = 0; i < RS_CURVE_CHECK_EARLY; i++)
+    printf("| best 1/16 in the best 1/4 at %2u   | %10.4f | %10.4f | %12s |\n", rs_curve_check_epochs[i], d->kept[0][i],
+           d->kept[1][i], "");
   putchar('\n');
 }
 
@@ -111,11 +114,11 @@ int main(int argc, char **argv)
   char **words = argv + (only_check ? 2 : 1);
   int left = argc - (only_check ? 2 : 1);
   uint32_t components = 0;
-  if (!only_check && left == 4 && strcmp(words[2], "--components") == 0) {
+  if (!only_check && left == 3) {
     char *end;
-    long number = strtol(words[3], &end, 10);
+    long number = strtol(words[2], &end, 10);
     if (*end || number < 1 || number > (long)RS_CURVE_COMPONENTS_MAX) {
-      fprintf(stderr, "fit_curves: --components %s; wanted a number from 1 to %u\n", words[3], RS_CURVE_COMPONENTS_MAX);
+      fprintf(stderr, "fit_curves: %s components; wanted a number from 1 to %u\n", words[2], RS_CURVE_COMPONENTS_MAX);
       return 2;
     }
     components = (uint32_t)number;
