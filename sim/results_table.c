@@ -1,13 +1,13 @@
 /* The summary as text. Two tables: what was measured (mean +- half of the interval over seeds) and what was counted. A
  * column without a value in any case is left out. */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "sim/results.h"
 #include "sim/results_json.h"
+#include "sim/results_text.h"
 
 struct column {
   const char *title; /* "%s" stands for the trials' metric */
@@ -44,27 +44,6 @@ static const struct column counted[] = {
     {"run [s]", "metrics", "run_s", 1},
     {0},
 };
-
-struct text {
-  char *bytes;
-  size_t size, cap;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...)
-{
-  va_list args;
-  va_start(args, format);
-  int size = vsnprintf(NULL, 0, format, args);
-  va_end(args);
-  if (text->size + (size_t)size + 1 > text->cap) {
-    text->cap = 2 * (text->size + (size_t)size + 1);
-    text->bytes = rs_realloc(text->bytes, text->cap, 1);
-  }
-  va_start(args, format);
-  vsnprintf(text->bytes + text->size, (size_t)size + 1, format, args);
-  va_end(args);
-  text->size += (size_t)size;
-}
 
 /* A number with commas between thousands. */
 static void group(char *out, size_t out_size, double value, int decimals)
@@ -121,13 +100,13 @@ static uint32_t width_of(const char *text)
   return width;
 }
 
-static void pad(struct text *text, const char *what, uint32_t width, bool left)
+static void pad(struct rs_text *text, const char *what, uint32_t width, bool left)
 {
   int spaces = (int)(width > width_of(what) ? width - width_of(what) : 0);
   if (left)
-    add(text, "%s%*s", what, spaces, "");
+    rs_text_add(text, "%s%*s", what, spaces, "");
   else
-    add(text, "%*s%s", spaces, "", what);
+    rs_text_add(text, "%*s%s", spaces, "", what);
 }
 
 static bool any_value(const json_t *cases, const struct column *column)
@@ -142,7 +121,7 @@ static bool any_value(const json_t *cases, const struct column *column)
   return false;
 }
 
-static void add_table(struct text *text, const json_t *cases, const struct column *columns)
+static void add_table(struct rs_text *text, const json_t *cases, const struct column *columns)
 {
   enum { COLUMNS = 16, CELL = 100 };
   size_t rows = json_array_size(cases), used = 0;
@@ -173,25 +152,25 @@ static void add_table(struct text *text, const json_t *cases, const struct colum
         uint32_t w = width_of(cells[k * (used + 1) + c]);
         width = w > width ? w : width;
       }
-      add(text, c > 0 ? "  " : "");
+      rs_text_add(text, c > 0 ? "  " : "");
       pad(text, cells[r * (used + 1) + c], width, c == 0);
-      add(text, c == used ? "\n" : "");
+      rs_text_add(text, c == used ? "\n" : "");
     }
   free(cells);
 }
 
-static void add_quiet(struct text *text, const json_t *cases)
+static void add_quiet(struct rs_text *text, const json_t *cases)
 {
   for (size_t i = 0; i < json_array_size(cases); i++) {
     const json_t *entry = json_array_get(cases, i);
-    add(text, "case=\"%s\"", json_string_value(json_object_get(entry, "case")));
+    rs_text_add(text, "case=\"%s\"", json_string_value(json_object_get(entry, "case")));
     for (int table = 0; table < 2; table++)
       for (const struct column *column = table ? counted : measured; column->title; column++) {
         double mean = rs_json_value(json_object_get(json_object_get(entry, column->section), column->key), "mean");
         if (!isnan(mean))
-          add(text, " %s=%.9g", column->key, mean);
+          rs_text_add(text, " %s=%.9g", column->key, mean);
       }
-    add(text, "\n");
+    rs_text_add(text, "\n");
   }
 }
 
@@ -200,7 +179,7 @@ char *rs_results_table(const char *dir, bool quiet, char *err, size_t err_size)
   json_t *summary = rs_json_read(dir, "summary.json", err, err_size);
   if (!summary)
     return NULL;
-  struct text text = {0};
+  struct rs_text text = {0};
   const json_t *cases = json_object_get(summary, "cases"), *first = json_array_get(cases, 0);
   if (!first) {
     snprintf(err, err_size, "%s/summary.json: not a raysim result: it has no cases", dir);
@@ -208,14 +187,15 @@ char *rs_results_table(const char *dir, bool quiet, char *err, size_t err_size)
     add_quiet(&text, cases);
   } else {
     json_int_t runs = json_integer_value(json_object_get(first, "runs"));
-    add(&text, "%s (%s, %s): %lld case%s x %lld seed%s%s%s\n\n",
-        json_string_value(json_object_get(summary, "scenario")), json_string_value(json_object_get(summary, "mode")),
-        json_string_value(json_object_get(summary, "raysim")), (long long)json_array_size(cases),
-        json_array_size(cases) == 1 ? "" : "s", (long long)runs, runs == 1 ? "" : "s",
-        runs > 1 ? ", mean ± half of the 95 % interval" : "",
-        json_is_true(json_object_get(summary, "partial")) ? "; PARTIAL: the run was interrupted" : "");
+    rs_text_add(&text, "%s (%s, %s): %lld case%s x %lld seed%s%s%s\n\n",
+                json_string_value(json_object_get(summary, "scenario")),
+                json_string_value(json_object_get(summary, "mode")),
+                json_string_value(json_object_get(summary, "raysim")), (long long)json_array_size(cases),
+                json_array_size(cases) == 1 ? "" : "s", (long long)runs, runs == 1 ? "" : "s",
+                runs > 1 ? ", mean ± half of the 95 % interval" : "",
+                json_is_true(json_object_get(summary, "partial")) ? "; PARTIAL: the run was interrupted" : "");
     add_table(&text, cases, measured);
-    add(&text, "\n");
+    rs_text_add(&text, "\n");
     add_table(&text, cases, counted);
   }
   json_decref(summary);
