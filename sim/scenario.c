@@ -35,7 +35,7 @@ static void vfail(struct scenario_reader *reader, uint32_t line, const char *by,
     line = reader->sweep_line;
     close = " (a value of this <sweep>)";
     by = NULL;
-  } else if (reader->sweep_line) {
+  } else if (reader->sweep_line && line != reader->sweep_line) {
     snprintf(note, sizeof note, " (with a value of the <sweep> on line %u)", reader->sweep_line);
     close = note;
   }

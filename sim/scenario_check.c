@@ -58,13 +58,28 @@ static bool holds_all(const struct rs_scenario_node_type *type, const struct rs_
   return true;
 }
 
+/* A size in the largest unit that it reaches. */
+static void describe_size(double bytes, char *out, size_t out_bytes)
+{
+  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  for (; bytes >= 1024 && unit < 4; unit++)
+    bytes /= 1024;
+  snprintf(out, out_bytes, "%.6g %s", bytes, units[unit]);
+}
+
 static void describe(const struct rs_scenario_demand *demand, enum dimension dimension, uint32_t index, char *out,
                      size_t bytes)
 {
   switch (dimension) {
   case CPU: snprintf(out, bytes, "%g CPUs", (double)demand->cpu_e4 / (double)RS_SCENARIO_UNIT); break;
   case GPU: snprintf(out, bytes, "%g GPUs", (double)demand->gpu_e4 / (double)RS_SCENARIO_UNIT); break;
-  case MEMORY: snprintf(out, bytes, "%llu bytes of memory", (unsigned long long)demand->memory_bytes); break;
+  case MEMORY: {
+    char size[32];
+    describe_size((double)demand->memory_bytes, size, sizeof size);
+    snprintf(out, bytes, "%s of memory", size);
+    break;
+  }
   case CUSTOM:
     snprintf(out, bytes, "%g of \"%.60s\"", (double)demand->resources[index].amount_e4 / (double)RS_SCENARIO_UNIT,
              demand->resources[index].name);
@@ -91,8 +106,12 @@ static void describe_most(const struct rs_scenario_cluster *cluster, const struc
                      : 0;
     most = has > most ? has : most;
   }
+  char size[32];
+  describe_size(most, size, sizeof size);
   if (dimension == LABEL)
     snprintf(out, bytes, "none has it");
+  else if (dimension == MEMORY)
+    snprintf(out, bytes, "the most is %s", size);
   else
     snprintf(out, bytes, "the most is %.15g", most);
 }
@@ -144,10 +163,13 @@ static bool check_object(struct scenario_reader *reader, const struct rs_scenari
       most = cluster->types[i].object_store_bytes;
   if (least(bytes) <= (double)most)
     return true;
+  char size[32], store[32];
+  describe_size(least(bytes), size, sizeof size);
+  describe_size((double)most, store, sizeof store);
   return scenario_fail(reader, workload->line,
-                       "\"%.60s\" makes %s of at least %.0f bytes and the largest object store has %llu; raise "
+                       "\"%.60s\" makes %s of at least %s and the largest object store has %s; raise "
                        "object_store_memory or make them smaller",
-                       workload->name, what, least(bytes), (unsigned long long)most);
+                       workload->name, what, size, store);
 }
 
 /* ---- Workloads, faults, cluster ---------------------------------------------------------------------------------- */

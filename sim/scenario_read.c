@@ -178,12 +178,12 @@ char *scenario_read_file(struct scenario_reader *reader, const xmlNode *element,
     fault = "the file cannot be read; check its permissions";
   if (!fault)
     return path;
-  if (strncmp(given, "data:", 5) == 0 && !getenv("RAYSIM_DATA"))
-    scenario_fail_at(reader, attribute,
-                     "%s=\"%.200s\" is %.300s: %s, or set RAYSIM_DATA to the folder with the data sets", name, given,
-                     path, fault);
+  bool data = strncmp(given, "data:", 5) == 0 && !getenv("RAYSIM_DATA");
+  if (strcmp(path, given) == 0)
+    scenario_fail_at(reader, attribute, "%s=\"%.300s\": %s", name, given, fault);
   else
-    scenario_fail_at(reader, attribute, "%s=\"%.200s\" is %.300s: %s", name, given, path, fault);
+    scenario_fail_at(reader, attribute, "%s=\"%.200s\", that is %.300s: %s%s", name, given, path, fault,
+                     data ? ", or set RAYSIM_DATA to the folder of the data sets" : "");
   free(path);
   return NULL;
 }

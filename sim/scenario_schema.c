@@ -154,16 +154,37 @@ static void advise(const char *word, const char *const *names, const char *open,
     length += snprintf(out + length, bytes - (size_t)length, "%s %s%s%s", i ? "," : "", open, names[i], close);
 }
 
+/* The element that may hold one called `name`, or NULL. */
+static const char *home_of(const struct scenario_reader *reader, const char *name)
+{
+  for (const xmlNode *at = xmlDocGetRootElement(reader->schema)->children; at; at = at->next) {
+    const xmlNode *element = is(at, "define") ? scenario_child(at, "element") : NULL;
+    struct content content = {0};
+    if (element)
+      collect(reader, element, true, false, false, &content);
+    if (content_child(&content, name))
+      return scenario_get(element, "name");
+  }
+  return NULL;
+}
+
 static bool unknown_element(struct scenario_reader *reader, const xmlNode *element, const struct content *content)
 {
   char hint[600];
+  if (element->ns)
+    return scenario_fail(reader, scenario_line(element),
+                         "<%.40s> stands in an XML namespace; scenarios use none, remove the prefix or xmlns",
+                         (const char *)element->name);
   const char *names[NAMES_MAX + 1];
   uint32_t count = 0;
   for (uint32_t i = 0; i < content->child_count; i++)
     names[count++] = scenario_get(content->children[i], "name");
   names[count] = NULL;
+  const char *home = home_of(reader, (const char *)element->name);
   if (count == 0)
     snprintf(hint, sizeof hint, "; it has attributes only");
+  else if (!rs_units_nearest((const char *)element->name, names) && home)
+    snprintf(hint, sizeof hint, "; that one belongs into <%s>", home);
   else
     advise((const char *)element->name, names, "<", ">", "it may hold", hint, sizeof hint);
   return scenario_fail(reader, scenario_line(element), "<%.40s> has no element <%.60s>%s",
@@ -447,8 +468,8 @@ static void on_invalid(void *data, xmlErrorPtr error)
   verdict->text[strcspn(verdict->text, "\n")] = 0;
 }
 
-/* libxml2 follows both branches of every <optional> attribute: 2^n states for n of them. In the completed tree those with
- * a default are all there, so for this check they can be required ones, which cost nothing. */
+/* libxml2 follows both branches of every <optional> attribute: 2^n states for n of them. In the completed tree those
+ * with a default are all there, so for this check they can be required ones, which cost nothing. */
 static void require_defaulted(xmlNode *schema)
 {
   for (xmlNode *at = scenario_child(schema, NULL), *next; at; at = next) {

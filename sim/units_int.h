@@ -1,0 +1,23 @@
+/* units_int.h -- what units.c and units_forms.c share; not for others. */
+#ifndef RS_SIM_UNITS_INT_H
+#define RS_SIM_UNITS_INT_H
+
+#include "sim/units.h"
+
+struct units_quantity; /* a kind of number with units */
+extern const struct units_quantity units_time, units_size;
+const char *units_what(const struct units_quantity *quantity);    /* "a time such as ..." */
+const char *units_example(const struct units_quantity *quantity); /* "ms" */
+int units_quantity(const struct units_quantity *quantity, const char *text, uint64_t *out, char *why, size_t why_bytes);
+
+/* Writes the clause and returns -1. */
+int units_wrong(char *why, size_t why_bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static inline bool units_blank(char c)
+{
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+const char *units_skip(const char *at); /* to the first character that is no blank */
+int units_shown(const char *text);      /* how many bytes of it a message can show */
+
+#endif
