@@ -170,12 +170,12 @@ static struct rs_result *worker_runs(struct fake *fake, struct fake_actor *actor
 
 /* ---- the owner's side of calls ---- */
 
-static uint64_t new_seq(struct fake *fake, struct rs_id id, uint64_t return_count)
+static uint64_t new_seq(struct fake *fake, struct rs_id id, uint64_t return_count, bool keep)
 {
   CHECK(id.owner == SELF);
   CHECK(id.seq > fake->seq_max);
   fake->seq_max = id.seq + return_count;
-  for (uint64_t i = 1; i <= return_count; i++)
+  for (uint64_t i = 1; keep && i <= return_count; i++)
     rs_map_put(&fake->results, id.seq + i, 1);
   return id.seq;
 }
@@ -209,7 +209,7 @@ static void perform(struct fake *fake, const struct rs_call *call)
     CHECK_EQ(call->max_restarts, 0);
     RS_GROW(fake->actors, fake->actor_count, fake->actor_cap);
     uint32_t at = fake->actor_count++;
-    fake->actors[at] = (struct fake_actor){.seq = new_seq(fake, task->id, 0), .trial = UINT32_MAX};
+    fake->actors[at] = (struct fake_actor){.seq = new_seq(fake, task->id, 0, false), .trial = UINT32_MAX};
     rs_map_put(&fake->by_seq, task->id.seq, at + 1);
     if (fake->create_status != RS_ERR_OK) {
       push_event(fake, RS_MS, DEAD, at, 0);
@@ -222,12 +222,12 @@ static void perform(struct fake *fake, const struct rs_call *call)
   }
   case RS_CALL_ACTOR_CALL: {
     struct rs_task *task = call->tasks[0];
-    CHECK(task->flags == RS_TASK_ACTOR_CALL && task->function == TRAIN_FUNCTION);
+    CHECK((task->flags & ~RS_TASK_KEEP) == RS_TASK_ACTOR_CALL && task->function == TRAIN_FUNCTION);
     uint32_t at = find_actor(fake, task->actor);
     struct fake_actor *actor = &fake->actors[at];
     CHECK(!actor->killed && !actor->task); /* one call at a time, never to an actor that was told to end */
     actor->task = rs_task_ref(task);
-    actor->call = new_seq(fake, task->id, task->return_count);
+    actor->call = new_seq(fake, task->id, task->return_count, task->flags & RS_TASK_KEEP);
     if (++fake->busy > fake->busy_max)
       fake->busy_max = fake->busy;
     if (actor->trial != UINT32_MAX)

@@ -7,59 +7,11 @@
  *
  * Every reply is O(log trials) amortised, plus the number of further jobs that it sets free.
  */
-#include "lib/tune/tune.h"
+#include "lib/tune/tune_int.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/map.h"
 #include "base/maths.h"
-
-#include <string.h>
-
-#define NO_SLOT UINT32_MAX
-#define DYING UINT32_MAX
-
-struct trial {
-  uint64_t epoch; /* of its checkpoint: 0 = from nothing */
-  uint8_t *checkpoint;
-  uint32_t checkpoint_bytes;
-  uint32_t failures;
-  struct rs_dep object; /* id.seq 0 = none */
-};
-
-enum slot_state { FREE, IDLE, BUSY };
-
-struct slot {
-  uint64_t actor; /* sequence number */
-  uint64_t call;  /* sequence number; BUSY only */
-  uint64_t to;    /* of that call */
-  struct rs_tune_job job;
-  uint8_t state;
-  uint8_t return_count; /* of that call */
-  bool alive;           /* the owner has said so */
-  bool fresh;           /* the actor has not got this trial yet */
-};
-
-struct tune {
-  struct rs_app app;
-  struct rs_tune_opts opts;
-  void *sched;
-  rs_addr self;
-  uint64_t next_seq, start_ns;
-  struct rs_tune_value *values; /* scratch: a configuration */
-  struct rs_tune_metrics metrics;
-  struct trial *trials;
-  uint32_t trial_count, trial_cap;
-  struct slot *slots;
-  uint32_t slot_count, slot_cap;
-  struct rs_tune_ids free_slots;
-  struct rs_tune_ids idle_slots; /* may name one that is not idle any more, or twice */
-  struct rs_map calls, actors;   /* sequence number -> slot */
-  uint32_t pending, living, dying;
-  bool exhausted; /* the scheduler is done */
-  bool forsaken;  /* the grace after the end has passed */
-  struct rs_tune_summary summary;
-};
 
 static struct tune *tune_of(struct rs_app *app)
 {
@@ -125,126 +77,6 @@ static void record_complete(struct tune *tune, uint64_t now, uint32_t trial, dou
   }
 }
 
-/* ---- calls to the owner ---- */
-
-static struct rs_id id_of(const struct tune *tune, uint64_t seq)
-{
-  return (struct rs_id){tune->self, seq};
-}
-
-static void call_on_object(struct tune *tune, enum rs_call_kind kind, uint64_t seq, struct rs_calls *calls)
-{
-  struct rs_call *call = rs_call_new(kind, 0);
-  call->object = id_of(tune, seq);
-  call->no_restart = true;
-  rs_calls_add(calls, call);
-}
-
-static struct rs_tune_work work_of(struct tune *tune, const struct slot *slot)
-{
-  const struct trial *trial = &tune->trials[slot->job.trial];
-  struct rs_tune_work work = {.trial = slot->job.trial,
-                              .seed = tune->opts.seed,
-                              .values = tune->values,
-                              .from = trial->epoch,
-                              .to = slot->to,
-                              .fresh = slot->fresh,
-                              .checkpoint = trial->checkpoint,
-                              .checkpoint_bytes = trial->checkpoint_bytes,
-                              .checkpoint_object = trial->object};
-  if (tune->opts.space) {
-    work.value_count = tune->opts.space->param_count;
-    rs_tune_space_sample(tune->opts.space, tune->opts.seed, work.trial, tune->values);
-  }
-  return work;
-}
-
-/* The next call of the slot's job, as far as one call may go. */
-static void train(struct tune *tune, uint32_t at, struct rs_calls *calls)
-{
-  struct slot *slot = &tune->slots[at];
-  uint64_t from = tune->trials[slot->job.trial].epoch, step = tune->opts.epochs_per_call_max;
-  RS_ASSERT(slot->state == BUSY && from < slot->job.to);
-  slot->to = step > 0 && slot->job.to - from > step ? from + step : slot->job.to;
-  struct rs_tune_work work = work_of(tune, slot);
-  struct rs_task *task = tune->opts.trainable->train(tune->opts.trainable_arg, &work);
-  task->return_count = task->return_count ? task->return_count : 1;
-  RS_ASSERT(tune->opts.trainable->checkpoint_return < task->return_count);
-  slot->call = tune->next_seq;
-  slot->return_count = task->return_count;
-  tune->next_seq += 1u + task->return_count;
-  task->id = id_of(tune, slot->call);
-  task->actor = id_of(tune, slot->actor);
-  task->flags |= RS_TASK_ACTOR_CALL;
-  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, 1);
-  call->tasks[0] = task;
-  rs_calls_add(calls, call);
-  rs_map_put(&tune->calls, slot->call, at);
-  tune->summary.calls++;
-}
-
-/* A new actor for the slot's job, and its first call behind the creation. */
-static void create_and_train(struct tune *tune, uint32_t at, struct rs_calls *calls)
-{
-  struct slot *slot = &tune->slots[at];
-  slot->actor = tune->next_seq++;
-  slot->alive = false;
-  slot->fresh = true;
-  slot->to = slot->job.to;
-  struct rs_tune_work work = work_of(tune, slot);
-  struct rs_task *task = tune->opts.trainable->create(tune->opts.trainable_arg, &work);
-  RS_ASSERT(task->return_count == 0);
-  task->id = task->actor = id_of(tune, slot->actor);
-  task->flags |= RS_TASK_ACTOR_CREATE;
-  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
-  call->tasks[0] = task;
-  call->demand = call->hold = tune->opts.demand;
-  call->strategy = tune->opts.strategy;
-  call->object = task->id;
-  rs_calls_add(calls, call);
-  rs_map_put(&tune->actors, slot->actor, at);
-  tune->pending++;
-  tune->summary.actors++;
-  train(tune, at, calls);
-}
-
-/* The slot has no actor any more. */
-static void leave_actor(struct tune *tune, struct slot *slot)
-{
-  if (slot->alive)
-    tune->living--;
-  else
-    tune->pending--;
-  slot->actor = 0;
-}
-
-static void kill_actor(struct tune *tune, struct slot *slot, struct rs_calls *calls)
-{
-  call_on_object(tune, RS_CALL_ACTOR_KILL, slot->actor, calls);
-  rs_map_put(&tune->actors, slot->actor, DYING);
-  tune->dying++;
-  leave_actor(tune, slot);
-}
-
-/* The call is over: its results are read or worthless. */
-static void release_call(struct tune *tune, struct slot *slot, int keep, struct rs_calls *calls)
-{
-  for (int i = 0; i < slot->return_count; i++)
-    if (i != keep)
-      call_on_object(tune, RS_CALL_RELEASE, slot->call + 1 + (uint64_t)i, calls);
-  slot->call = 0;
-}
-
-static void forget_checkpoint(struct tune *tune, struct trial *trial, struct rs_calls *calls)
-{
-  free(trial->checkpoint);
-  trial->checkpoint = NULL;
-  trial->checkpoint_bytes = 0;
-  if (trial->object.id.seq)
-    call_on_object(tune, RS_CALL_RELEASE, trial->object.id.seq, calls);
-  trial->object = (struct rs_dep){0};
-}
-
 /* ---- slots ---- */
 
 static uint32_t take_slot(struct tune *tune)
@@ -276,9 +108,9 @@ static void run_job(struct tune *tune, uint64_t now, uint32_t at, const struct r
   tune->summary.rung_started[job->rung]++;
   observe(tune, now, kind, job, RS_ERR_OK);
   if (slot->actor)
-    train(tune, at, calls);
+    tune_train(tune, at, calls);
   else
-    create_and_train(tune, at, calls);
+    tune_create_and_train(tune, at, calls);
 }
 
 /* Asks the scheduler for a job; counts and prepares its trial. False: nothing now, or for good. */
@@ -330,7 +162,7 @@ static void finish(struct tune *tune, uint64_t now, struct rs_calls *calls)
   tune->summary.end_ns = rs_time_since(now, tune->start_ns);
   for (uint32_t i = 0; i < tune->slot_count; i++)
     if (tune->slots[i].actor)
-      kill_actor(tune, &tune->slots[i], calls);
+      tune_kill_actor(tune, &tune->slots[i], calls);
 }
 
 static void give_up(struct tune *tune, uint64_t now, int32_t status, struct rs_calls *calls)
@@ -373,7 +205,7 @@ static void pump(struct tune *tune, uint64_t now, struct rs_calls *calls)
 static void take_discarded(struct tune *tune, struct rs_calls *calls)
 {
   for (uint32_t trial; tune->opts.sched->discard(tune->sched, &trial);)
-    forget_checkpoint(tune, &tune->trials[trial], calls);
+    tune_forget_checkpoint(tune, &tune->trials[trial], calls);
 }
 
 /* The slot's trial is not in it any more, its actor may be: give the place to the next job. An actor is kept idle only
@@ -390,7 +222,7 @@ static void reassign(struct tune *tune, uint64_t now, uint32_t at, struct rs_cal
                      : tune->opts.reuse_actors && !tune->exhausted && tune->pending == 0;
   keep = keep && slot->actor;
   if (slot->actor && !keep)
-    kill_actor(tune, slot, calls);
+    tune_kill_actor(tune, slot, calls);
   if (picked) {
     run_job(tune, now, at, &job, kind, calls);
   } else if (keep) {
@@ -410,14 +242,14 @@ static void retry(struct tune *tune, uint64_t now, uint32_t at, struct rs_calls 
   observe(tune, now, RS_TUNE_RESUMED, &job, RS_ERR_OK);
   uint32_t idle;
   if (!take_idle(tune, &idle)) {
-    create_and_train(tune, at, calls);
+    tune_create_and_train(tune, at, calls);
     return;
   }
   free_slot(tune, at);
   tune->slots[idle].job = job;
   tune->slots[idle].state = BUSY;
   tune->slots[idle].fresh = true;
-  train(tune, idle, calls);
+  tune_train(tune, idle, calls);
 }
 
 /* The attempt is lost; if `actor_gone` there is no actor left to end. */
@@ -427,11 +259,11 @@ static void fail_attempt(struct tune *tune, uint64_t now, uint32_t at, int32_t s
   struct slot *slot = &tune->slots[at];
   struct trial *trial = &tune->trials[slot->job.trial];
   RS_ASSERT(slot->state == BUSY);
-  release_call(tune, slot, -1, calls);
+  tune_release_call(tune, slot, -1, calls);
   if (actor_gone)
-    leave_actor(tune, slot);
+    tune_leave_actor(tune, slot);
   else
-    kill_actor(tune, slot, calls);
+    tune_kill_actor(tune, slot, calls);
   tune->summary.attempts_failed++;
   observe(tune, now, RS_TUNE_FAILED, &slot->job, status);
   if (hopeless(status) || (tune->summary.reports == 0 && tune->summary.attempts_failed >= RS_TUNE_FRUITLESS_MAX)) {
@@ -439,7 +271,7 @@ static void fail_attempt(struct tune *tune, uint64_t now, uint32_t at, int32_t s
     return;
   }
   if (status == RS_ERR_OBJECT_LOST && trial->object.id.seq) { /* the checkpoint: from the beginning again */
-    forget_checkpoint(tune, trial, calls);
+    tune_forget_checkpoint(tune, trial, calls);
     trial->epoch = 0;
   }
   if (tune->opts.max_failures == RS_TUNE_NO_LIMIT || trial->failures < tune->opts.max_failures) {
@@ -461,25 +293,9 @@ static bool read_result(struct tune *tune, const struct slot *slot, const struct
     return false;
   tune->metrics.count = tune->metrics.checkpoint_bytes = 0;
   tune->metrics.checkpoint = NULL;
-  struct rs_tune_work work = work_of(tune, slot);
+  struct rs_tune_work work = tune_work_of(tune, slot);
   return tune->opts.trainable->read(tune->opts.trainable_arg, &work, result, &tune->metrics) &&
          tune->metrics.count == work.to - work.from;
-}
-
-static void store_checkpoint(struct tune *tune, struct slot *slot, const struct rs_result *result,
-                             struct rs_calls *calls)
-{
-  struct trial *trial = &tune->trials[slot->job.trial];
-  int which = tune->opts.trainable->checkpoint_return;
-  forget_checkpoint(tune, trial, calls);
-  trial->checkpoint = rs_memdup(tune->metrics.checkpoint, tune->metrics.checkpoint_bytes);
-  trial->checkpoint_bytes = tune->metrics.checkpoint_bytes;
-  if (which >= 0) {
-    trial->object.id = id_of(tune, slot->call + 1 + (uint64_t)which);
-    trial->object.size_bytes = result->returns[which].size_bytes;
-    trial->object.location = result->node;
-  }
-  trial->epoch = slot->to;
 }
 
 static void on_result(struct tune *tune, uint64_t now, uint32_t at, const struct rs_result *result,
@@ -492,13 +308,13 @@ static void on_result(struct tune *tune, uint64_t now, uint32_t at, const struct
   }
   struct rs_tune_job job = slot->job;
   record_epochs(tune, now, job.trial, tune->trials[job.trial].epoch);
-  store_checkpoint(tune, slot, result, calls);
-  release_call(tune, slot, tune->opts.trainable->checkpoint_return, calls);
+  tune_store_checkpoint(tune, slot, result, calls);
+  tune_release_call(tune, slot, tune->opts.trainable->checkpoint_return, calls);
   slot->fresh = false;
   double value = tune->metrics.epochs[tune->metrics.count - 1].value;
   observe(tune, now, RS_TUNE_REPORTED, &job, RS_ERR_OK);
   if (slot->to < job.to) {
-    train(tune, at, calls);
+    tune_train(tune, at, calls);
     return;
   }
   tune->summary.rung_reported[job.rung]++;
@@ -561,7 +377,7 @@ static void on_actor(struct tune *tune, uint64_t now, const struct rs_reply *rep
   }
   struct slot *slot = &tune->slots[at];
   if (slot->state == IDLE) {
-    leave_actor(tune, slot);
+    tune_leave_actor(tune, slot);
     free_slot(tune, at);
     return;
   }

@@ -55,6 +55,7 @@ struct rs_tune_trainable {
   bool (*read)(void *arg, const struct rs_tune_work *work, const struct rs_result *result,
                struct rs_tune_metrics *metrics);
   /* Which return of a training call is the checkpoint as an object in the store, or -1: blobs inside the result only.
+   * The controller keeps that object until a later checkpoint takes its place.
    */
   int checkpoint_return;
 };
