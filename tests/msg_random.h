@@ -14,10 +14,16 @@ enum random_size { RANDOM_EMPTY, RANDOM_SMALL, RANDOM_FULL };
 
 #define UNUSED __attribute__((unused))
 
-static inline uint32_t random_below(struct rs_rng *rng, uint32_t bound) { return (uint32_t)rs_rng_below(rng, bound); }
+static inline uint32_t random_below(struct rs_rng *rng, uint32_t bound)
+{
+  return (uint32_t)rs_rng_below(rng, bound);
+}
 
 /* Numbers of every length, not only long ones. */
-static inline uint64_t random_number(struct rs_rng *rng) { return rs_rng_next(rng) >> random_below(rng, 64); }
+static inline uint64_t random_number(struct rs_rng *rng)
+{
+  return rs_rng_next(rng) >> random_below(rng, 64);
+}
 
 static inline int64_t random_amount(struct rs_rng *rng)
 {
@@ -83,6 +89,7 @@ UNUSED static void random_info(struct rs_rng *rng, struct rs_node_info **v)
   *v = info;
 }
 
+/* clang-format off */
 UNUSED static void random_u8(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_number(rng); }
 UNUSED static void random_u16(struct rs_rng *rng, uint16_t *v) { *v = (uint16_t)random_number(rng); }
 UNUSED static void random_u32(struct rs_rng *rng, uint32_t *v) { *v = (uint32_t)random_number(rng); }
@@ -93,6 +100,7 @@ UNUSED static void random_addr(struct rs_rng *rng, rs_addr *v) { *v = random_num
 UNUSED static void random_flag(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_below(rng, 2); }
 UNUSED static void random_strategy(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_below(rng, 4); }
 UNUSED static void random_actor_state(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_below(rng, 4); }
+/* clang-format on */
 
 UNUSED static void random_id(struct rs_rng *rng, struct rs_id *v)
 {
@@ -220,7 +228,8 @@ UNUSED static struct rs_msg *random_msg(struct rs_rng *rng, uint16_t type, enum 
 {
   switch (type) {
 #define MSG(NAME, name, number)                                                                                        \
-  case number: return random_msg_##name(rng, size);
+  case number:                                                                                                         \
+    return random_msg_##name(rng, size);
 #include "core/messages.def"
 #undef MSG
 #undef F

@@ -168,17 +168,17 @@ static void demands_are_checked(void)
   CHECK_EQ(get_demand("\x00", 1, &d), 0);
   CHECK_EQ(get_demand("\x01\x10\x27\0\0\0\0\0\0", 9, &d), 0);
   CHECK_EQ(d.cpu_e4, 10000);
-  CHECK_EQ(get_demand("\x40", 1, &d), RS_ERR_MALFORMED);                            /* unknown part */
-  CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\0\0", 9, &d), RS_ERR_MALFORMED);             /* announced, but 0 */
-  CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\0\x80", 9, &d), RS_ERR_MALFORMED);           /* negative */
-  CHECK_EQ(get_demand("\x01\1\0\0\0\0\0\2\0", 9, &d), RS_ERR_MALFORMED);             /* above the limit */
-  CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\2\0", 9, &d), 0);                            /* the limit */
-  CHECK_EQ(get_demand("\x08\x10\x27\0\0", 5, &d), 0);                                /* one device */
-  CHECK_EQ(get_demand("\x08\x11\x27\0\0", 5, &d), RS_ERR_MALFORMED);                 /* 1.0001 devices */
-  CHECK_EQ(get_demand("\x08\x10\x98\x02\0", 5, &d), RS_ERR_MALFORMED);               /* 17 devices */
-  CHECK_EQ(get_demand("\x10\x05", 2, &d), RS_ERR_MALFORMED);                         /* 5 custom names */
-  CHECK_EQ(get_demand("\x10\x00", 2, &d), RS_ERR_MALFORMED);                         /* announced, but none */
-  CHECK_EQ(get_demand("\x10\1\7\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 18, &d), 0);         /* name 7: 1 */
+  CHECK_EQ(get_demand("\x40", 1, &d), RS_ERR_MALFORMED);                                    /* unknown part */
+  CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\0\0", 9, &d), RS_ERR_MALFORMED);                    /* announced, but 0 */
+  CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\0\x80", 9, &d), RS_ERR_MALFORMED);                  /* negative */
+  CHECK_EQ(get_demand("\x01\1\0\0\0\0\0\2\0", 9, &d), RS_ERR_MALFORMED);                    /* above the limit */
+  CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\2\0", 9, &d), 0);                                   /* the limit */
+  CHECK_EQ(get_demand("\x08\x10\x27\0\0", 5, &d), 0);                                       /* one device */
+  CHECK_EQ(get_demand("\x08\x11\x27\0\0", 5, &d), RS_ERR_MALFORMED);                        /* 1.0001 devices */
+  CHECK_EQ(get_demand("\x08\x10\x98\x02\0", 5, &d), RS_ERR_MALFORMED);                      /* 17 devices */
+  CHECK_EQ(get_demand("\x10\x05", 2, &d), RS_ERR_MALFORMED);                                /* 5 custom names */
+  CHECK_EQ(get_demand("\x10\x00", 2, &d), RS_ERR_MALFORMED);                                /* announced, but none */
+  CHECK_EQ(get_demand("\x10\1\7\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 18, &d), 0);                /* name 7: 1 */
   CHECK_EQ(get_demand("\x10\1\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 18, &d), RS_ERR_MALFORMED); /* no name */
   CHECK_EQ(get_demand("\x10\2\7\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 34, &d),
            RS_ERR_MALFORMED); /* the same name twice */
@@ -354,8 +354,8 @@ static void small_messages_are_cheap(void)
     total += rs_msg_hash(&m->head) & 1;
   }
   double hash_ns = (seconds() - start) / ROUNDS * 1e9;
-  printf("LEASE_REQUEST, %zu bytes: count and encode %.0f ns, decode %.0f ns, hash %.0f ns ", size, encode_ns, decode_ns,
-         hash_ns);
+  printf("LEASE_REQUEST, %zu bytes: count and encode %.0f ns, decode %.0f ns, hash %.0f ns ", size, encode_ns,
+         decode_ns, hash_ns);
   CHECK(total > 0 && encode_ns < 10000 && decode_ns < 10000);
   rs_msg_unref(&m->head);
 }

@@ -1,6 +1,6 @@
-/* The codec on hostile bytes: flipped, cut, spliced and random. What is accepted must be written again as the same bytes;
- * what is refused must leak nothing (run under a sanitizer); and neither may take more than a small multiple of the bytes
- * in memory. The allocator of the base library is replaced by one that counts. */
+/* The codec on hostile bytes: flipped, cut, spliced and random. What is accepted must be written again as the same
+ * bytes; what is refused must leak nothing (run under a sanitizer); and neither may take more than a small multiple of
+ * the bytes in memory. The allocator of the base library is replaced by one that counts. */
 #include "check.h"
 #include "msg_random.h"
 
@@ -13,10 +13,22 @@ static void *count(void *memory, size_t bytes)
   allocated += bytes;
   return memory;
 }
-void *rs_alloc(size_t bytes) { return count(malloc(bytes), bytes); }
-void *rs_alloc_zero(size_t n, size_t bytes) { return count(calloc(n, bytes), n * bytes); }
-void *rs_realloc(void *old, size_t n, size_t bytes) { return count(realloc(old, n * bytes), n * bytes); }
-void *rs_memdup(const void *from, size_t bytes) { return bytes ? memcpy(rs_alloc(bytes), from, bytes) : 0; }
+void *rs_alloc(size_t bytes)
+{
+  return count(malloc(bytes), bytes);
+}
+void *rs_alloc_zero(size_t n, size_t bytes)
+{
+  return count(calloc(n, bytes), n * bytes);
+}
+void *rs_realloc(void *old, size_t n, size_t bytes)
+{
+  return count(realloc(old, n * bytes), n * bytes);
+}
+void *rs_memdup(const void *from, size_t bytes)
+{
+  return bytes ? memcpy(rs_alloc(bytes), from, bytes) : 0;
+}
 
 static unsigned accepted, refused;
 

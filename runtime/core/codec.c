@@ -1,13 +1,13 @@
 /* codec.c -- the wire form of every message, generated from messages.def.
  *
- * A message is its type number (u16) and its fields in the order of the table, little-endian, without padding. A counted
- * array is its count (u16 where the cap allows, else u32) and its elements. Resources and demands start with a byte of
- * bits that says which parts follow, because most of them name a CPU and nothing else. Tasks say with a bit in their flags
- * whether actor fields follow.
+ * A message is its type number (u16) and its fields in the order of the table, little-endian, without padding. A
+ * counted array is its count (u16 where the cap allows, else u32) and its elements. Resources and demands start with a
+ * byte of bits that says which parts follow, because most of them name a CPU and nothing else. Tasks say with a bit in
+ * their flags whether actor fields follow.
  *
- * Safety on hostile bytes: a count is compared with its cap, and count x the element's least size with the bytes that are
- * left, before the array is allocated. All ranges that the core relies on are checked: flags and enums, amounts, device and
- * name counts, order of names, spans of inline results. O(bytes).
+ * Safety on hostile bytes: a count is compared with its cap, and count x the element's least size with the bytes that
+ * are left, before the array is allocated. All ranges that the core relies on are checked: flags and enums, amounts,
+ * device and name counts, order of names, spans of inline results. O(bytes).
  */
 #include "core/codec.h"
 
@@ -33,7 +33,10 @@ static uint8_t get_at_most(struct rs_reader *r, uint8_t max)
   return v;
 }
 
-uint8_t rs_get_flag(struct rs_reader *r) { return get_at_most(r, 1); }
+uint8_t rs_get_flag(struct rs_reader *r)
+{
+  return get_at_most(r, 1);
+}
 
 void rs_put_id(struct rs_writer *w, struct rs_id id)
 {
@@ -56,7 +59,10 @@ struct rs_id rs_get_id(struct rs_reader *r)
 
 enum { HAS_CPU = 1, HAS_MEMORY = 2, HAS_STORE = 4, HAS_GPU = 8, HAS_CUSTOM = 16, HAS_SELECT = 32 };
 
-static bool amount_valid(int64_t amount) { return amount >= 0 && amount <= RS_AMOUNT_MAX; }
+static bool amount_valid(int64_t amount)
+{
+  return amount >= 0 && amount <= RS_AMOUNT_MAX;
+}
 
 static void put_amount(struct rs_writer *w, int64_t amount)
 {
@@ -422,6 +428,7 @@ struct rs_result *rs_get_result(struct rs_reader *r)
 
 /* ---- the table's types: put_<type>, get_<type>, and the least size of each ---- */
 
+/* clang-format off */
 static inline void put_u8(struct rs_writer *w, const uint8_t *v) { rs_put_u8(w, *v); }
 static inline void put_u16(struct rs_writer *w, const uint16_t *v) { rs_put_u16(w, *v); }
 static inline void put_u32(struct rs_writer *w, const uint32_t *v) { rs_put_u32(w, *v); }
@@ -436,6 +443,7 @@ static inline void put_left(struct rs_writer *w, const struct rs_res *v) { rs_pu
 static inline void put_info(struct rs_writer *w, struct rs_node_info *const *v) { rs_put_info(w, *v); }
 static inline void put_task(struct rs_writer *w, struct rs_task *const *v) { rs_put_task(w, *v); }
 static inline void put_result(struct rs_writer *w, struct rs_result *const *v) { rs_put_result(w, *v); }
+/* clang-format on */
 
 static inline void put_strategy(struct rs_writer *w, const uint8_t *v)
 {
@@ -469,6 +477,7 @@ static void put_shape(struct rs_writer *w, const struct rs_shape *v)
   rs_put_u32(w, v->count);
 }
 
+/* clang-format off */
 static inline void get_u8(struct rs_reader *r, uint8_t *v) { *v = rs_get_u8(r); }
 static inline void get_u16(struct rs_reader *r, uint16_t *v) { *v = rs_get_u16(r); }
 static inline void get_u32(struct rs_reader *r, uint32_t *v) { *v = rs_get_u32(r); }
@@ -485,6 +494,7 @@ static inline void get_left(struct rs_reader *r, struct rs_res *v) { rs_get_res(
 static inline void get_info(struct rs_reader *r, struct rs_node_info **v) { *v = rs_get_info(r); }
 static inline void get_task(struct rs_reader *r, struct rs_task **v) { *v = rs_get_task(r); }
 static inline void get_result(struct rs_reader *r, struct rs_result **v) { *v = rs_get_result(r); }
+/* clang-format on */
 
 static void get_entry(struct rs_reader *r, struct rs_entry *v)
 {
@@ -577,7 +587,9 @@ void rs_put_msg(struct rs_writer *w, const struct rs_msg *msg)
   rs_put_u16(w, msg->type);
   switch (msg->type) {
 #define MSG(NAME, name, number)                                                                                        \
-  case number: put_msg_##name(w, (const struct rs_m_##name *)(const void *)msg); return;
+  case number:                                                                                                         \
+    put_msg_##name(w, (const struct rs_m_##name *)(const void *)msg);                                                  \
+    return;
 #define F(type, field)
 #define FV(type, field, cap)
 #define END

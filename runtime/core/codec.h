@@ -1,11 +1,11 @@
 /* codec.h -- little-endian writing and reading of plain values: the ground of messages and recordings.
  *
- * A writer without room goes on counting, so the size of a form is what writing it into no buffer gives: one code for both.
- * A reader stops at the first mistake, remembers it and reads zeros from then on; whoever reads checks `error` once, at
- * the end, and before every allocation whose size came from the bytes.
+ * A writer without room goes on counting, so the size of a form is what writing it into no buffer gives: one code for
+ * both. A reader stops at the first mistake, remembers it and reads zeros from then on; whoever reads checks `error`
+ * once, at the end, and before every allocation whose size came from the bytes.
  *
- * Every value has exactly one form, and only that one is read: bytes that are accepted are written again the same. What is
- * refused when read is asserted when written. Not thread-safe.
+ * Every value has exactly one form, and only that one is read: bytes that are accepted are written again the same. What
+ * is refused when read is asserted when written. Not thread-safe.
  */
 #ifndef RS_CORE_CODEC_H
 #define RS_CORE_CODEC_H
@@ -51,7 +51,10 @@ static inline void rs_get_fail(struct rs_reader *r, int error)
     r->error = error;
 }
 
-static inline size_t rs_get_left(const struct rs_reader *r) { return r->error ? 0 : (size_t)(r->end - r->at); }
+static inline size_t rs_get_left(const struct rs_reader *r)
+{
+  return r->error ? 0 : (size_t)(r->end - r->at);
+}
 
 static inline void rs_put_u8(struct rs_writer *w, uint8_t v)
 {
@@ -143,8 +146,8 @@ static inline uint64_t rs_get_u64(struct rs_reader *r)
 void rs_put_flag(struct rs_writer *w, uint8_t v);
 uint8_t rs_get_flag(struct rs_reader *r);
 
-/* Compound values. The getters of pointers return one reference, or NULL after a mistake; what they allocate is no larger
- * than a small multiple of the bytes that are there. An id has an owner and a number, both not 0. */
+/* Compound values. The getters of pointers return one reference, or NULL after a mistake; what they allocate is no
+ * larger than a small multiple of the bytes that are there. An id has an owner and a number, both not 0. */
 void rs_put_id(struct rs_writer *w, struct rs_id id);
 struct rs_id rs_get_id(struct rs_reader *r);
 void rs_put_demand(struct rs_writer *w, const struct rs_demand *demand);

@@ -5,7 +5,8 @@ const char *rs_error_name(int error)
 {
   switch (error) {
 #define ERR(name, number, text)                                                                                        \
-  case number: return #name;
+  case number:                                                                                                         \
+    return #name;
 #include "core/errors.def"
 #undef ERR
   default: return "?";
@@ -16,7 +17,8 @@ const char *rs_error_text(int error)
 {
   switch (error) {
 #define ERR(name, number, text)                                                                                        \
-  case number: return text;
+  case number:                                                                                                         \
+    return text;
 #include "core/errors.def"
 #undef ERR
   default: return "an unknown error";

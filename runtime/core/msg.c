@@ -10,7 +10,8 @@ static size_t struct_bytes(unsigned type)
 {
   switch (type) {
 #define MSG(NAME, name, number)                                                                                        \
-  case number: return number == RS_MSG_VIEW ? sizeof(struct rs_view_msg) : sizeof(struct rs_m_##name);
+  case number:                                                                                                         \
+    return number == RS_MSG_VIEW ? sizeof(struct rs_view_msg) : sizeof(struct rs_m_##name);
 #define F(type, field)
 #define FV(type, field, cap)
 #define END
@@ -24,7 +25,8 @@ const char *rs_msg_name(uint16_t type)
 {
   switch (type) {
 #define MSG(NAME, name, number)                                                                                        \
-  case number: return #NAME;
+  case number:                                                                                                         \
+    return #NAME;
 #include "core/messages.def"
 #undef MSG
 #undef F
@@ -98,7 +100,9 @@ void rs_msg_unref(struct rs_msg *msg)
     return;
   switch (msg->type) {
 #define MSG(NAME, name, number)                                                                                        \
-  case number: drop_msg_##name((struct rs_m_##name *)(void *)msg); break;
+  case number:                                                                                                         \
+    drop_msg_##name((struct rs_m_##name *)(void *)msg);                                                                \
+    break;
 #define F(type, field)
 #define FV(type, field, cap)
 #define END

@@ -596,7 +596,7 @@ static uint64_t effect_hash(uint64_t hash, const struct rs_effect *e)
 
 uint64_t rs_effects_hash(uint64_t seed, const struct rs_effects *effects)
 {
-  uint64_t hash = rs_hash_u64(seed, effects->count);
+  uint64_t hash = rs_hash_u64(seed ^ UINT64_C(0x9e3779b97f4a7c15), effects->count); /* an empty step counts too */
   for (uint32_t i = 0; i < effects->count; i++) {
     const struct rs_effect *e = &effects->items[i];
     switch (e->kind) { /* the common small ones without a detour */

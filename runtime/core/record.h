@@ -10,10 +10,10 @@
  * recording comes from (tests/conform/replay.c). A VIEW that goes by pointer is recorded as its delta: a driver that
  * coalesces versions must not record, or must run with codec_forced.
  *
- * Format, little-endian: "raysimrc", version (u32), 0 (u32); then frames: length of the payload (u32), its hash (u32), the
- * payload, which begins with a kind ('S', 'I', 'E'). A frame of length 0, one that is cut off and one whose hash is wrong
- * end the recording: what a killed process leaves in a shared mapping is a valid prefix. Only the same build of the
- * tables reads it back: START carries a hash of the names of all settings and messages.
+ * Format, little-endian: "raysimrc", version (u32), 0 (u32); then frames: length of the payload (u32), its hash (u32),
+ * the payload, which begins with a kind ('S', 'I', 'E'). A frame of length 0, one that is cut off and one whose hash is
+ * wrong end the recording: what a killed process leaves in a shared mapping is a valid prefix. Only the same build of
+ * the tables reads it back: START carries a hash of the names of all settings and messages.
  *
  * Not thread-safe: a buffer belongs to its endpoint.
  */
@@ -50,8 +50,10 @@ struct rs_record_start {
   struct rs_node_type *node_types;
 };
 
-/* All return 0, or RS_ERR_TRUNCATED, RS_ERR_MALFORMED (also: of other tables), RS_ERR_TOO_LARGE; then nothing is held. */
-int rs_record_read_start(struct rs_record_reader *reader, const uint8_t *bytes, size_t size, struct rs_record_start *out);
+/* All return 0, or RS_ERR_TRUNCATED, RS_ERR_MALFORMED (also: of other tables), RS_ERR_TOO_LARGE; then nothing is held.
+ */
+int rs_record_read_start(struct rs_record_reader *reader, const uint8_t *bytes, size_t size,
+                         struct rs_record_start *out);
 void rs_record_start_free(struct rs_record_start *start);
 
 /* The kind of the next frame; END at the end of what is valid. */
@@ -70,8 +72,8 @@ const uint8_t *rs_record_read_frame(struct rs_record_reader *reader, size_t *siz
 
 /* ---- hashing and printing ---- */
 
-/* A hash over the same fields that rs_record_effects writes, chained by `seed`: equal traces, equal hashes. Messages are
- * hashed once each (rs_msg_hash). */
+/* A hash over the same fields that rs_record_effects writes, chained by `seed`: equal traces, equal hashes. Messages
+ * are hashed once each (rs_msg_hash). */
 uint64_t rs_effects_hash(uint64_t seed, const struct rs_effects *effects);
 
 /* One line each for logs, cut at cap, like rs_msg_print. */

@@ -5,7 +5,8 @@ const char *rs_trace_name(unsigned trace)
 {
   switch (trace) {
 #define TRACE(name, decision, a, b, c)                                                                                 \
-  case RS_TRACE_##name: return #name;
+  case RS_TRACE_##name:                                                                                                \
+    return #name;
 #include "core/trace.def"
 #undef TRACE
   default: return "?";
@@ -16,7 +17,8 @@ bool rs_trace_is_decision(unsigned trace)
 {
   switch (trace) {
 #define TRACE(name, decision, a, b, c)                                                                                 \
-  case RS_TRACE_##name: return decision != 0;
+  case RS_TRACE_##name:                                                                                                \
+    return decision != 0;
 #include "core/trace.def"
 #undef TRACE
   default: return false;

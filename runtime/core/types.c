@@ -1,7 +1,7 @@
 /* types.c -- the printed form of ids.
  *
- * 28 bytes as Ray prints them: the owner's address (8), 12 zero bytes, the sequence number (8), each most significant byte
- * first. So ids of one owner share a prefix and sort by sequence number, and two ids never print alike.
+ * 28 bytes as Ray prints them: the owner's address (8), 12 zero bytes, the sequence number (8), each most significant
+ * byte first. So ids of one owner share a prefix and sort by sequence number, and two ids never print alike.
  */
 #include "core/types.h"
 

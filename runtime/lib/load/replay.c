@@ -20,7 +20,10 @@ static uint64_t get(const uint8_t *from, unsigned bytes)
   return value;
 }
 
-uint64_t rs_replay_function(void) { return rs_name_hash("raysim.replay"); }
+uint64_t rs_replay_function(void)
+{
+  return rs_name_hash("raysim.replay");
+}
 
 uint32_t rs_replay_args_bytes(uint32_t result_bytes)
 {

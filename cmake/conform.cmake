@@ -1,0 +1,4 @@
+# conform_replay: steps the core through recordings of real runs. It links the core alone, neither libuv nor SimGrid.
+add_executable(conform_replay tests/conform/replay.c)
+set_target_properties(conform_replay PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_link_libraries(conform_replay PRIVATE rs_core)
