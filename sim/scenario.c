@@ -18,7 +18,7 @@
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
 
-static void vfail(struct scenario_reader *reader, uint32_t line, const char *by, const char *format, va_list list)
+static void vfail(struct rs_scenario_reader *reader, uint32_t line, const char *by, const char *format, va_list list)
 {
   char text[RS_SCENARIO_ERROR_BYTES], note[64];
   if (reader->failed)
@@ -49,7 +49,7 @@ static void vfail(struct scenario_reader *reader, uint32_t line, const char *by,
     snprintf(reader->error, reader->error_bytes, "%s: %s%s", reader->file, text, close);
 }
 
-bool scenario_fail(struct scenario_reader *reader, uint32_t line, const char *format, ...)
+bool rs_scenario_fail(struct rs_scenario_reader *reader, uint32_t line, const char *format, ...)
 {
   va_list list;
   va_start(list, format);
@@ -58,7 +58,7 @@ bool scenario_fail(struct scenario_reader *reader, uint32_t line, const char *fo
   return false;
 }
 
-bool scenario_fail_at(struct scenario_reader *reader, const xmlAttr *attribute, const char *format, ...)
+bool rs_scenario_fail_at(struct rs_scenario_reader *reader, const xmlAttr *attribute, const char *format, ...)
 {
   const char *by = NULL;
   for (uint32_t i = 0; i < reader->origin_count; i++)
@@ -66,7 +66,7 @@ bool scenario_fail_at(struct scenario_reader *reader, const xmlAttr *attribute, 
       by = reader->origins[i].by;
   va_list list;
   va_start(list, format);
-  vfail(reader, by ? scenario_line(attribute->parent) : scenario_attribute_line(attribute), by, format, list);
+  vfail(reader, by ? rs_scenario_line(attribute->parent) : rs_scenario_attribute_line(attribute), by, format, list);
   va_end(list);
   return false;
 }
@@ -86,16 +86,16 @@ static void silent_structured(void *data, xmlErrorPtr error)
 }
 
 /* A point of a sweep is a scenario without that sweep. */
-static void drop_swept(struct scenario_reader *reader)
+static void drop_swept(struct rs_scenario_reader *reader)
 {
   xmlNode *root = xmlDocGetRootElement(reader->doc);
   for (size_t i = 0; i < reader->options->override_count; i++) {
     const struct rs_scenario_override *given = &reader->options->overrides[i];
     if (!given->origin || strcmp(given->origin, "sweep") != 0)
       continue;
-    for (xmlNode *at = scenario_child(root, "sweep"), *next; at; at = next) {
-      next = scenario_next(at, "sweep");
-      const char *path = scenario_get(at, "path");
+    for (xmlNode *at = rs_scenario_child(root, "sweep"), *next; at; at = next) {
+      next = rs_scenario_next(at, "sweep");
+      const char *path = rs_scenario_get(at, "path");
       if (!path || strcmp(path, given->path) != 0)
         continue;
       xmlUnlinkNode(at);
@@ -104,13 +104,13 @@ static void drop_swept(struct scenario_reader *reader)
   }
 }
 
-static bool dump(struct scenario_reader *reader)
+static bool dump(struct rs_scenario_reader *reader)
 {
   xmlChar *text = NULL;
   int bytes = 0;
   xmlDocDumpFormatMemoryEnc(reader->doc, &text, &bytes, "UTF-8", 0);
   if (!text)
-    return scenario_fail(reader, 0, "no memory for a copy of the scenario; free some");
+    return rs_scenario_fail(reader, 0, "no memory for a copy of the scenario; free some");
   reader->out->xml = rs_memdup(text, (size_t)bytes + 1);
   reader->out->xml_bytes = (size_t)bytes;
   xmlFree(text);
@@ -122,18 +122,19 @@ static struct rs_scenario *parse(const char *text, size_t bytes, const char *pat
                                  size_t error_bytes)
 {
   static const struct rs_scenario_names no_names = {0};
-  struct scenario_reader reader = {.file = path,
-                                   .error = error,
-                                   .error_bytes = error_bytes,
-                                   .options = options,
-                                   .sweep_line = sweep_line,
-                                   .names = options->names ? options->names : &no_names};
+  struct rs_scenario_reader reader = {.file = path,
+                                      .error = error,
+                                      .error_bytes = error_bytes,
+                                      .options = options,
+                                      .sweep_line = sweep_line,
+                                      .names = options->names ? options->names : &no_names};
   reader.out = rs_alloc_zero(1, sizeof *reader.out);
-  bool good = scenario_parse_text(&reader, text, bytes) && scenario_schema_open(&reader) &&
-              (!options->real || scenario_apply_real(&reader)) && scenario_apply_overrides(&reader);
+  bool good = rs_scenario_parse_text(&reader, text, bytes) && rs_scenario_schema_open(&reader) &&
+              (!options->real || rs_scenario_apply_real(&reader)) && rs_scenario_apply_overrides(&reader);
   if (good)
     drop_swept(&reader);
-  good = good && scenario_schema_check(&reader) && scenario_read(&reader) && scenario_check(&reader) && dump(&reader);
+  good = good && rs_scenario_schema_check(&reader) && rs_scenario_read(&reader) && rs_scenario_check(&reader) &&
+         dump(&reader);
   xmlFreeDoc(reader.doc);
   xmlFreeDoc(reader.schema);
   free(reader.origins);
@@ -195,11 +196,11 @@ struct rs_scenario *rs_scenario_load(const char *path, const struct rs_scenario_
                                      size_t error_bytes)
 {
   RS_ASSERT(path && (error || error_bytes == 0));
-  struct scenario_reader reader = {.file = path, .error = error, .error_bytes = error_bytes};
+  struct rs_scenario_reader reader = {.file = path, .error = error, .error_bytes = error_bytes};
   FILE *file = fopen(path, "re");
   if (!file) {
-    scenario_fail(&reader, 0,
-                  "there is no such file, or it cannot be read; name a scenario such as scenarios/asha.xml");
+    rs_scenario_fail(&reader, 0,
+                     "there is no such file, or it cannot be read; name a scenario such as scenarios/asha.xml");
     return NULL;
   }
   char *text = rs_alloc(RS_SCENARIO_FILE_BYTES_MAX + 2);
@@ -208,7 +209,7 @@ struct rs_scenario *rs_scenario_load(const char *path, const struct rs_scenario_
   fclose(file);
   struct rs_scenario *scenario = NULL;
   if (failed)
-    scenario_fail(&reader, 0, "it cannot be read; name a file, not a folder");
+    rs_scenario_fail(&reader, 0, "it cannot be read; name a file, not a folder");
   else
     scenario = rs_scenario_parse(text, bytes, path, options, error, error_bytes);
   free(text);

@@ -116,7 +116,7 @@ static void describe_most(const struct rs_scenario_cluster *cluster, const struc
     snprintf(out, bytes, "the most is %.15g", most);
 }
 
-static bool check_demand(struct scenario_reader *reader, const struct rs_scenario_workload *workload,
+static bool check_demand(struct rs_scenario_reader *reader, const struct rs_scenario_workload *workload,
                          const struct rs_scenario_demand *demand)
 {
   const struct rs_scenario_cluster *cluster = &reader->out->cluster;
@@ -133,11 +133,11 @@ static bool check_demand(struct scenario_reader *reader, const struct rs_scenari
         continue;
       describe(demand, (enum dimension)d, i, text, sizeof text);
       describe_most(cluster, demand, (enum dimension)d, i, most, sizeof most);
-      return scenario_fail(reader, workload->line,
-                           "\"%.60s\" needs a node with %s and %s; lower <resources> or add such <nodes>",
-                           workload->name, text, most);
+      return rs_scenario_fail(reader, workload->line,
+                              "\"%.60s\" needs a node with %s and %s; lower <resources> or add such <nodes>",
+                              workload->name, text, most);
     }
-  return scenario_fail(
+  return rs_scenario_fail(
       reader, workload->line,
       "\"%.60s\" needs a node with all of its <resources>, and each type of <nodes> lacks one of them; "
       "add a type with all",
@@ -153,7 +153,7 @@ static double least(const struct rs_dist *dist)
   return bounded && dist->a > dist->min ? dist->a : dist->min;
 }
 
-static bool check_object(struct scenario_reader *reader, const struct rs_scenario_workload *workload,
+static bool check_object(struct rs_scenario_reader *reader, const struct rs_scenario_workload *workload,
                          const struct rs_dist *bytes, const char *what)
 {
   const struct rs_scenario_cluster *cluster = &reader->out->cluster;
@@ -166,15 +166,15 @@ static bool check_object(struct scenario_reader *reader, const struct rs_scenari
   char size[32], store[32];
   describe_size(least(bytes), size, sizeof size);
   describe_size((double)most, store, sizeof store);
-  return scenario_fail(reader, workload->line,
-                       "\"%.60s\" makes %s of at least %s and the largest object store has %s; raise "
-                       "object_store_memory or make them smaller",
-                       workload->name, what, size, store);
+  return rs_scenario_fail(reader, workload->line,
+                          "\"%.60s\" makes %s of at least %s and the largest object store has %s; raise "
+                          "object_store_memory or make them smaller",
+                          workload->name, what, size, store);
 }
 
 /* ---- Workloads, faults, cluster ---------------------------------------------------------------------------------- */
 
-static bool check_workload(struct scenario_reader *reader, struct rs_scenario_workload *workload)
+static bool check_workload(struct rs_scenario_reader *reader, struct rs_scenario_workload *workload)
 {
   switch (workload->kind) {
   case RS_WORKLOAD_TUNE: return check_demand(reader, workload, &workload->tune.demand);
@@ -200,7 +200,7 @@ static bool check_workload(struct scenario_reader *reader, struct rs_scenario_wo
 }
 
 /* Gives nameless workloads the name of their kind, numbered from the second one on. */
-static bool check_workload_names(struct scenario_reader *reader)
+static bool check_workload_names(struct rs_scenario_reader *reader)
 {
   static const char *const kinds[] = {"tune", "tasks", "trace"};
   struct rs_scenario *out = reader->out;
@@ -217,13 +217,13 @@ static bool check_workload_names(struct scenario_reader *reader)
   for (uint32_t i = 0; i < out->workload_count; i++)
     for (uint32_t j = 0; j < i; j++)
       if (strcmp(out->workloads[i].name, out->workloads[j].name) == 0)
-        return scenario_fail(reader, out->workloads[i].line,
-                             "two workloads are called \"%.60s\" (the other is on line %u); give each its own name",
-                             out->workloads[i].name, out->workloads[j].line);
+        return rs_scenario_fail(reader, out->workloads[i].line,
+                                "two workloads are called \"%.60s\" (the other is on line %u); give each its own name",
+                                out->workloads[i].name, out->workloads[j].line);
   return true;
 }
 
-static bool check_faults(struct scenario_reader *reader)
+static bool check_faults(struct rs_scenario_reader *reader)
 {
   const struct rs_scenario *out = reader->out;
   for (uint32_t f = 0; f < out->fault_count; f++) {
@@ -239,20 +239,21 @@ static bool check_faults(struct scenario_reader *reader)
       nodes += open ? 0 : type->count_max;
     }
     if (!found)
-      return scenario_fail(reader, fault->line, "there are no <nodes> called \"%.60s\"; name a type of the cluster",
-                           fault->type);
+      return rs_scenario_fail(reader, fault->line, "there are no <nodes> called \"%.60s\"; name a type of the cluster",
+                              fault->type);
     if (!open && fault->node != RS_SCENARIO_NONE && fault->node >= nodes)
-      return scenario_fail(reader, fault->line, "node=\"%llu\" does not exist; the nodes are numbered from 0 to %lld",
-                           (unsigned long long)fault->node, (long long)nodes - 1);
+      return rs_scenario_fail(reader, fault->line,
+                              "node=\"%llu\" does not exist; the nodes are numbered from 0 to %lld",
+                              (unsigned long long)fault->node, (long long)nodes - 1);
     if (!open && fault->count > nodes && fault->kind <= RS_FAULT_NODE_UP)
-      return scenario_fail(reader, fault->line,
-                           "count=\"%llu\" is more than the %llu nodes there are; write at most that",
-                           (unsigned long long)fault->count, (unsigned long long)nodes);
+      return rs_scenario_fail(reader, fault->line,
+                              "count=\"%llu\" is more than the %llu nodes there are; write at most that",
+                              (unsigned long long)fault->count, (unsigned long long)nodes);
   }
   return true;
 }
 
-static bool check_cluster(struct scenario_reader *reader)
+static bool check_cluster(struct rs_scenario_reader *reader)
 {
   const struct rs_scenario *out = reader->out;
   uint64_t count = 0;
@@ -261,22 +262,23 @@ static bool check_cluster(struct scenario_reader *reader)
     if (type->count == RS_SCENARIO_NONE)
       return true; /* a platform's hosts */
     if (!out->autoscaler.enabled && type->count_min != type->count_max)
-      return scenario_fail(
+      return rs_scenario_fail(
           reader, type->line,
           "<nodes name=\"%.60s\"> has a min or max other than count, and there is no <autoscaler>; add "
           "one or remove them",
           type->name);
     if (out->cluster.platform && type->count_min != type->count_max)
-      return scenario_fail(reader, type->line, "the hosts of a platform file are not autoscaled; remove min and max");
+      return rs_scenario_fail(reader, type->line,
+                              "the hosts of a platform file are not autoscaled; remove min and max");
     count += type->count;
   }
   if (count == 0)
-    return scenario_fail(reader, out->cluster.line,
-                         "the cluster starts without any node; the head is one, write count=\"1\"");
+    return rs_scenario_fail(reader, out->cluster.line,
+                            "the cluster starts without any node; the head is one, write count=\"1\"");
   return true;
 }
 
-bool scenario_check(struct scenario_reader *reader)
+bool rs_scenario_check(struct rs_scenario_reader *reader)
 {
   struct rs_scenario *out = reader->out;
   if (!check_cluster(reader) || !check_workload_names(reader) || !check_faults(reader))

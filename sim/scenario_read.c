@@ -18,54 +18,55 @@
 
 /* ---- Attributes by type ------------------------------------------------------------------------------------------ */
 
-static bool fail_value(struct scenario_reader *reader, const xmlNode *element, const char *name, const char *why)
+static bool fail_value(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, const char *why)
 {
-  return scenario_fail_at(reader, scenario_find(element, name), "%s=\"%.60s\" %s", name, scenario_get(element, name),
-                          why);
+  return rs_scenario_fail_at(reader, rs_scenario_find(element, name), "%s=\"%.60s\" %s", name,
+                             rs_scenario_get(element, name), why);
 }
 
 #define READ(call)                                                                                                     \
   do {                                                                                                                 \
     char why[RS_UNITS_WHY_BYTES];                                                                                      \
-    const char *text = scenario_get(element, name);                                                                    \
+    const char *text = rs_scenario_get(element, name);                                                                 \
     if (text && (call))                                                                                                \
       return fail_value(reader, element, name, why);                                                                   \
     return true;                                                                                                       \
   } while (0)
 
-bool scenario_read_time(struct scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out)
+bool rs_scenario_read_time(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out)
 {
   READ(rs_units_time(text, out, why, sizeof why));
 }
 
-bool scenario_read_time_limit(struct scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out)
+bool rs_scenario_read_time_limit(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
+                                 uint64_t *out)
 {
   READ(rs_units_time_limit(text, out, why, sizeof why));
 }
 
-bool scenario_read_size(struct scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out)
+bool rs_scenario_read_size(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out)
 {
   READ(rs_units_size(text, out, why, sizeof why));
 }
 
-bool scenario_read_share(struct scenario_reader *reader, const xmlNode *element, const char *name, double *out)
+bool rs_scenario_read_share(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, double *out)
 {
   READ(rs_units_share(text, out, why, sizeof why));
 }
 
-bool scenario_read_amount(struct scenario_reader *reader, const xmlNode *element, const char *name, int64_t *out)
+bool rs_scenario_read_amount(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, int64_t *out)
 {
   READ(rs_units_amount(text, out, why, sizeof why));
 }
 
-bool scenario_read_time_dist(struct scenario_reader *reader, const xmlNode *element, const char *name,
-                             struct rs_dist *out)
+bool rs_scenario_read_time_dist(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
+                                struct rs_dist *out)
 {
   READ(rs_units_time_dist(text, out, why, sizeof why));
 }
 
-bool scenario_read_size_dist(struct scenario_reader *reader, const xmlNode *element, const char *name,
-                             struct rs_dist *out)
+bool rs_scenario_read_size_dist(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
+                                struct rs_dist *out)
 {
   READ(rs_units_size_dist(text, out, why, sizeof why));
 }
@@ -81,14 +82,14 @@ static int in_range(uint64_t value, uint64_t min, uint64_t max, char *why, size_
   return -1;
 }
 
-bool scenario_read_count(struct scenario_reader *reader, const xmlNode *element, const char *name, uint64_t min,
-                         uint64_t max, uint64_t *out)
+bool rs_scenario_read_count(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t min,
+                            uint64_t max, uint64_t *out)
 {
   READ(rs_units_count(text, out, why, sizeof why) || in_range(*out, min, max, why, sizeof why));
 }
 
-bool scenario_read_count_limit(struct scenario_reader *reader, const xmlNode *element, const char *name, uint64_t min,
-                               uint64_t max, uint64_t *out)
+bool rs_scenario_read_count_limit(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
+                                  uint64_t min, uint64_t max, uint64_t *out)
 {
   READ(rs_units_count_limit(text, out, why, sizeof why) ||
        (*out != RS_SCENARIO_NONE && in_range(*out, min, max, why, sizeof why)));
@@ -105,15 +106,15 @@ static int in_real_range(double value, double min, double max, char *why, size_t
   return -1;
 }
 
-bool scenario_read_number(struct scenario_reader *reader, const xmlNode *element, const char *name, double min,
-                          double max, double *out)
+bool rs_scenario_read_number(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, double min,
+                             double max, double *out)
 {
   READ(rs_units_number(text, out, why, sizeof why) || in_real_range(*out, min, max, why, sizeof why));
 }
 
-bool scenario_read_bool(const xmlNode *element, const char *name)
+bool rs_scenario_read_bool(const xmlNode *element, const char *name)
 {
-  const char *text = scenario_get(element, name);
+  const char *text = rs_scenario_get(element, name);
   return text && strcmp(text, "true") == 0;
 }
 
@@ -122,9 +123,9 @@ static char *copy(const char *text)
   return rs_memdup(text, strlen(text) + 1);
 }
 
-char *scenario_read_text(const xmlNode *element, const char *name)
+char *rs_scenario_read_text(const xmlNode *element, const char *name)
 {
-  const char *text = scenario_get(element, name);
+  const char *text = rs_scenario_get(element, name);
   return text ? copy(text) : NULL;
 }
 
@@ -143,7 +144,7 @@ static char *join(const char *folder, size_t folder_length, const char *name)
 
 /* "data:NAME" in $RAYSIM_DATA (default ../shared/data), an absolute path as it is, one given by --set against the
  * working directory, any other against the scenario's folder. */
-static char *resolve(const struct scenario_reader *reader, const xmlAttr *attribute, const char *name)
+static char *resolve(const struct rs_scenario_reader *reader, const xmlAttr *attribute, const char *name)
 {
   if (strncmp(name, "data:", 5) == 0) {
     const char *folder = getenv("RAYSIM_DATA");
@@ -161,13 +162,13 @@ static char *resolve(const struct scenario_reader *reader, const xmlAttr *attrib
   return join(reader->file, (size_t)(slash - reader->file) + 1, name);
 }
 
-char *scenario_read_file(struct scenario_reader *reader, const xmlNode *element, const char *name)
+char *rs_scenario_read_file(struct rs_scenario_reader *reader, const xmlNode *element, const char *name)
 {
-  const xmlAttr *attribute = scenario_find(element, name);
+  const xmlAttr *attribute = rs_scenario_find(element, name);
   struct stat status;
   if (!attribute)
     return NULL;
-  const char *given = scenario_get(element, name);
+  const char *given = rs_scenario_get(element, name);
   char *path = resolve(reader, attribute, given);
   const char *fault = NULL;
   if (stat(path, &status) != 0)
@@ -180,23 +181,23 @@ char *scenario_read_file(struct scenario_reader *reader, const xmlNode *element,
     return path;
   bool data = strncmp(given, "data:", 5) == 0 && !getenv("RAYSIM_DATA");
   if (strcmp(path, given) == 0)
-    scenario_fail_at(reader, attribute, "%s=\"%.300s\": %s", name, given, fault);
+    rs_scenario_fail_at(reader, attribute, "%s=\"%.300s\": %s", name, given, fault);
   else
-    scenario_fail_at(reader, attribute, "%s=\"%.200s\", that is %.300s: %s%s", name, given, path, fault,
-                     data ? ", or set RAYSIM_DATA to the folder of the data sets" : "");
+    rs_scenario_fail_at(reader, attribute, "%s=\"%.200s\", that is %.300s: %s%s", name, given, path, fault,
+                        data ? ", or set RAYSIM_DATA to the folder of the data sets" : "");
   free(path);
   return NULL;
 }
 
 /* ---- Cluster ----------------------------------------------------------------------------------------------------- */
 
-bool scenario_read_extras(struct scenario_reader *reader, const xmlNode *element,
-                          struct rs_scenario_resource **resources, uint32_t *resource_count,
-                          struct rs_scenario_label **labels, uint32_t *label_count)
+bool rs_scenario_read_extras(struct rs_scenario_reader *reader, const xmlNode *element,
+                             struct rs_scenario_resource **resources, uint32_t *resource_count,
+                             struct rs_scenario_label **labels, uint32_t *label_count)
 {
   uint32_t resource_cap = 0, label_cap = 0;
-  for (const xmlNode *at = scenario_child(element, "resource"); at; at = scenario_next(at, "resource")) {
-    const char *name = scenario_get(at, "name");
+  for (const xmlNode *at = rs_scenario_child(element, "resource"); at; at = rs_scenario_next(at, "resource")) {
+    const char *name = rs_scenario_get(at, "name");
     static const char *const own[] = {"cpus", "gpus", "memory", "CPU", "GPU", "object_store_memory"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
       if (strcmp(name, own[i]) == 0)
@@ -208,38 +209,38 @@ bool scenario_read_extras(struct scenario_reader *reader, const xmlNode *element
     RS_GROW(*resources, *resource_count, resource_cap);
     struct rs_scenario_resource *out = &(*resources)[(*resource_count)++];
     *out = (struct rs_scenario_resource){.name = copy(name)};
-    if (!scenario_read_amount(reader, at, "amount", &out->amount_e4))
+    if (!rs_scenario_read_amount(reader, at, "amount", &out->amount_e4))
       return false;
   }
-  for (const xmlNode *at = scenario_child(element, "label"); at; at = scenario_next(at, "label")) {
-    const char *key = scenario_get(at, "key");
+  for (const xmlNode *at = rs_scenario_child(element, "label"); at; at = rs_scenario_next(at, "label")) {
+    const char *key = rs_scenario_get(at, "key");
     if (!*key)
       return fail_value(reader, at, "key", "is empty; name the label");
     for (uint32_t i = 0; i < *label_count; i++)
       if (strcmp((*labels)[i].key, key) == 0)
         return fail_value(reader, at, "key", "is given twice; keep one");
     RS_GROW(*labels, *label_count, label_cap);
-    (*labels)[(*label_count)++] = (struct rs_scenario_label){copy(key), scenario_read_text(at, "value")};
+    (*labels)[(*label_count)++] = (struct rs_scenario_label){copy(key), rs_scenario_read_text(at, "value")};
   }
   return true;
 }
 
-static bool read_node_count(struct scenario_reader *reader, const xmlNode *element, bool platform,
+static bool read_node_count(struct rs_scenario_reader *reader, const xmlNode *element, bool platform,
                             struct rs_scenario_node_type *out)
 {
-  if (!scenario_find(element, "count")) {
+  if (!rs_scenario_find(element, "count")) {
     if (!platform)
-      return scenario_fail(reader, out->line, "<nodes> needs the attribute count; write count=\"...\"");
-    if (scenario_find(element, "min") || scenario_find(element, "max"))
-      return scenario_fail(reader, out->line, "<nodes> has min or max without count; add count=\"...\"");
+      return rs_scenario_fail(reader, out->line, "<nodes> needs the attribute count; write count=\"...\"");
+    if (rs_scenario_find(element, "min") || rs_scenario_find(element, "max"))
+      return rs_scenario_fail(reader, out->line, "<nodes> has min or max without count; add count=\"...\"");
     out->count = out->count_min = out->count_max = RS_SCENARIO_NONE;
     return true;
   }
-  if (!scenario_read_count(reader, element, "count", 0, NODES_MAX, &out->count))
+  if (!rs_scenario_read_count(reader, element, "count", 0, NODES_MAX, &out->count))
     return false;
   out->count_min = out->count_max = out->count;
-  if (!scenario_read_count(reader, element, "min", 0, NODES_MAX, &out->count_min) ||
-      !scenario_read_count(reader, element, "max", 0, NODES_MAX, &out->count_max))
+  if (!rs_scenario_read_count(reader, element, "min", 0, NODES_MAX, &out->count_min) ||
+      !rs_scenario_read_count(reader, element, "max", 0, NODES_MAX, &out->count_max))
     return false;
   if (out->count_min > out->count)
     return fail_value(reader, element, "min", "is more than count; write at most count");
@@ -248,131 +249,134 @@ static bool read_node_count(struct scenario_reader *reader, const xmlNode *eleme
   return true;
 }
 
-static bool read_nodes(struct scenario_reader *reader, const xmlNode *element, bool platform,
+static bool read_nodes(struct rs_scenario_reader *reader, const xmlNode *element, bool platform,
                        struct rs_scenario_node_type *out)
 {
   uint64_t gpus = 0;
-  out->line = scenario_line(element);
-  out->name = scenario_read_text(element, "name");
-  out->hosts = scenario_read_text(element, "hosts");
+  out->line = rs_scenario_line(element);
+  out->name = rs_scenario_read_text(element, "name");
+  out->hosts = rs_scenario_read_text(element, "hosts");
   if (!read_node_count(reader, element, platform, out))
     return false;
   if (!platform && strcmp(out->hosts, "*") != 0)
     return fail_value(reader, element, "hosts", "selects hosts of a platform file; add platform=\"...\" to <cluster>");
-  if (strcmp(scenario_get(element, "cpus"), "host") == 0) {
+  if (strcmp(rs_scenario_get(element, "cpus"), "host") == 0) {
     if (!platform)
       return fail_value(reader, element, "cpus", "takes the cores of a platform's hosts; write a number of CPUs");
     out->cpu_e4 = RS_SCENARIO_FROM_HOST;
-  } else if (!scenario_read_amount(reader, element, "cpus", &out->cpu_e4)) {
+  } else if (!rs_scenario_read_amount(reader, element, "cpus", &out->cpu_e4)) {
     return false;
   }
-  if (!scenario_read_count(reader, element, "gpus", 0, 1024, &gpus) ||
-      !scenario_read_size(reader, element, "memory", &out->memory_bytes))
+  if (!rs_scenario_read_count(reader, element, "gpus", 0, 1024, &gpus) ||
+      !rs_scenario_read_size(reader, element, "memory", &out->memory_bytes))
     return false;
   out->gpus = (uint32_t)gpus;
   out->object_store_bytes = out->memory_bytes / 10 * 3;
-  if (!scenario_read_size(reader, element, "object_store_memory", &out->object_store_bytes) ||
-      !scenario_read_number(reader, element, "speed", 1e-6, 1e6, &out->speed) ||
-      !scenario_read_time_dist(reader, element, "boot_time", &out->boot_ns) ||
-      !scenario_read_number(reader, element, "price", 0, 1e9, &out->price_per_hour))
+  if (!rs_scenario_read_size(reader, element, "object_store_memory", &out->object_store_bytes) ||
+      !rs_scenario_read_number(reader, element, "speed", 1e-6, 1e6, &out->speed) ||
+      !rs_scenario_read_time_dist(reader, element, "boot_time", &out->boot_ns) ||
+      !rs_scenario_read_number(reader, element, "price", 0, 1e9, &out->price_per_hour))
     return false;
   if (out->object_store_bytes > out->memory_bytes)
     return fail_value(reader, element, "object_store_memory", "is more than the node's memory; write at most memory");
-  return scenario_read_extras(reader, element, &out->resources, &out->resource_count, &out->labels, &out->label_count);
+  return rs_scenario_read_extras(reader, element, &out->resources, &out->resource_count, &out->labels,
+                                 &out->label_count);
 }
 
-static bool read_bandwidth(struct scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out)
+static bool read_bandwidth(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out)
 {
   READ(rs_units_bandwidth(text, out, why, sizeof why) || in_range(*out, 1, UINT64_MAX, why, sizeof why));
 }
 
-static bool read_network(struct scenario_reader *reader, const xmlNode *element, struct rs_scenario_network *out)
+static bool read_network(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_network *out)
 {
   return read_bandwidth(reader, element, "bandwidth", &out->nic_bytes_per_s) &&
-         scenario_read_time(reader, element, "latency", &out->latency_ns) &&
-         scenario_read_time(reader, element, "rack_latency", &out->rack_latency_ns) &&
-         scenario_read_count(reader, element, "nodes_per_rack", 0, NODES_MAX, &out->nodes_per_rack) &&
-         scenario_read_number(reader, element, "oversubscription", 1, 1e6, &out->oversubscription) &&
+         rs_scenario_read_time(reader, element, "latency", &out->latency_ns) &&
+         rs_scenario_read_time(reader, element, "rack_latency", &out->rack_latency_ns) &&
+         rs_scenario_read_count(reader, element, "nodes_per_rack", 0, NODES_MAX, &out->nodes_per_rack) &&
+         rs_scenario_read_number(reader, element, "oversubscription", 1, 1e6, &out->oversubscription) &&
          read_bandwidth(reader, element, "loopback_bandwidth", &out->loopback_bytes_per_s) &&
-         scenario_read_time(reader, element, "loopback_latency", &out->loopback_latency_ns);
+         rs_scenario_read_time(reader, element, "loopback_latency", &out->loopback_latency_ns);
 }
 
-static bool read_cluster(struct scenario_reader *reader, const xmlNode *element, struct rs_scenario_cluster *out)
+static bool read_cluster(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_cluster *out)
 {
   uint32_t cap = 0;
-  out->line = scenario_line(element);
-  bool platform = scenario_find(element, "platform") != NULL;
-  if (platform && !(out->platform = scenario_read_file(reader, element, "platform")))
+  out->line = rs_scenario_line(element);
+  bool platform = rs_scenario_find(element, "platform") != NULL;
+  if (platform && !(out->platform = rs_scenario_read_file(reader, element, "platform")))
     return false;
-  for (const xmlNode *at = scenario_child(element, "nodes"); at; at = scenario_next(at, "nodes")) {
+  for (const xmlNode *at = rs_scenario_child(element, "nodes"); at; at = rs_scenario_next(at, "nodes")) {
     for (uint32_t i = 0; i < out->type_count; i++)
-      if (strcmp(out->types[i].name, scenario_get(at, "name")) == 0)
+      if (strcmp(out->types[i].name, rs_scenario_get(at, "name")) == 0)
         return fail_value(reader, at, "name", "names two node types; give each its own name");
     RS_GROW(out->types, out->type_count, cap);
     out->types[out->type_count] = (struct rs_scenario_node_type){0};
     if (!read_nodes(reader, at, platform, &out->types[out->type_count++]))
       return false;
   }
-  const xmlNode *network = scenario_child(element, "network"), *workers = scenario_child(element, "workers");
-  const xmlNode *costs = scenario_child(element, "costs");
+  const xmlNode *network = rs_scenario_child(element, "network"), *workers = rs_scenario_child(element, "workers");
+  const xmlNode *costs = rs_scenario_child(element, "costs");
   if (network && platform)
-    return scenario_fail(reader, scenario_line(network), "a platform file has its own network; remove <network>");
+    return rs_scenario_fail(reader, rs_scenario_line(network), "a platform file has its own network; remove <network>");
   if (network && !read_network(reader, network, &out->network))
     return false;
   out->workers_max = RS_SCENARIO_NONE;
   if (workers) {
-    out->worker_start_given = scenario_find(workers, "start_time") != NULL;
-    if (!scenario_read_time_dist(reader, workers, "start_time", &out->worker_start_ns) ||
-        !scenario_read_count_limit(reader, workers, "max_per_node", 1, 1000000, &out->workers_max))
+    out->worker_start_given = rs_scenario_find(workers, "start_time") != NULL;
+    if (!rs_scenario_read_time_dist(reader, workers, "start_time", &out->worker_start_ns) ||
+        !rs_scenario_read_count_limit(reader, workers, "max_per_node", 1, 1000000, &out->workers_max))
       return false;
   }
-  return !costs || (out->costs = scenario_read_file(reader, costs, "file"));
+  return !costs || (out->costs = rs_scenario_read_file(reader, costs, "file"));
 }
 
 /* ---- Policies, autoscaler ---------------------------------------------------------------------------------------- */
 
-static bool read_policies(struct scenario_reader *reader, const xmlNode *element, struct rs_scenario_policies *out)
+static bool read_policies(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_policies *out)
 {
   uint32_t option_cap = 0, config_cap = 0;
   const struct rs_scenario_names *names = reader->names;
-  const char *placement = scenario_get(element, "placement");
+  const char *placement = rs_scenario_get(element, "placement");
   size_t length = strlen(placement);
-  out->line = scenario_line(element);
+  out->line = rs_scenario_line(element);
   out->placement_library = strchr(placement, '/') || (length > 3 && strcmp(placement + length - 3, ".so") == 0);
   if (out->placement_library) {
-    if (!(out->placement = scenario_read_file(reader, element, "placement")))
+    if (!(out->placement = rs_scenario_read_file(reader, element, "placement")))
       return false;
   } else {
     out->placement = copy(placement);
-    if (!scenario_known(reader, scenario_find(element, "placement"), "placement policy", placement, names->policies))
+    if (!rs_scenario_known(reader, rs_scenario_find(element, "placement"), "placement policy", placement,
+                           names->policies))
       return false;
   }
-  for (const xmlNode *at = scenario_child(element, "option"); at; at = scenario_next(at, "option")) {
+  for (const xmlNode *at = rs_scenario_child(element, "option"); at; at = rs_scenario_next(at, "option")) {
     RS_GROW(out->options, out->option_count, option_cap);
-    out->options[out->option_count++] =
-        (struct rs_scenario_option){scenario_read_text(at, "name"), scenario_read_text(at, "value"), scenario_line(at)};
+    out->options[out->option_count++] = (struct rs_scenario_option){
+        rs_scenario_read_text(at, "name"), rs_scenario_read_text(at, "value"), rs_scenario_line(at)};
   }
-  for (const xmlNode *at = scenario_child(element, "config"); at; at = scenario_next(at, "config")) {
+  for (const xmlNode *at = rs_scenario_child(element, "config"); at; at = rs_scenario_next(at, "config")) {
     char why[RS_UNITS_WHY_BYTES] = "is not a value of this setting";
-    const char *name = scenario_get(at, "name"), *value = scenario_get(at, "value");
-    if (!scenario_known(reader, scenario_find(at, "name"), "setting", name, names->configs))
+    const char *name = rs_scenario_get(at, "name"), *value = rs_scenario_get(at, "value");
+    if (!rs_scenario_known(reader, rs_scenario_find(at, "name"), "setting", name, names->configs))
       return false;
     if (names->config_check && names->config_check(names->user, name, value, why, sizeof why))
-      return scenario_fail_at(reader, scenario_find(at, "value"), "%s=\"%.60s\" %s", name, value, why);
+      return rs_scenario_fail_at(reader, rs_scenario_find(at, "value"), "%s=\"%.60s\" %s", name, value, why);
     RS_GROW(out->configs, out->config_count, config_cap);
-    out->configs[out->config_count++] = (struct rs_scenario_option){copy(name), copy(value), scenario_line(at)};
+    out->configs[out->config_count++] = (struct rs_scenario_option){copy(name), copy(value), rs_scenario_line(at)};
   }
   return true;
 }
 
-static bool read_autoscaler(struct scenario_reader *reader, const xmlNode *element, struct rs_scenario_autoscaler *out)
+static bool read_autoscaler(struct rs_scenario_reader *reader, const xmlNode *element,
+                            struct rs_scenario_autoscaler *out)
 {
   out->enabled = true;
-  out->line = scenario_line(element);
-  if (!scenario_read_number(reader, element, "upscaling_speed", 0, 1e6, &out->upscaling_speed) ||
-      !scenario_read_time(reader, element, "idle_timeout", &out->idle_timeout_ns) ||
-      !scenario_read_count(reader, element, "max_launches", 1, NODES_MAX, &out->max_launches) ||
-      !scenario_read_time(reader, element, "interval", &out->interval_ns))
+  out->line = rs_scenario_line(element);
+  if (!rs_scenario_read_number(reader, element, "upscaling_speed", 0, 1e6, &out->upscaling_speed) ||
+      !rs_scenario_read_time(reader, element, "idle_timeout", &out->idle_timeout_ns) ||
+      !rs_scenario_read_count(reader, element, "max_launches", 1, NODES_MAX, &out->max_launches) ||
+      !rs_scenario_read_time(reader, element, "interval", &out->interval_ns))
     return false;
   if (out->interval_ns == 0)
     return fail_value(reader, element, "interval", "is no pause at all; write at least \"1 ms\"");
@@ -381,35 +385,35 @@ static bool read_autoscaler(struct scenario_reader *reader, const xmlNode *eleme
 
 /* ---- Faults ------------------------------------------------------------------------------------------------------ */
 
-static bool read_rate(struct scenario_reader *reader, const xmlNode *element, const char *name, double *out)
+static bool read_rate(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, double *out)
 {
   READ(rs_units_rate(text, out, why, sizeof why));
 }
 
-static bool read_fault(struct scenario_reader *reader, const xmlNode *element, enum rs_fault_kind kind,
+static bool read_fault(struct rs_scenario_reader *reader, const xmlNode *element, enum rs_fault_kind kind,
                        struct rs_scenario_fault *out)
 {
   const char *tag = (const char *)element->name;
   *out = (struct rs_scenario_fault){.kind = kind,
-                                    .line = scenario_line(element),
+                                    .line = rs_scenario_line(element),
                                     .at_ns = RS_SCENARIO_NONE,
                                     .until_ns = RS_SCENARIO_NONE,
                                     .node = RS_SCENARIO_NONE,
-                                    .type = scenario_read_text(element, "type")};
-  bool at = scenario_find(element, "at") != NULL, rate = scenario_find(element, "rate") != NULL;
+                                    .type = rs_scenario_read_text(element, "type")};
+  bool at = rs_scenario_find(element, "at") != NULL, rate = rs_scenario_find(element, "rate") != NULL;
   if (at == rate)
-    return scenario_fail(reader, out->line, "<%s> has %s; write either at=\"60 s\" or rate=\"0.1/h\"", tag,
-                         at ? "both a time and a rate" : "neither a time nor a rate");
-  if (rate && scenario_find(element, "node"))
+    return rs_scenario_fail(reader, out->line, "<%s> has %s; write either at=\"60 s\" or rate=\"0.1/h\"", tag,
+                            at ? "both a time and a rate" : "neither a time nor a rate");
+  if (rate && rs_scenario_find(element, "node"))
     return fail_value(reader, element, "node", "goes with a time; a rate strikes nodes at random");
-  out->comes_back = scenario_find(element, "down_time") != NULL;
-  if (!scenario_read_time(reader, element, "at", &out->at_ns) ||
+  out->comes_back = rs_scenario_find(element, "down_time") != NULL;
+  if (!rs_scenario_read_time(reader, element, "at", &out->at_ns) ||
       !read_rate(reader, element, "rate", &out->rate_per_s) ||
-      !scenario_read_time(reader, element, "from", &out->from_ns) ||
-      !scenario_read_time_limit(reader, element, "until", &out->until_ns) ||
-      !scenario_read_count(reader, element, "node", 0, NODES_MAX, &out->node) ||
-      !scenario_read_count(reader, element, "count", 1, NODES_MAX, &out->count) ||
-      !scenario_read_time_dist(reader, element, "down_time", &out->down_ns))
+      !rs_scenario_read_time(reader, element, "from", &out->from_ns) ||
+      !rs_scenario_read_time_limit(reader, element, "until", &out->until_ns) ||
+      !rs_scenario_read_count(reader, element, "node", 0, NODES_MAX, &out->node) ||
+      !rs_scenario_read_count(reader, element, "count", 1, NODES_MAX, &out->count) ||
+      !rs_scenario_read_time_dist(reader, element, "down_time", &out->down_ns))
     return false;
   if (out->from_ns >= out->until_ns)
     return fail_value(reader, element, "until", "is not after \"from\"; write a later time");
@@ -418,11 +422,11 @@ static bool read_fault(struct scenario_reader *reader, const xmlNode *element, e
   return true;
 }
 
-static bool read_faults(struct scenario_reader *reader, const xmlNode *element, struct rs_scenario *out)
+static bool read_faults(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario *out)
 {
   static const char *const tags[] = {"node_down", "node_up", "worker_kill", "job_drop"};
   uint32_t cap = 0;
-  for (const xmlNode *at = scenario_child(element, NULL); at; at = scenario_next(at, NULL))
+  for (const xmlNode *at = rs_scenario_child(element, NULL); at; at = rs_scenario_next(at, NULL))
     for (int kind = 0; kind < 4; kind++)
       if (strcmp((const char *)at->name, tags[kind]) == 0) {
         RS_GROW(out->faults, out->fault_count, cap);
@@ -434,17 +438,17 @@ static bool read_faults(struct scenario_reader *reader, const xmlNode *element, 
 
 /* ---- Sweeps, outputs, the whole ---------------------------------------------------------------------------------- */
 
-static bool read_sweep(struct scenario_reader *reader, const xmlNode *element, struct rs_scenario_sweep *out)
+static bool read_sweep(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_sweep *out)
 {
   char why[RS_UNITS_WHY_BYTES];
-  *out = (struct rs_scenario_sweep){.path = scenario_read_text(element, "path"),
-                                    .label = scenario_read_text(element, "label"),
-                                    .line = scenario_line(element)};
+  *out = (struct rs_scenario_sweep){.path = rs_scenario_read_text(element, "path"),
+                                    .label = rs_scenario_read_text(element, "label"),
+                                    .line = rs_scenario_line(element)};
   if (!out->label) {
     const char *at = strrchr(out->path, '@');
     out->label = copy(at ? at + 1 : out->path);
   }
-  if (rs_units_list(scenario_get(element, "values"), &out->values, &out->value_count, why, sizeof why))
+  if (rs_units_list(rs_scenario_get(element, "values"), &out->values, &out->value_count, why, sizeof why))
     return fail_value(reader, element, "values", why);
   for (uint32_t i = 0; i < out->value_count; i++)
     for (uint32_t j = 0; j < i; j++)
@@ -453,12 +457,12 @@ static bool read_sweep(struct scenario_reader *reader, const xmlNode *element, s
   return true;
 }
 
-static bool read_sweeps(struct scenario_reader *reader, const xmlNode *root, struct rs_scenario *out)
+static bool read_sweeps(struct rs_scenario_reader *reader, const xmlNode *root, struct rs_scenario *out)
 {
   uint32_t cap = 0;
-  for (const xmlNode *at = scenario_child(root, "sweep"); at; at = scenario_next(at, "sweep")) {
+  for (const xmlNode *at = rs_scenario_child(root, "sweep"); at; at = rs_scenario_next(at, "sweep")) {
     for (uint32_t i = 0; i < out->sweep_count; i++)
-      if (strcmp(out->sweeps[i].path, scenario_get(at, "path")) == 0)
+      if (strcmp(out->sweeps[i].path, rs_scenario_get(at, "path")) == 0)
         return fail_value(reader, at, "path", "is swept twice; keep one <sweep> for it");
     RS_GROW(out->sweeps, out->sweep_count, cap);
     if (!read_sweep(reader, at, &out->sweeps[out->sweep_count++]))
@@ -467,79 +471,79 @@ static bool read_sweeps(struct scenario_reader *reader, const xmlNode *root, str
   return true;
 }
 
-static bool read_outputs(struct scenario_reader *reader, const xmlNode *element, struct rs_scenario_outputs *out)
+static bool read_outputs(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_outputs *out)
 {
-  if (scenario_find(element, "directory")) {
+  if (rs_scenario_find(element, "directory")) {
     free(out->directory);
-    out->directory = scenario_read_text(element, "directory");
+    out->directory = rs_scenario_read_text(element, "directory");
     if (!*out->directory)
       return fail_value(reader, element, "directory", "is empty; name a folder");
   }
-  out->tasks_csv = scenario_read_bool(element, "tasks");
-  if (!scenario_read_count(reader, element, "timeline_events", 0, 1000000000, &out->timeline_events) ||
-      !scenario_read_count(reader, element, "timeline_nodes", 0, NODES_MAX, &out->timeline_nodes) ||
-      !scenario_read_time(reader, element, "sample_interval", &out->sample_interval_ns))
+  out->tasks_csv = rs_scenario_read_bool(element, "tasks");
+  if (!rs_scenario_read_count(reader, element, "timeline_events", 0, 1000000000, &out->timeline_events) ||
+      !rs_scenario_read_count(reader, element, "timeline_nodes", 0, NODES_MAX, &out->timeline_nodes) ||
+      !rs_scenario_read_time(reader, element, "sample_interval", &out->sample_interval_ns))
     return false;
   if (out->sample_interval_ns == 0)
     return fail_value(reader, element, "sample_interval", "is no interval; write at least \"1 ms\"");
   return true;
 }
 
-static bool read_workloads(struct scenario_reader *reader, const xmlNode *root, struct rs_scenario *out)
+static bool read_workloads(struct rs_scenario_reader *reader, const xmlNode *root, struct rs_scenario *out)
 {
   uint32_t cap = 0;
-  for (const xmlNode *at = scenario_child(root, NULL); at; at = scenario_next(at, NULL)) {
+  for (const xmlNode *at = rs_scenario_child(root, NULL); at; at = rs_scenario_next(at, NULL)) {
     const char *tag = (const char *)at->name;
     if (strcmp(tag, "tune") != 0 && strcmp(tag, "tasks") != 0 && strcmp(tag, "trace") != 0)
       continue;
     RS_GROW(out->workloads, out->workload_count, cap);
     out->workloads[out->workload_count] = (struct rs_scenario_workload){0};
-    if (!scenario_read_workload(reader, at, &out->workloads[out->workload_count++]))
+    if (!rs_scenario_read_workload(reader, at, &out->workloads[out->workload_count++]))
       return false;
   }
   return true;
 }
 
-bool scenario_read(struct scenario_reader *reader)
+bool rs_scenario_read(struct rs_scenario_reader *reader)
 {
   struct rs_scenario *out = reader->out;
   xmlNode *root = xmlDocGetRootElement(reader->doc);
   const xmlNode *element = root; /* for fail_value below */
   out->file = copy(reader->file);
-  out->name = scenario_read_text(root, "name");
-  out->title = scenario_read_text(root, "title");
+  out->name = rs_scenario_read_text(root, "name");
+  out->title = rs_scenario_read_text(root, "title");
   out->outputs.directory = join("results", 7, out->name);
   out->compare_tolerance = NAN;
   out->real = reader->options->real;
   out->real_time_scale = 1;
   if (strcmp(out->name, ".") == 0 || strcmp(out->name, "..") == 0)
     return fail_value(reader, element, "name", "cannot name a folder; use a word");
-  if (!scenario_read_count(reader, root, "seed", 0, INT64_MAX / 2, &out->seed) ||
-      !scenario_read_count(reader, root, "repetitions", 1, 1000000, &out->repetitions) ||
-      !scenario_read_time_limit(reader, root, "time_limit", &out->time_limit_ns))
+  if (!rs_scenario_read_count(reader, root, "seed", 0, INT64_MAX / 2, &out->seed) ||
+      !rs_scenario_read_count(reader, root, "repetitions", 1, 1000000, &out->repetitions) ||
+      !rs_scenario_read_time_limit(reader, root, "time_limit", &out->time_limit_ns))
     return false;
-  if (!read_cluster(reader, scenario_child(root, "cluster"), &out->cluster) ||
-      !read_policies(reader, scenario_child(root, "policies"), &out->policies) ||
-      !read_outputs(reader, scenario_child(root, "outputs"), &out->outputs))
+  if (!read_cluster(reader, rs_scenario_child(root, "cluster"), &out->cluster) ||
+      !read_policies(reader, rs_scenario_child(root, "policies"), &out->policies) ||
+      !read_outputs(reader, rs_scenario_child(root, "outputs"), &out->outputs))
     return false;
-  if ((element = scenario_child(root, "autoscaler")) && !read_autoscaler(reader, element, &out->autoscaler))
+  if ((element = rs_scenario_child(root, "autoscaler")) && !read_autoscaler(reader, element, &out->autoscaler))
     return false;
   if (!read_workloads(reader, root, out) || !read_sweeps(reader, root, out))
     return false;
-  if ((element = scenario_child(root, "stragglers")) &&
-      (!scenario_read_number(reader, element, "sd", 0, 1000, &out->straggler_sd) ||
-       !scenario_read_share(reader, element, "fraction", &out->straggler_fraction)))
+  if ((element = rs_scenario_child(root, "stragglers")) &&
+      (!rs_scenario_read_number(reader, element, "sd", 0, 1000, &out->straggler_sd) ||
+       !rs_scenario_read_share(reader, element, "fraction", &out->straggler_fraction)))
     return false;
-  if ((element = scenario_child(root, "faults")) && !read_faults(reader, element, out))
+  if ((element = rs_scenario_child(root, "faults")) && !read_faults(reader, element, out))
     return false;
-  if ((element = scenario_child(root, "compare")) &&
-      !scenario_read_share(reader, element, "tolerance", &out->compare_tolerance))
+  if ((element = rs_scenario_child(root, "compare")) &&
+      !rs_scenario_read_share(reader, element, "tolerance", &out->compare_tolerance))
     return false;
   double time_scale = 1;
-  if ((element = scenario_child(root, "real"))) {
+  if ((element = rs_scenario_child(root, "real"))) {
     out->real_given = true;
-    out->real_spin = strcmp(scenario_get(element, "work"), "spin") == 0;
-    if (!scenario_read_number(reader, element, "time_scale", 1e-6, 1e6, &time_scale))
+    out->real_spin = strcmp(rs_scenario_get(element, "work"), "spin") == 0;
+    if (!rs_scenario_read_number(reader, element, "time_scale", 1e-6, 1e6, &time_scale))
       return false;
   }
   if (out->real)

@@ -21,14 +21,14 @@
 
 #define NAMES_MAX 64
 
-bool scenario_schema_open(struct scenario_reader *reader)
+bool rs_scenario_schema_open(struct rs_scenario_reader *reader)
 {
   size_t bytes;
   const char *text = rs_scenario_schema(&bytes);
   reader->schema = xmlReadMemory(text, (int)bytes, "scenario.rng", NULL,
                                  XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOBLANKS);
   if (!reader->schema)
-    return scenario_fail(reader, 0, "the built-in schema cannot be read; the program was built from a broken one");
+    return rs_scenario_fail(reader, 0, "the built-in schema cannot be read; the program was built from a broken one");
   return true;
 }
 
@@ -39,19 +39,19 @@ static bool is(const xmlNode *node, const char *name)
   return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
 }
 
-static const xmlNode *find_define(const struct scenario_reader *reader, const char *name)
+static const xmlNode *find_define(const struct rs_scenario_reader *reader, const char *name)
 {
   for (const xmlNode *at = xmlDocGetRootElement(reader->schema)->children; at; at = at->next)
-    if (is(at, "define") && strcmp(scenario_get(at, "name"), name) == 0)
+    if (is(at, "define") && strcmp(rs_scenario_get(at, "name"), name) == 0)
       return at;
   return NULL;
 }
 
 /* The <element> that a definition begins with, or NULL when it holds something else (a type, a group). */
-static const xmlNode *define_element(const struct scenario_reader *reader, const char *name)
+static const xmlNode *define_element(const struct rs_scenario_reader *reader, const char *name)
 {
   const xmlNode *define = find_define(reader, name);
-  return define ? scenario_child(define, "element") : NULL;
+  return define ? rs_scenario_child(define, "element") : NULL;
 }
 
 /* a:defaultValue, the one attribute with a namespace in the schema. */
@@ -72,7 +72,7 @@ struct content { /* what an <element> of the schema allows */
   uint32_t attribute_count, child_count, one_of_count;
 };
 
-static void collect(const struct scenario_reader *reader, const xmlNode *schema, bool required, bool repeats,
+static void collect(const struct rs_scenario_reader *reader, const xmlNode *schema, bool required, bool repeats,
                     bool choice, struct content *out)
 {
   for (const xmlNode *at = schema->children; at; at = at->next) {
@@ -90,7 +90,7 @@ static void collect(const struct scenario_reader *reader, const xmlNode *schema,
     } else if (is(at, "interleave") || is(at, "group")) {
       collect(reader, at, required, repeats, choice, out);
     } else if (is(at, "ref")) {
-      const char *name = scenario_get(at, "name");
+      const char *name = rs_scenario_get(at, "name");
       const xmlNode *element = define_element(reader, name);
       if (!element) { /* a named group */
         const xmlNode *define = find_define(reader, name);
@@ -101,7 +101,7 @@ static void collect(const struct scenario_reader *reader, const xmlNode *schema,
         out->child_repeats[out->child_count] = repeats;
         out->children[out->child_count++] = element;
         if (required && choice)
-          out->one_of[out->one_of_count++] = scenario_get(element, "name");
+          out->one_of[out->one_of_count++] = rs_scenario_get(element, "name");
       }
     }
   }
@@ -110,13 +110,13 @@ static void collect(const struct scenario_reader *reader, const xmlNode *schema,
 static const xmlNode *content_child(const struct content *content, const char *name)
 {
   for (uint32_t i = 0; i < content->child_count; i++)
-    if (strcmp(scenario_get(content->children[i], "name"), name) == 0)
+    if (strcmp(rs_scenario_get(content->children[i], "name"), name) == 0)
       return content->children[i];
   return NULL;
 }
 
 /* The schema's <element> for an element of the tree: found from the root downwards. */
-static const xmlNode *schema_of(const struct scenario_reader *reader, const xmlNode *element)
+static const xmlNode *schema_of(const struct rs_scenario_reader *reader, const xmlNode *element)
 {
   if (!element->parent || element->parent->type != XML_ELEMENT_NODE)
     return define_element(reader, "scenario");
@@ -128,7 +128,7 @@ static const xmlNode *schema_of(const struct scenario_reader *reader, const xmlN
   return content_child(&content, (const char *)element->name);
 }
 
-bool scenario_schema_allows_child(const struct scenario_reader *reader, const xmlNode *parent, const char *name)
+bool rs_scenario_schema_allows_child(const struct rs_scenario_reader *reader, const xmlNode *parent, const char *name)
 {
   const xmlNode *schema = schema_of(reader, parent);
   if (!schema)
@@ -155,30 +155,30 @@ static void advise(const char *word, const char *const *names, const char *open,
 }
 
 /* The element that may hold one called `name`, or NULL. */
-static const char *home_of(const struct scenario_reader *reader, const char *name)
+static const char *home_of(const struct rs_scenario_reader *reader, const char *name)
 {
   for (const xmlNode *at = xmlDocGetRootElement(reader->schema)->children; at; at = at->next) {
-    const xmlNode *element = is(at, "define") ? scenario_child(at, "element") : NULL;
+    const xmlNode *element = is(at, "define") ? rs_scenario_child(at, "element") : NULL;
     struct content content = {0};
     if (element)
       collect(reader, element, true, false, false, &content);
     if (content_child(&content, name))
-      return scenario_get(element, "name");
+      return rs_scenario_get(element, "name");
   }
   return NULL;
 }
 
-static bool unknown_element(struct scenario_reader *reader, const xmlNode *element, const struct content *content)
+static bool unknown_element(struct rs_scenario_reader *reader, const xmlNode *element, const struct content *content)
 {
   char hint[600];
   if (element->ns)
-    return scenario_fail(reader, scenario_line(element),
-                         "<%.40s> stands in an XML namespace; scenarios use none, remove the prefix or xmlns",
-                         (const char *)element->name);
+    return rs_scenario_fail(reader, rs_scenario_line(element),
+                            "<%.40s> stands in an XML namespace; scenarios use none, remove the prefix or xmlns",
+                            (const char *)element->name);
   const char *names[NAMES_MAX + 1];
   uint32_t count = 0;
   for (uint32_t i = 0; i < content->child_count; i++)
-    names[count++] = scenario_get(content->children[i], "name");
+    names[count++] = rs_scenario_get(content->children[i], "name");
   names[count] = NULL;
   const char *home = home_of(reader, (const char *)element->name);
   if (count == 0)
@@ -187,28 +187,29 @@ static bool unknown_element(struct scenario_reader *reader, const xmlNode *eleme
     snprintf(hint, sizeof hint, "; that one belongs into <%s>", home);
   else
     advise((const char *)element->name, names, "<", ">", "it may hold", hint, sizeof hint);
-  return scenario_fail(reader, scenario_line(element), "<%.40s> has no element <%.60s>%s",
-                       (const char *)element->parent->name, (const char *)element->name, hint);
+  return rs_scenario_fail(reader, rs_scenario_line(element), "<%.40s> has no element <%.60s>%s",
+                          (const char *)element->parent->name, (const char *)element->name, hint);
 }
 
-static bool unknown_attribute(struct scenario_reader *reader, const xmlAttr *attribute, const struct content *content)
+static bool unknown_attribute(struct rs_scenario_reader *reader, const xmlAttr *attribute,
+                              const struct content *content)
 {
   char hint[600];
   const char *names[NAMES_MAX + 1];
   uint32_t count = 0;
   for (uint32_t i = 0; i < content->attribute_count; i++)
-    names[count++] = scenario_get(content->attributes[i], "name");
+    names[count++] = rs_scenario_get(content->attributes[i], "name");
   names[count] = NULL;
   if (count == 0)
     snprintf(hint, sizeof hint, "; it has none");
   else
     advise((const char *)attribute->name, names, "", "", "it has", hint, sizeof hint);
-  return scenario_fail_at(reader, attribute, "<%.40s> has no attribute %.60s%s", (const char *)attribute->parent->name,
-                          (const char *)attribute->name, hint);
+  return rs_scenario_fail_at(reader, attribute, "<%.40s> has no attribute %.60s%s",
+                             (const char *)attribute->parent->name, (const char *)attribute->name, hint);
 }
 
-bool scenario_known(struct scenario_reader *reader, const xmlAttr *attribute, const char *what, const char *name,
-                    const char *const *list)
+bool rs_scenario_known(struct rs_scenario_reader *reader, const xmlAttr *attribute, const char *what, const char *name,
+                       const char *const *list)
 {
   char hint[600];
   if (!list)
@@ -217,8 +218,8 @@ bool scenario_known(struct scenario_reader *reader, const xmlAttr *attribute, co
     if (strcmp(list[i], name) == 0)
       return true;
   advise(name, list, "\"", "\"", "use one of", hint, sizeof hint);
-  return scenario_fail_at(reader, attribute, "%s=\"%.60s\" is no %s%s", (const char *)attribute->name, name, what,
-                          hint);
+  return rs_scenario_fail_at(reader, attribute, "%s=\"%.60s\" is no %s%s", (const char *)attribute->name, name, what,
+                             hint);
 }
 
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
@@ -320,7 +321,8 @@ static int check_choice(const xmlNode *choice, const char *text, char *why, size
 {
   const char *names[NAMES_MAX + 1];
   uint32_t count = 0;
-  for (const xmlNode *at = scenario_child(choice, "value"); at && count < NAMES_MAX; at = scenario_next(at, "value")) {
+  for (const xmlNode *at = rs_scenario_child(choice, "value"); at && count < NAMES_MAX;
+       at = rs_scenario_next(at, "value")) {
     names[count] = at->children ? (const char *)at->children->content : "";
     if (strcmp(names[count++], text) == 0)
       return 0;
@@ -334,7 +336,7 @@ static int check_choice(const xmlNode *choice, const char *text, char *why, size
 /* Trims the value in place: blanks around a value mean nothing, and the readers need not care. */
 static const char *trim(xmlAttr *attribute)
 {
-  const char *value = scenario_get(attribute->parent, (const char *)attribute->name);
+  const char *value = rs_scenario_get(attribute->parent, (const char *)attribute->name);
   size_t begin = strspn(value, " \t\r\n"), length = strlen(value);
   while (length > begin && strchr(" \t\r\n", value[length - 1]))
     length--;
@@ -343,17 +345,17 @@ static const char *trim(xmlAttr *attribute)
   xmlChar *copy = xmlStrndup(BAD_CAST value + begin, (int)(length - begin));
   xmlSetProp(attribute->parent, attribute->name, copy); /* same attribute, new text */
   xmlFree(copy);
-  return scenario_get(attribute->parent, (const char *)attribute->name);
+  return rs_scenario_get(attribute->parent, (const char *)attribute->name);
 }
 
-static bool check_value(struct scenario_reader *reader, xmlAttr *attribute, const xmlNode *schema)
+static bool check_value(struct rs_scenario_reader *reader, xmlAttr *attribute, const xmlNode *schema)
 {
   char why[RS_UNITS_WHY_BYTES];
   const char *text = trim(attribute);
-  const xmlNode *type = scenario_child(schema, NULL);
+  const xmlNode *type = rs_scenario_child(schema, NULL);
   int result = 0;
   if (type && is(type, "ref")) {
-    const char *name = scenario_get(type, "name");
+    const char *name = rs_scenario_get(type, "name");
     result = check_type(strncmp(name, "type.", 5) == 0 ? name + 5 : name, text, why, sizeof why);
   } else if (type && is(type, "choice")) {
     result = check_choice(type, text, why, sizeof why);
@@ -361,18 +363,18 @@ static bool check_value(struct scenario_reader *reader, xmlAttr *attribute, cons
   if (result == 0)
     return true;
   int shown = (int)strcspn(text, "\n");
-  return scenario_fail_at(reader, attribute, "%s=\"%.*s%s\" %s", (const char *)attribute->name, shown < 60 ? shown : 60,
-                          text, shown < (int)strlen(text) || shown > 60 ? "..." : "", why);
+  return rs_scenario_fail_at(reader, attribute, "%s=\"%.*s%s\" %s", (const char *)attribute->name,
+                             shown < 60 ? shown : 60, text, shown < (int)strlen(text) || shown > 60 ? "..." : "", why);
 }
 
 /* ---- The walk ---------------------------------------------------------------------------------------------------- */
 
-static bool check_attributes(struct scenario_reader *reader, xmlNode *element, const struct content *content)
+static bool check_attributes(struct rs_scenario_reader *reader, xmlNode *element, const struct content *content)
 {
   for (xmlAttr *at = element->properties; at; at = at->next) {
     const xmlNode *schema = NULL;
     for (uint32_t i = 0; i < content->attribute_count && !at->ns; i++)
-      if (strcmp(scenario_get(content->attributes[i], "name"), (const char *)at->name) == 0)
+      if (strcmp(rs_scenario_get(content->attributes[i], "name"), (const char *)at->name) == 0)
         schema = content->attributes[i];
     if (!schema)
       return unknown_attribute(reader, at, content);
@@ -380,12 +382,12 @@ static bool check_attributes(struct scenario_reader *reader, xmlNode *element, c
       return false;
   }
   for (uint32_t i = 0; i < content->attribute_count; i++) {
-    const char *name = scenario_get(content->attributes[i], "name"), *value;
-    if (scenario_find(element, name))
+    const char *name = rs_scenario_get(content->attributes[i], "name"), *value;
+    if (rs_scenario_find(element, name))
       continue;
     if (content->attribute_required[i])
-      return scenario_fail(reader, scenario_line(element), "<%.40s> needs the attribute %s; write %s=\"...\"",
-                           (const char *)element->name, name, name);
+      return rs_scenario_fail(reader, rs_scenario_line(element), "<%.40s> needs the attribute %s; write %s=\"...\"",
+                              (const char *)element->name, name, name);
     value = default_value(content->attributes[i]);
     if (value)
       xmlNewProp(element, BAD_CAST name, BAD_CAST value);
@@ -393,22 +395,22 @@ static bool check_attributes(struct scenario_reader *reader, xmlNode *element, c
   return true;
 }
 
-static bool check_children(struct scenario_reader *reader, const xmlNode *element, const struct content *content)
+static bool check_children(struct rs_scenario_reader *reader, const xmlNode *element, const struct content *content)
 {
   for (uint32_t i = 0; i < content->child_count; i++) {
-    const char *name = scenario_get(content->children[i], "name");
-    const xmlNode *first = scenario_child(element, name), *second = first ? scenario_next(first, name) : NULL;
+    const char *name = rs_scenario_get(content->children[i], "name");
+    const xmlNode *first = rs_scenario_child(element, name), *second = first ? rs_scenario_next(first, name) : NULL;
     if (!first && content->child_required[i])
-      return scenario_fail(reader, scenario_line(element), "<%.40s> needs an element <%s>; add it",
-                           (const char *)element->name, name);
+      return rs_scenario_fail(reader, rs_scenario_line(element), "<%.40s> needs an element <%s>; add it",
+                              (const char *)element->name, name);
     if (second && !content->child_repeats[i])
-      return scenario_fail(reader, scenario_line(second),
-                           "a second <%s> in <%.40s>; keep one (the first is on line %u)", name,
-                           (const char *)element->name, scenario_line(first));
+      return rs_scenario_fail(reader, rs_scenario_line(second),
+                              "a second <%s> in <%.40s>; keep one (the first is on line %u)", name,
+                              (const char *)element->name, rs_scenario_line(first));
   }
   bool any = content->one_of_count == 0;
   for (uint32_t i = 0; i < content->one_of_count; i++)
-    any = any || scenario_child(element, content->one_of[i]);
+    any = any || rs_scenario_child(element, content->one_of[i]);
   if (any)
     return true;
   char all[200] = "";
@@ -416,11 +418,11 @@ static bool check_children(struct scenario_reader *reader, const xmlNode *elemen
     size_t length = strlen(all);
     snprintf(all + length, sizeof all - length, "%s<%s>", i ? ", " : "", content->one_of[i]);
   }
-  return scenario_fail(reader, scenario_line(element), "<%.40s> needs at least one of %s; add one",
-                       (const char *)element->name, all);
+  return rs_scenario_fail(reader, rs_scenario_line(element), "<%.40s> needs at least one of %s; add one",
+                          (const char *)element->name, all);
 }
 
-static bool check_text(struct scenario_reader *reader, const xmlNode *element)
+static bool check_text(struct rs_scenario_reader *reader, const xmlNode *element)
 {
   for (const xmlNode *at = element->children; at; at = at->next) {
     if (at->type != XML_TEXT_NODE && at->type != XML_CDATA_SECTION_NODE)
@@ -428,24 +430,24 @@ static bool check_text(struct scenario_reader *reader, const xmlNode *element)
     const char *text = (const char *)at->content;
     size_t begin = strspn(text, " \t\r\n");
     if (text[begin])
-      return scenario_fail(reader, scenario_line(element),
-                           "<%.40s> holds the text \"%.20s\"; values stand in attributes, remarks in <!-- -->",
-                           (const char *)element->name, text + begin);
+      return rs_scenario_fail(reader, rs_scenario_line(element),
+                              "<%.40s> holds the text \"%.20s\"; values stand in attributes, remarks in <!-- -->",
+                              (const char *)element->name, text + begin);
   }
   return true;
 }
 
-static bool check_element(struct scenario_reader *reader, xmlNode *element, const xmlNode *schema)
+static bool check_element(struct rs_scenario_reader *reader, xmlNode *element, const xmlNode *schema)
 {
   struct content content = {0};
   collect(reader, schema, true, false, false, &content);
-  for (xmlNode *at = scenario_child(element, NULL); at; at = scenario_next(at, NULL))
+  for (xmlNode *at = rs_scenario_child(element, NULL); at; at = rs_scenario_next(at, NULL))
     if (at->ns || !content_child(&content, (const char *)at->name))
       return unknown_element(reader, at, &content);
   if (!check_attributes(reader, element, &content) || !check_text(reader, element) ||
       !check_children(reader, element, &content))
     return false;
-  for (xmlNode *at = scenario_child(element, NULL); at; at = scenario_next(at, NULL))
+  for (xmlNode *at = rs_scenario_child(element, NULL); at; at = rs_scenario_next(at, NULL))
     if (!check_element(reader, at, content_child(&content, (const char *)at->name)))
       return false;
   return true;
@@ -472,9 +474,9 @@ static void on_invalid(void *data, xmlErrorPtr error)
  * with a default are all there, so for this check they can be required ones, which cost nothing. */
 static void require_defaulted(xmlNode *schema)
 {
-  for (xmlNode *at = scenario_child(schema, NULL), *next; at; at = next) {
-    next = scenario_next(at, NULL);
-    xmlNode *attribute = is(at, "optional") ? scenario_child(at, "attribute") : NULL;
+  for (xmlNode *at = rs_scenario_child(schema, NULL), *next; at; at = next) {
+    next = rs_scenario_next(at, NULL);
+    xmlNode *attribute = is(at, "optional") ? rs_scenario_child(at, "attribute") : NULL;
     if (attribute && default_value(attribute)) {
       xmlUnlinkNode(attribute);
       xmlReplaceNode(at, attribute);
@@ -485,14 +487,14 @@ static void require_defaulted(xmlNode *schema)
   }
 }
 
-static bool validate(struct scenario_reader *reader)
+static bool validate(struct rs_scenario_reader *reader)
 {
   struct verdict verdict = {0};
   bool valid = false;
   require_defaulted(xmlDocGetRootElement(reader->schema));
   xmlRelaxNGParserCtxtPtr parser = xmlRelaxNGNewDocParserCtxt(reader->schema);
   if (!parser)
-    return scenario_fail(reader, 0, "no memory for the schema; free some");
+    return rs_scenario_fail(reader, 0, "no memory for the schema; free some");
   xmlRelaxNGSetParserStructuredErrors(parser, on_invalid, &verdict);
   xmlRelaxNGPtr schema = xmlRelaxNGParse(parser);
   xmlRelaxNGValidCtxtPtr context = schema ? xmlRelaxNGNewValidCtxt(schema) : NULL;
@@ -505,27 +507,27 @@ static bool validate(struct scenario_reader *reader)
   xmlRelaxNGFreeParserCtxt(parser);
   if (valid)
     return true;
-  return scenario_fail(reader, verdict.line > 0 ? (uint32_t)verdict.line : 0,
-                       "the schema does not allow this (%s); see docs/scenario.md", verdict.text);
+  return rs_scenario_fail(reader, verdict.line > 0 ? (uint32_t)verdict.line : 0,
+                          "the schema does not allow this (%s); see docs/scenario.md", verdict.text);
 }
 
 /* An element that is left out means the same as one without attributes: made here, its defaults get filled in. */
 static void add_missing(xmlNode *parent, const char *name)
 {
-  if (!scenario_child(parent, name))
+  if (!rs_scenario_child(parent, name))
     xmlNewChild(parent, NULL, BAD_CAST name, NULL);
 }
 
-bool scenario_schema_check(struct scenario_reader *reader)
+bool rs_scenario_schema_check(struct rs_scenario_reader *reader)
 {
   xmlNode *root = xmlDocGetRootElement(reader->doc);
   if (root->ns || strcmp((const char *)root->name, "scenario") != 0)
-    return scenario_fail(reader, scenario_line(root), "the file holds <%.40s>; a scenario is <scenario name=\"...\">",
-                         (const char *)root->name);
+    return rs_scenario_fail(reader, rs_scenario_line(root),
+                            "the file holds <%.40s>; a scenario is <scenario name=\"...\">", (const char *)root->name);
   add_missing(root, "policies");
   add_missing(root, "outputs");
-  xmlNode *cluster = scenario_child(root, "cluster");
-  if (cluster && !scenario_find(cluster, "platform"))
+  xmlNode *cluster = rs_scenario_child(root, "cluster");
+  if (cluster && !rs_scenario_find(cluster, "platform"))
     add_missing(cluster, "network");
   return check_element(reader, root, define_element(reader, "scenario")) && validate(reader);
 }

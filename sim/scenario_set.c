@@ -27,13 +27,13 @@ struct step {
   const char *key, *key_value; /* [@key=value] or [name]; NULL = none */
 };
 
-static bool fail_path(struct scenario_reader *reader, const struct setting *setting, const char *text)
+static bool fail_path(struct rs_scenario_reader *reader, const struct setting *setting, const char *text)
 {
   if (setting->by && reader->sweep_line && strcmp(setting->by, "sweep") == 0)
-    return scenario_fail(reader, reader->sweep_line, "path=\"%.200s\": %s", setting->path, text);
+    return rs_scenario_fail(reader, reader->sweep_line, "path=\"%.200s\": %s", setting->path, text);
   if (setting->by)
-    return scenario_fail(reader, 0, "%s %.200s: %s", setting->by, setting->path, text);
-  return scenario_fail(reader, setting->line, "path=\"%.200s\": %s", setting->path, text);
+    return rs_scenario_fail(reader, 0, "%s %.200s: %s", setting->by, setting->path, text);
+  return rs_scenario_fail(reader, setting->line, "path=\"%.200s\": %s", setting->path, text);
 }
 
 /* Cuts the next step off *rest (in place). */
@@ -86,18 +86,18 @@ static bool fits(const xmlNode *element, const struct step *step, uint64_t index
     return index == step->index;
   if (!step->key)
     return true;
-  const char *value = scenario_get(element, step->key);
+  const char *value = rs_scenario_get(element, step->key);
   return value && strcmp(value, step->key_value) == 0;
 }
 
 /* The one child of `parent` that the step means, made if need be; NULL after a failure. */
-static xmlNode *descend(struct scenario_reader *reader, const struct setting *setting, xmlNode *parent,
+static xmlNode *descend(struct rs_scenario_reader *reader, const struct setting *setting, xmlNode *parent,
                         const struct step *step)
 {
   char text[320];
   xmlNode *found = NULL;
   uint64_t index = 0, count = 0;
-  for (xmlNode *at = scenario_child(parent, step->name); at; at = scenario_next(at, step->name))
+  for (xmlNode *at = rs_scenario_child(parent, step->name); at; at = rs_scenario_next(at, step->name))
     if (fits(at, step, ++index)) {
       found = at;
       count++;
@@ -110,7 +110,7 @@ static xmlNode *descend(struct scenario_reader *reader, const struct setting *se
     fail_path(reader, setting, text);
     return NULL;
   }
-  if (step->index || step->key || !scenario_schema_allows_child(reader, parent, step->name)) {
+  if (step->index || step->key || !rs_scenario_schema_allows_child(reader, parent, step->name)) {
     snprintf(text, sizeof text, "there is no <%.60s>%s in <%.60s>; name an element of the scenario", step->name,
              step->index || step->key ? " of that kind" : "", (const char *)parent->name);
     fail_path(reader, setting, text);
@@ -124,7 +124,7 @@ static xmlNode *descend(struct scenario_reader *reader, const struct setting *se
   return made;
 }
 
-static void remember(struct scenario_reader *reader, const xmlAttr *attribute, const char *by)
+static void remember(struct rs_scenario_reader *reader, const xmlAttr *attribute, const char *by)
 {
   for (uint32_t i = 0; i < reader->origin_count; i++)
     if (reader->origins[i].attribute == attribute) {
@@ -132,10 +132,10 @@ static void remember(struct scenario_reader *reader, const xmlAttr *attribute, c
       return;
     }
   RS_GROW(reader->origins, reader->origin_count, reader->origin_cap);
-  reader->origins[reader->origin_count++] = (struct scenario_origin){attribute, by};
+  reader->origins[reader->origin_count++] = (struct rs_scenario_origin){attribute, by};
 }
 
-static bool apply(struct scenario_reader *reader, const struct setting *setting)
+static bool apply(struct rs_scenario_reader *reader, const struct setting *setting)
 {
   char path[PATH_BYTES_MAX];
   size_t length = strlen(setting->path);
@@ -164,22 +164,22 @@ static bool apply(struct scenario_reader *reader, const struct setting *setting)
     xmlAttr *attribute = xmlSetProp(element, BAD_CAST(step.name + 1), BAD_CAST setting->value);
     if (!attribute)
       return fail_path(reader, setting, "no memory for it; free some");
-    scenario_set_line(attribute, setting->line);
+    rs_scenario_set_line(attribute, setting->line);
     remember(reader, attribute, setting->by);
     return true;
   }
 }
 
-bool scenario_apply_real(struct scenario_reader *reader)
+bool rs_scenario_apply_real(struct rs_scenario_reader *reader)
 {
-  xmlNode *root = xmlDocGetRootElement(reader->doc), *real = scenario_child(root, "real");
+  xmlNode *root = xmlDocGetRootElement(reader->doc), *real = rs_scenario_child(root, "real");
   if (!real)
     return true;
-  for (xmlNode *at = scenario_child(real, "set"); at; at = scenario_next(at, "set")) {
+  for (xmlNode *at = rs_scenario_child(real, "set"); at; at = rs_scenario_next(at, "set")) {
     struct setting setting = {
-        .path = scenario_get(at, "path"), .value = scenario_get(at, "value"), .line = scenario_line(at)};
+        .path = rs_scenario_get(at, "path"), .value = rs_scenario_get(at, "value"), .line = rs_scenario_line(at)};
     if (!setting.path || !setting.value)
-      return scenario_fail(reader, setting.line, "<set> needs both path=\"...\" and value=\"...\"");
+      return rs_scenario_fail(reader, setting.line, "<set> needs both path=\"...\" and value=\"...\"");
     if (strncmp(setting.path, "real", 4) == 0 && strchr("/[", setting.path[4]))
       return fail_path(reader, &setting, "changes <real> itself; write the value there");
     if (!apply(reader, &setting))
@@ -188,7 +188,7 @@ bool scenario_apply_real(struct scenario_reader *reader)
   return true;
 }
 
-bool scenario_apply_overrides(struct scenario_reader *reader)
+bool rs_scenario_apply_overrides(struct rs_scenario_reader *reader)
 {
   for (size_t i = 0; i < reader->options->override_count; i++) {
     const struct rs_scenario_override *given = &reader->options->overrides[i];

@@ -20,24 +20,24 @@
 #define ATTRIBUTES_MAX 64
 
 struct parse { /* xmlParserCtxt._private */
-  struct scenario_reader *reader;
+  struct rs_scenario_reader *reader;
   int depth;
 };
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
 
-uint32_t scenario_line(const xmlNode *element)
+uint32_t rs_scenario_line(const xmlNode *element)
 {
   return (uint32_t)(uintptr_t)element->_private;
 }
 
-uint32_t scenario_attribute_line(const xmlAttr *attribute)
+uint32_t rs_scenario_attribute_line(const xmlAttr *attribute)
 {
   uint32_t line = (uint32_t)(uintptr_t)attribute->_private;
-  return line ? line : scenario_line(attribute->parent);
+  return line ? line : rs_scenario_line(attribute->parent);
 }
 
-void scenario_set_line(xmlAttr *attribute, uint32_t line)
+void rs_scenario_set_line(xmlAttr *attribute, uint32_t line)
 {
   attribute->_private = (void *)(uintptr_t)line;
 }
@@ -59,14 +59,15 @@ static void on_element(void *data, const xmlChar *name, const xmlChar *prefix, c
   struct parse *parse = parser->_private;
   const xmlParserInput *input = parser->input;
   if (++parse->depth > DEPTH_MAX) {
-    scenario_fail(parse->reader, (uint32_t)input->line, "elements are nested more than %d deep; a scenario needs 4",
-                  DEPTH_MAX);
+    rs_scenario_fail(parse->reader, (uint32_t)input->line, "elements are nested more than %d deep; a scenario needs 4",
+                     DEPTH_MAX);
     xmlStopParser(parser);
     return;
   }
   if (attribute_count > ATTRIBUTES_MAX) {
-    scenario_fail(parse->reader, (uint32_t)input->line, "<%.40s> has more than %d attributes; no element knows as many",
-                  (const char *)name, ATTRIBUTES_MAX);
+    rs_scenario_fail(parse->reader, (uint32_t)input->line,
+                     "<%.40s> has more than %d attributes; no element knows as many", (const char *)name,
+                     ATTRIBUTES_MAX);
     xmlStopParser(parser);
     return;
   }
@@ -82,7 +83,7 @@ static void on_element(void *data, const xmlChar *name, const xmlChar *prefix, c
   for (xmlAttrPtr at = parser->node->properties; at && index < attribute_count; at = at->next, index++) {
     const xmlChar *value = attributes[5 * index + 3];
     bool inside = value >= begin && value < input->cur; /* else it was normalised into a copy */
-    scenario_set_line(at, inside ? line_of(input, value) : line);
+    rs_scenario_set_line(at, inside ? line_of(input, value) : line);
   }
 }
 
@@ -99,8 +100,8 @@ static void on_doctype(void *data, const xmlChar *name, const xmlChar *id, const
   (void)id;
   (void)uri;
   xmlParserCtxtPtr parser = data;
-  scenario_fail(((struct parse *)parser->_private)->reader, (uint32_t)parser->input->line,
-                "a scenario has no <!DOCTYPE> and defines no entities; remove it");
+  rs_scenario_fail(((struct parse *)parser->_private)->reader, (uint32_t)parser->input->line,
+                   "a scenario has no <!DOCTYPE> and defines no entities; remove it");
   xmlStopParser(parser);
 }
 
@@ -109,87 +110,89 @@ static void on_doctype(void *data, const xmlChar *name, const xmlChar *id, const
 static void on_error(void *data, xmlErrorPtr error)
 {
   xmlParserCtxtPtr parser = data;
-  struct scenario_reader *reader = ((struct parse *)parser->_private)->reader;
+  struct rs_scenario_reader *reader = ((struct parse *)parser->_private)->reader;
   uint32_t line = error->line > 0 ? (uint32_t)error->line : 0;
   const char *one = error->str1 ? error->str1 : "", *two = error->str2 ? error->str2 : "";
   if (reader->failed || error->level < XML_ERR_ERROR)
     return;
   switch (error->code) {
   case XML_ERR_DOCUMENT_EMPTY:
-    scenario_fail(reader, line, "this is not XML; a scenario begins with <scenario name=\"...\">");
+    rs_scenario_fail(reader, line, "this is not XML; a scenario begins with <scenario name=\"...\">");
     return;
   case XML_ERR_TAG_NAME_MISMATCH:
-    scenario_fail(reader, line, "</%.40s> ends <%.40s> of line %d; write </%.40s> first", two, one, error->int1, one);
+    rs_scenario_fail(reader, line, "</%.40s> ends <%.40s> of line %d; write </%.40s> first", two, one, error->int1,
+                     one);
     return;
   case XML_ERR_TAG_NOT_FINISHED:
   case XML_ERR_LTSLASH_REQUIRED:
-    scenario_fail(reader, line, "the file ends inside <%.40s>; close it with </%.40s>", *one ? one : "scenario",
-                  *one ? one : "scenario");
+    rs_scenario_fail(reader, line, "the file ends inside <%.40s>; close it with </%.40s>", *one ? one : "scenario",
+                     *one ? one : "scenario");
     return;
   case XML_ERR_DOCUMENT_END:
-    scenario_fail(reader, line, "there is something behind the end of the first element; a file holds one <scenario>");
+    rs_scenario_fail(reader, line,
+                     "there is something behind the end of the first element; a file holds one <scenario>");
     return;
   case XML_ERR_ATTRIBUTE_REDEFINED:
-    scenario_fail(reader, line, "the attribute \"%.40s\" is given twice; keep one", one);
+    rs_scenario_fail(reader, line, "the attribute \"%.40s\" is given twice; keep one", one);
     return;
   case XML_ERR_ATTRIBUTE_NOT_STARTED:
-    scenario_fail(reader, line, "the value of an attribute has no quotes; write name=\"value\"");
+    rs_scenario_fail(reader, line, "the value of an attribute has no quotes; write name=\"value\"");
     return;
   case XML_ERR_ATTRIBUTE_NOT_FINISHED:
   case XML_ERR_LT_IN_ATTRIBUTE:
-    scenario_fail(reader, line,
-                  "an attribute's value holds a '<' or is not closed; close the quotes, write &lt; for '<'");
+    rs_scenario_fail(reader, line,
+                     "an attribute's value holds a '<' or is not closed; close the quotes, write &lt; for '<'");
     return;
   case XML_ERR_ATTRIBUTE_WITHOUT_VALUE:
-    scenario_fail(reader, line, "the attribute \"%.40s\" has no value; write %.40s=\"value\"", one, one);
+    rs_scenario_fail(reader, line, "the attribute \"%.40s\" has no value; write %.40s=\"value\"", one, one);
     return;
   case XML_ERR_GT_REQUIRED:
   case XML_ERR_SPACE_REQUIRED:
-    scenario_fail(reader, line,
-                  "a tag is not written as <name attribute=\"value\" ...>; look for a missing '>' or blank");
+    rs_scenario_fail(reader, line,
+                     "a tag is not written as <name attribute=\"value\" ...>; look for a missing '>' or blank");
     return;
   case XML_ERR_UNDECLARED_ENTITY:
   case XML_WAR_UNDECLARED_ENTITY:
-    scenario_fail(reader, line, "the entity &%.40s; does not exist; a scenario knows &lt; &gt; &amp; &quot; &apos;",
-                  one);
+    rs_scenario_fail(reader, line, "the entity &%.40s; does not exist; a scenario knows &lt; &gt; &amp; &quot; &apos;",
+                     one);
     return;
   case XML_ERR_ENTITYREF_SEMICOL_MISSING:
-  case XML_ERR_NAME_REQUIRED: scenario_fail(reader, line, "a '&' or '<' stands alone; write &amp; or &lt;"); return;
-  case XML_ERR_COMMENT_NOT_FINISHED: scenario_fail(reader, line, "a comment is not closed; end it with -->"); return;
+  case XML_ERR_NAME_REQUIRED: rs_scenario_fail(reader, line, "a '&' or '<' stands alone; write &amp; or &lt;"); return;
+  case XML_ERR_COMMENT_NOT_FINISHED: rs_scenario_fail(reader, line, "a comment is not closed; end it with -->"); return;
   case XML_ERR_HYPHEN_IN_COMMENT:
-    scenario_fail(reader, line, "a comment holds \"--\", which XML forbids; write one hyphen");
+    rs_scenario_fail(reader, line, "a comment holds \"--\", which XML forbids; write one hyphen");
     return;
   case XML_ERR_INVALID_CHAR:
   case XML_ERR_INVALID_ENCODING:
   case XML_ERR_UNKNOWN_ENCODING:
   case XML_ERR_UNSUPPORTED_ENCODING:
-    scenario_fail(reader, line, "there is a byte that is no text in the file's encoding; save the file as UTF-8");
+    rs_scenario_fail(reader, line, "there is a byte that is no text in the file's encoding; save the file as UTF-8");
     return;
   case XML_NS_ERR_UNDEFINED_NAMESPACE:
   case XML_NS_ERR_QNAME:
-    scenario_fail(reader, line, "a name holds a ':'; scenarios use no XML namespaces, remove the prefix");
+    rs_scenario_fail(reader, line, "a name holds a ':'; scenarios use no XML namespaces, remove the prefix");
     return;
   default: break;
   }
   char text[160]; /* libxml2's own words, without the end of line */
   snprintf(text, sizeof text, "%s", error->message ? error->message : "");
   text[strcspn(text, "\n")] = 0;
-  scenario_fail(reader, line, "this is not well-formed XML (%s); check quotes, brackets and closing tags", text);
+  rs_scenario_fail(reader, line, "this is not well-formed XML (%s); check quotes, brackets and closing tags", text);
 }
 
 /* ---- Parsing ----------------------------------------------------------------------------------------------------- */
 
-bool scenario_parse_text(struct scenario_reader *reader, const char *text, size_t bytes)
+bool rs_scenario_parse_text(struct rs_scenario_reader *reader, const char *text, size_t bytes)
 {
   if (bytes > RS_SCENARIO_FILE_BYTES_MAX)
-    return scenario_fail(reader, 0, "the file is larger than %u MiB; a scenario names its data files instead",
-                         RS_SCENARIO_FILE_BYTES_MAX >> 20);
+    return rs_scenario_fail(reader, 0, "the file is larger than %u MiB; a scenario names its data files instead",
+                            RS_SCENARIO_FILE_BYTES_MAX >> 20);
   if (bytes == 0)
-    return scenario_fail(reader, 1, "the file is empty; a scenario begins with <scenario name=\"...\">");
+    return rs_scenario_fail(reader, 1, "the file is empty; a scenario begins with <scenario name=\"...\">");
   struct parse parse = {.reader = reader};
   xmlParserCtxtPtr parser = xmlNewParserCtxt();
   if (!parser)
-    return scenario_fail(reader, 0, "no memory for the XML parser; free some");
+    return rs_scenario_fail(reader, 0, "no memory for the XML parser; free some");
   parser->_private = &parse;
   parser->sax->internalSubset = on_doctype;
   parser->sax->startElementNs = on_element;
@@ -203,13 +206,13 @@ bool scenario_parse_text(struct scenario_reader *reader, const char *text, size_
   if (reader->failed)
     return false;
   if (!doc || !formed || !xmlDocGetRootElement(doc))
-    return scenario_fail(reader, 0, "this is not well-formed XML; a scenario begins with <scenario name=\"...\">");
+    return rs_scenario_fail(reader, 0, "this is not well-formed XML; a scenario begins with <scenario name=\"...\">");
   return true;
 }
 
 /* ---- Reading the tree -------------------------------------------------------------------------------------------- */
 
-xmlAttr *scenario_find(const xmlNode *element, const char *name)
+xmlAttr *rs_scenario_find(const xmlNode *element, const char *name)
 {
   for (xmlAttr *at = element->properties; at; at = at->next)
     if (!at->ns && strcmp((const char *)at->name, name) == 0)
@@ -217,9 +220,9 @@ xmlAttr *scenario_find(const xmlNode *element, const char *name)
   return NULL;
 }
 
-const char *scenario_get(const xmlNode *element, const char *name)
+const char *rs_scenario_get(const xmlNode *element, const char *name)
 {
-  const xmlAttr *attribute = scenario_find(element, name);
+  const xmlAttr *attribute = rs_scenario_find(element, name);
   if (!attribute)
     return NULL;
   return attribute->children && attribute->children->content ? (const char *)attribute->children->content : "";
@@ -232,11 +235,11 @@ static xmlNode *from(xmlNode *at, const char *name)
   return at;
 }
 
-xmlNode *scenario_child(const xmlNode *element, const char *name)
+xmlNode *rs_scenario_child(const xmlNode *element, const char *name)
 {
   return from(element->children, name);
 }
-xmlNode *scenario_next(const xmlNode *element, const char *name)
+xmlNode *rs_scenario_next(const xmlNode *element, const char *name)
 {
   return from(element->next, name);
 }

@@ -17,7 +17,7 @@
 
 __extension__ typedef unsigned __int128 wide;
 
-int units_wrong(char *why, size_t why_bytes, const char *format, ...)
+int rs_units_wrong(char *why, size_t why_bytes, const char *format, ...)
 {
   va_list list;
   va_start(list, format);
@@ -32,9 +32,9 @@ static bool digit(char c)
   return c >= '0' && c <= '9';
 }
 
-const char *units_skip(const char *at)
+const char *rs_units_skip(const char *at)
 {
-  while (units_blank(*at))
+  while (rs_units_blank(*at))
     at++;
   return at;
 }
@@ -51,16 +51,16 @@ struct decimal { /* digits x 10^exponent */
 static int scan_decimal(const char *text, const char *what, struct decimal *out, const char **end, char *why,
                         size_t why_bytes)
 {
-  const char *at = units_skip(text);
+  const char *at = rs_units_skip(text);
   if (!*at)
-    return units_wrong(why, why_bytes, "is empty; write %s", what);
+    return rs_units_wrong(why, why_bytes, "is empty; write %s", what);
   if (*at == '-' && (digit(at[1]) || at[1] == '.'))
-    return units_wrong(why, why_bytes, "must not be negative; write %s of 0 or more", what);
+    return rs_units_wrong(why, why_bytes, "must not be negative; write %s of 0 or more", what);
   if (strncasecmp(at, "nan", 3) == 0 || strncasecmp(at, "inf", 3) == 0 || strncasecmp(at, "-inf", 4) == 0 ||
       strncasecmp(at, "+inf", 4) == 0)
-    return units_wrong(why, why_bytes, "must be finite; write %s", what);
+    return rs_units_wrong(why, why_bytes, "must be finite; write %s", what);
   if (!digit(*at))
-    return units_wrong(why, why_bytes, "does not begin with a number; write %s", what);
+    return rs_units_wrong(why, why_bytes, "does not begin with a number; write %s", what);
   *out = (struct decimal){.whole = true};
   bool point = false;
   for (; digit(*at) || (*at == '.' && !point && digit(at[1])); at++) {
@@ -171,7 +171,7 @@ static const struct unit bandwidth_units[] = {{"bps", 1, 8},
                                               {"GBps", 1000000000, 1},
                                               {0}};
 
-struct units_quantity {
+struct rs_units_quantity {
   const char *what;    /* "a time" */
   const char *example; /* "5 ms" */
   const char *list;    /* "ns, us, ms, s, min, h, d" */
@@ -180,12 +180,12 @@ struct units_quantity {
   const char *max_text;
 };
 
-const struct units_quantity units_time = {"a time such as \"5 ms\"", "ms",     "ns, us, ms, s, min, h, d", time_units,
-                                          RS_UNITS_TIME_NS_MAX,      "36500 d"};
-const struct units_quantity units_size = {
+const struct rs_units_quantity rs_units_of_time = {
+    "a time such as \"5 ms\"", "ms", "ns, us, ms, s, min, h, d", time_units, RS_UNITS_TIME_NS_MAX, "36500 d"};
+const struct rs_units_quantity rs_units_of_size = {
     "a size such as \"5 MiB\"", "MiB",        "B, KB, KiB, MB, MiB, GB, GiB, TB, TiB", size_units,
     UINT64_C(1) << 60,          "1048576 TiB"};
-static const struct units_quantity bandwidth_quantity = {
+static const struct rs_units_quantity bandwidth_quantity = {
     "a bandwidth such as \"10 Gbps\"",
     "Gbps",
     "bps, Kbps, Mbps, Gbps, Tbps in bits, Bps, KBps, MBps, GBps in bytes",
@@ -195,40 +195,41 @@ static const struct units_quantity bandwidth_quantity = {
 
 /* A length that a message can show: cuts the text at the first blank or after 24 bytes, never inside a UTF-8 sequence.
  */
-int units_shown(const char *text)
+int rs_units_shown(const char *text)
 {
   int length = 0;
-  while (text[length] && !units_blank(text[length]) && length < 24)
+  while (text[length] && !rs_units_blank(text[length]) && length < 24)
     length++;
   while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
     length--;
   return length;
 }
 
-const char *units_what(const struct units_quantity *quantity)
+const char *rs_units_what(const struct rs_units_quantity *quantity)
 {
   return quantity->what;
 }
-const char *units_example(const struct units_quantity *quantity)
+const char *rs_units_example(const struct rs_units_quantity *quantity)
 {
   return quantity->example;
 }
 
-int units_quantity(const struct units_quantity *quantity, const char *text, uint64_t *out, char *why, size_t why_bytes)
+int rs_units_quantity(const struct rs_units_quantity *quantity, const char *text, uint64_t *out, char *why,
+                      size_t why_bytes)
 {
   struct decimal value;
   const char *end;
   if (scan_decimal(text, quantity->what, &value, &end, why, why_bytes))
     return -1;
-  const char *unit = units_skip(end);
+  const char *unit = rs_units_skip(end);
   size_t length = strlen(unit);
-  while (length && units_blank(unit[length - 1]))
+  while (length && rs_units_blank(unit[length - 1]))
     length--;
   if (length == 0) {
-    const char *begin = units_skip(text);
+    const char *begin = rs_units_skip(text);
     int digits = (int)(end - begin < 24 ? end - begin : 24);
-    return units_wrong(why, why_bytes, "needs a unit; write for example \"%.*s %s\" (%s)", digits, begin,
-                       quantity->example, quantity->list);
+    return rs_units_wrong(why, why_bytes, "needs a unit; write for example \"%.*s %s\" (%s)", digits, begin,
+                          quantity->example, quantity->list);
   }
   const struct unit *found = quantity->units;
   while (found->name && (strlen(found->name) != length || memcmp(found->name, unit, length) != 0))
@@ -236,33 +237,33 @@ int units_quantity(const struct units_quantity *quantity, const char *text, uint
   if (!found->name) {
     for (found = quantity->units; found->name; found++)
       if (strlen(found->name) == length && strncasecmp(found->name, unit, length) == 0)
-        return units_wrong(why, why_bytes, "has the unit \"%.*s\"; did you mean \"%s\"?", units_shown(unit), unit,
-                           found->name);
-    return units_wrong(why, why_bytes, "has the unit \"%.*s\", which is none here; use one of %s", units_shown(unit),
-                       unit, quantity->list);
+        return rs_units_wrong(why, why_bytes, "has the unit \"%.*s\"; did you mean \"%s\"?", rs_units_shown(unit), unit,
+                              found->name);
+    return rs_units_wrong(why, why_bytes, "has the unit \"%.*s\", which is none here; use one of %s",
+                          rs_units_shown(unit), unit, quantity->list);
   }
   bool exact;
   if (!scale_decimal(value, found->multiplier, found->divisor, quantity->max, out, &exact))
-    return units_wrong(why, why_bytes, "is too large; at most %s", quantity->max_text);
+    return rs_units_wrong(why, why_bytes, "is too large; at most %s", quantity->max_text);
   if (*out == 0 && value.digits)
-    return units_wrong(why, why_bytes, "is too small: it rounds to 0; write 0 %s, or at least 1 %s", found->name,
-                       quantity->units[0].name);
+    return rs_units_wrong(why, why_bytes, "is too small: it rounds to 0; write 0 %s, or at least 1 %s", found->name,
+                          quantity->units[0].name);
   return 0;
 }
 
 int rs_units_time(const char *text, uint64_t *ns, char *why, size_t why_bytes)
 {
-  return units_quantity(&units_time, text, ns, why, why_bytes);
+  return rs_units_quantity(&rs_units_of_time, text, ns, why, why_bytes);
 }
 
 int rs_units_size(const char *text, uint64_t *bytes, char *why, size_t why_bytes)
 {
-  return units_quantity(&units_size, text, bytes, why, why_bytes);
+  return rs_units_quantity(&rs_units_of_size, text, bytes, why, why_bytes);
 }
 
 int rs_units_bandwidth(const char *text, uint64_t *bytes_per_s, char *why, size_t why_bytes)
 {
-  return units_quantity(&bandwidth_quantity, text, bytes_per_s, why, why_bytes);
+  return rs_units_quantity(&bandwidth_quantity, text, bytes_per_s, why, why_bytes);
 }
 
 /* Reads a real without a sign at `text`; *end is behind it. */
@@ -272,24 +273,24 @@ static int read_real(const char *text, const char *what, double *out, const char
   if (scan_decimal(text, what, &value, end, why, why_bytes))
     return -1;
   locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  *out = strtod_l(units_skip(text), NULL, c_locale);
+  *out = strtod_l(rs_units_skip(text), NULL, c_locale);
   freelocale(c_locale);
   if (!isfinite(*out))
-    return units_wrong(why, why_bytes, "is too large; write %s under 1e300", what);
+    return rs_units_wrong(why, why_bytes, "is too large; write %s under 1e300", what);
   return 0;
 }
 
 static int no_more(const char *end, const char *what, char *why, size_t why_bytes)
 {
-  end = units_skip(end);
+  end = rs_units_skip(end);
   if (*end)
-    return units_wrong(why, why_bytes, "has \"%.*s\" behind the number; write %s", units_shown(end), end, what);
+    return rs_units_wrong(why, why_bytes, "has \"%.*s\" behind the number; write %s", rs_units_shown(end), end, what);
   return 0;
 }
 
 int rs_units_number(const char *text, double *number, char *why, size_t why_bytes)
 {
-  const char *at = units_skip(text), *end;
+  const char *at = rs_units_skip(text), *end;
   bool minus = *at == '-' && (digit(at[1]) || at[1] == '.');
   if (read_real(at + minus, "a number", number, &end, why, why_bytes) || no_more(end, "a number", why, why_bytes))
     return -1;
@@ -304,11 +305,11 @@ int rs_units_rate(const char *text, double *per_s, char *why, size_t why_bytes)
   const char *end;
   if (read_real(text, what, per_s, &end, why, why_bytes))
     return -1;
-  end = units_skip(end);
+  end = rs_units_skip(end);
   if (*end == '/') {
-    const char *unit = units_skip(end + 1);
+    const char *unit = rs_units_skip(end + 1);
     size_t length = strlen(unit);
-    while (length && units_blank(unit[length - 1]))
+    while (length && rs_units_blank(unit[length - 1]))
       length--;
     for (const struct unit *found = time_units; found->name; found++)
       if (strlen(found->name) == length && memcmp(found->name, unit, length) == 0) {
@@ -316,7 +317,7 @@ int rs_units_rate(const char *text, double *per_s, char *why, size_t why_bytes)
         return 0;
       }
   }
-  return units_wrong(why, why_bytes, "needs its unit of time; write %s (/s, /min, /h, /d, /ms, /us, /ns)", what);
+  return rs_units_wrong(why, why_bytes, "needs its unit of time; write %s (/s, /min, /h, /d, /ms, /us, /ns)", what);
 }
 
 int rs_units_share(const char *text, double *share, char *why, size_t why_bytes)
@@ -325,14 +326,14 @@ int rs_units_share(const char *text, double *share, char *why, size_t why_bytes)
   const char *end;
   if (read_real(text, what, share, &end, why, why_bytes))
     return -1;
-  end = units_skip(end);
+  end = rs_units_skip(end);
   bool percent = *end == '%';
   if (no_more(end + percent, what, why, why_bytes))
     return -1;
   if (percent)
     *share /= 100;
   if (*share > 1)
-    return units_wrong(why, why_bytes, "is more than the whole; write at most \"100 %%\" or \"1\"");
+    return rs_units_wrong(why, why_bytes, "is more than the whole; write at most \"100 %%\" or \"1\"");
   return 0;
 }
 
@@ -345,9 +346,9 @@ int rs_units_count(const char *text, uint64_t *count, char *why, size_t why_byte
   if (scan_decimal(text, what, &value, &end, why, why_bytes) || no_more(end, what, why, why_bytes))
     return -1;
   if (!scale_decimal(value, 1, 1, INT64_MAX, count, &exact))
-    return units_wrong(why, why_bytes, "is too large; at most %lld", (long long)INT64_MAX);
+    return rs_units_wrong(why, why_bytes, "is too large; at most %lld", (long long)INT64_MAX);
   if (!exact)
-    return units_wrong(why, why_bytes, "is not a whole number; write one without a fraction");
+    return rs_units_wrong(why, why_bytes, "is not a whole number; write one without a fraction");
   return 0;
 }
 
@@ -361,17 +362,17 @@ int rs_units_amount(const char *text, int64_t *amount_e4, char *why, size_t why_
   if (scan_decimal(text, what, &value, &end, why, why_bytes) || no_more(end, what, why, why_bytes))
     return -1;
   if (!scale_decimal(value, (uint64_t)RS_SCENARIO_UNIT, 1, UINT64_C(1000000000000) * RS_SCENARIO_UNIT, &out, &exact))
-    return units_wrong(why, why_bytes, "is too large; at most 1e12");
+    return rs_units_wrong(why, why_bytes, "is too large; at most 1e12");
   if (!exact)
-    return units_wrong(why, why_bytes, "is finer than 0.0001; use at most 4 decimals");
+    return rs_units_wrong(why, why_bytes, "is finer than 0.0001; use at most 4 decimals");
   *amount_e4 = (int64_t)out;
   return 0;
 }
 
 static bool is_unlimited(const char *text)
 {
-  text = units_skip(text);
-  return strncmp(text, "unlimited", 9) == 0 && !*units_skip(text + 9);
+  text = rs_units_skip(text);
+  return strncmp(text, "unlimited", 9) == 0 && !*rs_units_skip(text + 9);
 }
 
 int rs_units_time_limit(const char *text, uint64_t *ns, char *why, size_t why_bytes)

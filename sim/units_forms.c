@@ -20,9 +20,9 @@
 
 static char *copy_trimmed(const char *begin, const char *end)
 {
-  while (begin < end && units_blank(*begin))
+  while (begin < end && rs_units_blank(*begin))
     begin++;
-  while (end > begin && units_blank(end[-1]))
+  while (end > begin && rs_units_blank(end[-1]))
     end--;
   size_t length = (size_t)(end - begin);
   char *copy = rs_alloc(length + 1);
@@ -46,7 +46,7 @@ int rs_units_list(const char *text, char ***values, uint32_t *count, char *why, 
   *values = NULL;
   *count = 0;
   if (strlen(text) > TEXT_BYTES_MAX)
-    return units_wrong(why, why_bytes, "is longer than %d characters; shorten it", TEXT_BYTES_MAX);
+    return rs_units_wrong(why, why_bytes, "is longer than %d characters; shorten it", TEXT_BYTES_MAX);
   for (const char *begin = text, *at = text;; at++) {
     if (*at == '(' || *at == '[')
       depth++;
@@ -59,8 +59,8 @@ int rs_units_list(const char *text, char ***values, uint32_t *count, char *why, 
     if (!*out[out_count - 1] || out_count > LIST_COUNT_MAX) {
       bool empty = !*out[out_count - 1];
       free_list(out, out_count);
-      return empty ? units_wrong(why, why_bytes, "has an empty entry; write entries separated by single commas")
-                   : units_wrong(why, why_bytes, "has more than %d entries; use fewer", LIST_COUNT_MAX);
+      return empty ? rs_units_wrong(why, why_bytes, "has an empty entry; write entries separated by single commas")
+                   : rs_units_wrong(why, why_bytes, "has more than %d entries; use fewer", LIST_COUNT_MAX);
     }
     if (!*at)
       break;
@@ -68,7 +68,7 @@ int rs_units_list(const char *text, char ***values, uint32_t *count, char *why, 
   }
   if (depth != 0) {
     free_list(out, out_count);
-    return units_wrong(why, why_bytes, "has unbalanced brackets; close each ( with )");
+    return rs_units_wrong(why, why_bytes, "has unbalanced brackets; close each ( with )");
   }
   *values = out;
   *count = out_count;
@@ -94,7 +94,7 @@ static int read_form(const char *text, struct form *form, char *why, size_t why_
 {
   *form = (struct form){0};
   if (strlen(text) > TEXT_BYTES_MAX)
-    return units_wrong(why, why_bytes, "is longer than %d characters; shorten it", TEXT_BYTES_MAX);
+    return rs_units_wrong(why, why_bytes, "is longer than %d characters; shorten it", TEXT_BYTES_MAX);
   const char *open = strchr(text, '('), *close = NULL;
   int depth = 0;
   for (const char *at = open; at && *at && !close; at++) {
@@ -103,7 +103,7 @@ static int read_form(const char *text, struct form *form, char *why, size_t why_
       close = at;
   }
   if (open && !close)
-    return units_wrong(why, why_bytes, "has an unclosed bracket; close each ( with )");
+    return rs_units_wrong(why, why_bytes, "has an unclosed bracket; close each ( with )");
   if (!open) {
     form->name = copy_trimmed(text, text + strlen(text));
     form->rest = copy_trimmed("", "");
@@ -127,15 +127,15 @@ static int form_index(const struct form *form, const char *const *names, const c
       return i;
   const char *near = rs_units_nearest(form->name, names);
   if (near)
-    return units_wrong(why, why_bytes, "has \"%.*s\", which is no %s; did you mean \"%s\"?", units_shown(form->name),
-                       form->name, what, near);
+    return rs_units_wrong(why, why_bytes, "has \"%.*s\", which is no %s; did you mean \"%s\"?",
+                          rs_units_shown(form->name), form->name, what, near);
   char all[256] = "";
   for (int i = 0; names[i]; i++) {
     size_t length = strlen(all);
     snprintf(all + length, sizeof all - length, "%s%s", i ? ", " : "", names[i]);
   }
-  return units_wrong(why, why_bytes, "has \"%.*s\", which is no %s; use one of %s", units_shown(form->name), form->name,
-                     what, all);
+  return rs_units_wrong(why, why_bytes, "has \"%.*s\", which is no %s; use one of %s", rs_units_shown(form->name),
+                        form->name, what, all);
 }
 
 /* Checks the number of arguments; `shape` is the right form, for the message. */
@@ -143,22 +143,23 @@ static int need_arguments(const struct form *form, uint32_t count, const char *s
 {
   if (form->count == count)
     return 0;
-  return units_wrong(why, why_bytes, "has %u argument%s in %s(); write %s", form->count, form->count == 1 ? "" : "s",
-                     form->name, shape);
+  return rs_units_wrong(why, why_bytes, "has %u argument%s in %s(); write %s", form->count, form->count == 1 ? "" : "s",
+                        form->name, shape);
 }
 
 static int no_rest(const struct form *form, char *why, size_t why_bytes)
 {
   if (*form->rest)
-    return units_wrong(why, why_bytes, "has \"%.*s\" behind the bracket; remove it", units_shown(form->rest),
-                       form->rest);
+    return rs_units_wrong(why, why_bytes, "has \"%.*s\" behind the bracket; remove it", rs_units_shown(form->rest),
+                          form->rest);
   return 0;
 }
 
 /* Puts the argument in front of a clause about it: `argument "5": needs a unit`. */
 static int argument_wrong(const char *argument, const char *clause, char *why, size_t why_bytes)
 {
-  return units_wrong(why, why_bytes, "has the argument \"%.*s\", which %s", units_shown(argument), argument, clause);
+  return rs_units_wrong(why, why_bytes, "has the argument \"%.*s\", which %s", rs_units_shown(argument), argument,
+                        clause);
 }
 
 /* ---- Distributions ----------------------------------------------------------------------------------------------- */
@@ -169,11 +170,12 @@ static const char *const dist_shapes[] = {"constant(value)",      "uniform(low, 
                                           "normal(mean, sd)",     "lognormal(median, sigma)", "pareto(scale, shape)",
                                           "weibull(scale, shape)"};
 
-static int read_value(const struct units_quantity *quantity, const char *text, double *out, char *why, size_t why_bytes)
+static int read_value(const struct rs_units_quantity *quantity, const char *text, double *out, char *why,
+                      size_t why_bytes)
 {
   char clause[RS_UNITS_WHY_BYTES / 2];
   uint64_t value;
-  if (units_quantity(quantity, text, &value, clause, sizeof clause))
+  if (rs_units_quantity(quantity, text, &value, clause, sizeof clause))
     return argument_wrong(text, clause, why, why_bytes);
   *out = (double)value;
   return 0;
@@ -188,7 +190,7 @@ static int read_shape(const char *text, double *out, char *why, size_t why_bytes
 }
 
 /* Reads "in [min, max]" (or nothing) into dist->min and dist->max. */
-static int read_bounds(const struct units_quantity *quantity, const char *text, struct rs_dist *dist, char *why,
+static int read_bounds(const struct rs_units_quantity *quantity, const char *text, struct rs_dist *dist, char *why,
                        size_t why_bytes)
 {
   dist->min = 0;
@@ -196,25 +198,26 @@ static int read_bounds(const struct units_quantity *quantity, const char *text, 
   if (!*text)
     return 0;
   size_t length = strlen(text);
-  const char *open = strncmp(text, "in", 2) == 0 ? units_skip(text + 2) : "";
+  const char *open = strncmp(text, "in", 2) == 0 ? rs_units_skip(text + 2) : "";
   char **parts = NULL;
   uint32_t count = 0;
   int result = -1;
   if (*open != '[' || text[length - 1] != ']')
-    return units_wrong(why, why_bytes, "has \"%.*s\" behind the distribution; only \"in [min, max]\" may stand there",
-                       units_shown(text), text);
+    return rs_units_wrong(why, why_bytes,
+                          "has \"%.*s\" behind the distribution; only \"in [min, max]\" may stand there",
+                          rs_units_shown(text), text);
   char *inside = copy_trimmed(open + 1, text + length - 1);
   if (rs_units_list(inside, &parts, &count, why, why_bytes))
     goto out;
   if (count != 2) {
-    units_wrong(why, why_bytes, "has bounds that are not two; write \"in [min, max]\"");
+    rs_units_wrong(why, why_bytes, "has bounds that are not two; write \"in [min, max]\"");
     goto out;
   }
   if (read_value(quantity, parts[0], &dist->min, why, why_bytes) ||
       read_value(quantity, parts[1], &dist->max, why, why_bytes))
     goto out;
   if (!(dist->min < dist->max))
-    units_wrong(why, why_bytes, "has bounds in the wrong order; write the smaller one first");
+    rs_units_wrong(why, why_bytes, "has bounds in the wrong order; write the smaller one first");
   else
     result = 0;
 out:
@@ -246,11 +249,11 @@ static int check_support(const struct rs_dist *dist, char *why, size_t why_bytes
   case RS_DIST_WEIBULL: high = dist->a * pow(10, 1 / dist->b); break;
   }
   if (low > dist->max || high < dist->min)
-    return units_wrong(why, why_bytes, "has bounds that the distribution (next to) never meets; widen them");
+    return rs_units_wrong(why, why_bytes, "has bounds that the distribution (next to) never meets; widen them");
   return 0;
 }
 
-static int read_dist_form(const struct units_quantity *quantity, const struct form *form, struct rs_dist *dist,
+static int read_dist_form(const struct rs_units_quantity *quantity, const struct form *form, struct rs_dist *dist,
                           char *why, size_t why_bytes)
 {
   int kind = form_index(form, dist_names, "distribution", why, why_bytes);
@@ -266,28 +269,29 @@ static int read_dist_form(const struct units_quantity *quantity, const struct fo
                                : read_shape(form->arguments[1], &dist->b, why, why_bytes)))
     return -1;
   if (kind == RS_DIST_UNIFORM && dist->a > dist->b)
-    return units_wrong(why, why_bytes, "has its limits in the wrong order; write the smaller one first");
+    return rs_units_wrong(why, why_bytes, "has its limits in the wrong order; write the smaller one first");
   if ((kind == RS_DIST_EXPONENTIAL || kind >= RS_DIST_LOGNORMAL) && !(dist->a > 0))
-    return units_wrong(why, why_bytes, "has 0 as the first argument of %s(); it must be positive", dist_names[kind]);
+    return rs_units_wrong(why, why_bytes, "has 0 as the first argument of %s(); it must be positive", dist_names[kind]);
   if (kind == RS_DIST_LOGNORMAL && (dist->b < 0 || dist->b > 10))
-    return units_wrong(why, why_bytes, "has a sigma outside 0..10; it has no unit, 0.5 is a common value");
+    return rs_units_wrong(why, why_bytes, "has a sigma outside 0..10; it has no unit, 0.5 is a common value");
   if ((kind == RS_DIST_PARETO || kind == RS_DIST_WEIBULL) && !(dist->b >= 0.05 && dist->b <= 100))
-    return units_wrong(why, why_bytes, "has a shape outside 0.05..100; it has no unit, 1.5 is a common value");
+    return rs_units_wrong(why, why_bytes, "has a shape outside 0.05..100; it has no unit, 1.5 is a common value");
   return read_bounds(quantity, form->rest, dist, why, why_bytes) || check_support(dist, why, why_bytes) ? -1 : 0;
 }
 
-static int read_dist(const struct units_quantity *quantity, const char *text, struct rs_dist *dist, char *why,
+static int read_dist(const struct rs_units_quantity *quantity, const char *text, struct rs_dist *dist, char *why,
                      size_t why_bytes)
 {
-  const char *at = units_skip(text);
+  const char *at = rs_units_skip(text);
   *dist = (struct rs_dist){.kind = RS_DIST_CONSTANT, .max = INFINITY};
   if (!strchr(at, '(')) { /* a plain value, or a word that is neither */
     uint64_t value;
     bool word = (*at >= 'a' && *at <= 'z') && strncasecmp(at, "nan", 3) != 0 && strncasecmp(at, "inf", 3) != 0;
     if (word)
-      return units_wrong(why, why_bytes, "is neither %s nor a distribution such as \"uniform(1 %s, 2 %s)\"; write one",
-                         units_what(quantity), units_example(quantity), units_example(quantity));
-    if (units_quantity(quantity, text, &value, why, why_bytes))
+      return rs_units_wrong(why, why_bytes,
+                            "is neither %s nor a distribution such as \"uniform(1 %s, 2 %s)\"; write one",
+                            rs_units_what(quantity), rs_units_example(quantity), rs_units_example(quantity));
+    if (rs_units_quantity(quantity, text, &value, why, why_bytes))
       return -1;
     dist->a = (double)value;
     return 0;
@@ -302,12 +306,12 @@ static int read_dist(const struct units_quantity *quantity, const char *text, st
 
 int rs_units_time_dist(const char *text, struct rs_dist *dist, char *why, size_t why_bytes)
 {
-  return read_dist(&units_time, text, dist, why, why_bytes);
+  return read_dist(&rs_units_of_time, text, dist, why, why_bytes);
 }
 
 int rs_units_size_dist(const char *text, struct rs_dist *dist, char *why, size_t why_bytes)
 {
-  return read_dist(&units_size, text, dist, why, why_bytes);
+  return read_dist(&rs_units_of_size, text, dist, why, why_bytes);
 }
 
 /* ---- Arrivals, graphs, search spaces ----------------------------------------------------------------------------- */
@@ -315,7 +319,7 @@ int rs_units_size_dist(const char *text, struct rs_dist *dist, char *why, size_t
 static int form_time(const char *text, uint64_t *out, char *why, size_t why_bytes)
 {
   double value;
-  if (read_value(&units_time, text, &value, why, why_bytes))
+  if (read_value(&rs_units_of_time, text, &value, why, why_bytes))
     return -1;
   return rs_units_time(text, out, why, why_bytes);
 }
@@ -394,8 +398,8 @@ int rs_units_graph(const char *text, enum rs_graph_kind *kind, uint64_t *width, 
                  ? -1
                  : 0;
     if (result == 0 && index == RS_GRAPH_RANDOM && *width > *window)
-      result =
-          units_wrong(why, why_bytes, "has a degree over its window; write random(degree, window), the smaller first");
+      result = rs_units_wrong(why, why_bytes,
+                              "has a degree over its window; write random(degree, window), the smaller first");
   }
   free_form(&form);
   return result;
@@ -413,7 +417,7 @@ static int read_choice(struct form *form, struct rs_scenario_param *param, char 
 {
   char ignored[RS_UNITS_WHY_BYTES];
   if (form->count == 0)
-    return units_wrong(why, why_bytes, "has no values in %s(); write %s", form->name, space_shapes[param->kind]);
+    return rs_units_wrong(why, why_bytes, "has no values in %s(); write %s", form->name, space_shapes[param->kind]);
   param->values = form->arguments;
   param->value_count = form->count;
   param->numbers = rs_alloc_zero(form->count, sizeof *param->numbers);
@@ -443,19 +447,19 @@ static int read_space(struct form *form, struct rs_scenario_param *param, char *
     if (read_shape(form->arguments[i], numbers[i], why, why_bytes))
       return -1;
   if (kind == RS_SPACE_RANDN)
-    return param->b >= 0 ? 0 : units_wrong(why, why_bytes, "has a negative standard deviation; write 0 or more");
+    return param->b >= 0 ? 0 : rs_units_wrong(why, why_bytes, "has a negative standard deviation; write 0 or more");
   if (!(param->a < param->b))
-    return units_wrong(why, why_bytes, "has its limits in the wrong order; the first must be less than the second");
+    return rs_units_wrong(why, why_bytes, "has its limits in the wrong order; the first must be less than the second");
   bool logarithmic = kind == RS_SPACE_LOGUNIFORM || kind == RS_SPACE_QLOGUNIFORM || kind == RS_SPACE_LOGRANDINT;
   if (logarithmic && !(param->a > 0))
-    return units_wrong(why, why_bytes, "has a lower limit of 0 or less on a logarithmic scale; it must be positive");
+    return rs_units_wrong(why, why_bytes, "has a lower limit of 0 or less on a logarithmic scale; it must be positive");
   if (count == 3 && !(param->q > 0))
-    return units_wrong(why, why_bytes, "has a step q of 0 or less; it must be positive");
+    return rs_units_wrong(why, why_bytes, "has a step q of 0 or less; it must be positive");
   bool integers = kind == RS_SPACE_RANDINT || kind == RS_SPACE_LOGRANDINT;
   if (integers &&
       (param->a != floor(param->a) || param->b != floor(param->b) || fabs(param->a) > 9e15 || fabs(param->b) > 9e15))
-    return units_wrong(why, why_bytes, "has a limit that is no whole number (of up to 9e15); %s() draws integers",
-                       form->name);
+    return rs_units_wrong(why, why_bytes, "has a limit that is no whole number (of up to 9e15); %s() draws integers",
+                          form->name);
   return 0;
 }
 
