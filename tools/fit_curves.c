@@ -3,6 +3,7 @@
  *
  *   fit_curves TABLE MODEL [COMPONENTS]   fits, writes MODEL, then checks it; cross-validation chooses if not given
  *   fit_curves --check TABLE MODEL        only checks
+ *   fit_curves --draw MODEL COUNT         prints drawn curves as CSV
  */
 #include "base/assert.h"
 #include "sim/curve_check.h"
@@ -24,7 +25,9 @@ void rs_panic(const char *text)
 
 static int usage(void)
 {
-  fputs("usage: fit_curves TABLE MODEL [COMPONENTS]\n       fit_curves --check TABLE MODEL\n", stderr);
+  fputs("usage: fit_curves TABLE MODEL [COMPONENTS]\n       fit_curves --check TABLE MODEL\n       "
+        "fit_curves --draw MODEL COUNT\n",
+        stderr);
   return 2;
 }
 
@@ -108,8 +111,40 @@ static int check(const struct rs_curves *curves, const char *path)
   return 0;
 }
 
+static int draw(const char *path, const char *count_text)
+{
+  char error[512], *end;
+  unsigned long count = strtoul(count_text, &end, 10);
+  if (*end || count_text[0] < '0' || count_text[0] > '9' || count > 1000000) {
+    fprintf(stderr, "fit_curves: draw %s curves; wanted a number up to 1000000\n", count_text);
+    return 2;
+  }
+  struct rs_curve_model *model = rs_curve_model_load(path, error, sizeof error);
+  if (!model) {
+    fprintf(stderr, "%s\n", error);
+    return 2;
+  }
+  puts("configuration,epoch,validation_loss_nats,seconds");
+  for (unsigned long i = 0; i < count; i++) {
+    struct rs_curve_params params;
+    rs_curve_draw(model, SEED, i, &params);
+    for (uint32_t epoch = 1; epoch <= rs_curve_model_epochs_max(model); epoch++) {
+      printf("%lu,%u,", i, epoch);
+      if (params.diverged_epoch && epoch >= params.diverged_epoch)
+        fputs("nan", stdout); /* printf may print a sign */
+      else
+        printf("%.5g", rs_curve_loss(model, &params, epoch));
+      printf(",%.3g\n", rs_curve_seconds(model, &params, epoch));
+    }
+  }
+  rs_curve_model_free(model);
+  return ferror(stdout) ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
+  if (argc == 4 && strcmp(argv[1], "--draw") == 0)
+    return draw(argv[2], argv[3]);
   bool only_check = argc > 1 && strcmp(argv[1], "--check") == 0;
   char **words = argv + (only_check ? 2 : 1);
   int left = argc - (only_check ? 2 : 1);
