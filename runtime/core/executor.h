@@ -1,0 +1,16 @@
+/* executor.h -- the executor role of a worker: what runs next. See executor.c. */
+#ifndef RS_CORE_EXECUTOR_H
+#define RS_CORE_EXECUTOR_H
+
+#include "core/endpoint.h"
+
+struct rs_executor *rs_executor_new(void);
+void rs_executor_free(struct rs_executor *executor);
+void rs_executor_on_start(struct rs_endpoint *ep);
+bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from,
+                            const struct rs_msg *msg); /* false: not for this role */
+void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
+void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result);
+void rs_executor_sanity_check(const struct rs_executor *executor);
+
+#endif

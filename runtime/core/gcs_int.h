@@ -1,0 +1,115 @@
+/* gcs_int.h -- the head's state, shared by gcs.c (membership, view), gcs_actor.c and autoscaler.c. */
+#ifndef RS_CORE_GCS_INT_H
+#define RS_CORE_GCS_INT_H
+
+#include "core/gcs.h"
+
+struct gcs_node {
+  rs_addr raylet; /* the newest incarnation that registered */
+  bool alive, changed, introduced, draining, busy;
+  bool ended;             /* its host was asked to end */
+  struct rs_res reported; /* what it last said that is left */
+  uint64_t waiting;       /* contention source, see raylet_int.h */
+  uint64_t queued;
+  uint64_t idle_since;
+  uint32_t shape_count;
+  struct rs_shape *shapes;
+  struct rs_link actors; /* placed or being placed here */
+};
+
+enum gcs_actor_phase { ACTOR_WAITING, ACTOR_REQUESTED, ACTOR_CREATING, ACTOR_RUNNING };
+
+struct gcs_actor {
+  struct rs_link all_link;   /* in gcs->actors, in order of creation */
+  struct rs_link place_link; /* in its class's queue, or in its node's list */
+  struct actor_class *class;
+  struct rs_id id;
+  struct rs_task *creation;
+  int32_t restarts_left; /* -1: no limit */
+  uint32_t restart;
+  uint64_t name;
+  enum gcs_actor_phase phase;
+  bool unreported; /* granted, and no report of the node since */
+  uint64_t request, lease;
+  rs_addr raylet, worker;
+};
+
+/* Actors that ask for the same thing wait in one queue. */
+struct actor_class {
+  struct rs_link link;  /* in gcs->classes */
+  struct rs_link queue; /* gcs_actor.place_link */
+  struct rs_demand demand, hold;
+  uint8_t strategy;
+  rs_node_id target;
+  uint32_t queued, refs;
+};
+
+struct launch {
+  uint64_t request;
+  uint32_t node_type;
+  bool up;
+};
+
+struct rs_gcs {
+  /* membership and view */
+  struct gcs_node *nodes; /* by node number */
+  uint32_t node_span;
+  struct rs_view *view;
+  uint64_t version;
+  rs_node_id *changed;
+  uint32_t changed_count, changed_cap;
+  rs_addr *raylets; /* have the current version */
+  uint32_t raylet_count, raylet_cap;
+  rs_addr *newcomers; /* registered, no version yet; the first newcomers_told have been sent one */
+  uint32_t newcomer_count, newcomer_cap, newcomers_told;
+  rs_addr *subscribers; /* raylets that want to hear of dead nodes */
+  uint32_t subscriber_count, subscriber_cap;
+  uint64_t last_publish_at;
+  bool ever_published;
+  /* contention */
+  struct rs_map waiting_nodes; /* source -> number of nodes */
+  uint32_t many_nodes;
+  uint64_t told_contention;
+  uint64_t next_contention_at;
+  bool pending_contention;
+  uint64_t queued;
+  /* actors */
+  struct rs_map actor_by_id, actor_by_request, actor_by_worker, actor_by_name;
+  struct rs_link actors, classes;
+  uint32_t actor_count, actors_waiting;
+  uint64_t last_request;
+  bool stirred;
+  void *placer[2];
+  const struct rs_place_policy *policy[2];
+  /* autoscaler */
+  const struct rs_node_type *types;
+  uint32_t type_count;
+  uint32_t *alive_of_type;
+  struct launch *launches;
+  uint32_t launch_count, launch_cap;
+  uint64_t last_launch;
+  uint64_t last_tick_at, idle_check_at;
+  bool ever_ticked;
+};
+
+/* gcs.c */
+struct gcs_node *rs_gcs_node_of(struct rs_gcs *g, rs_addr raylet); /* alive with this incarnation, or NULL */
+void rs_gcs_refresh(struct rs_endpoint *ep, rs_node_id node);      /* the view's entry follows what we know */
+void rs_gcs_declare_dead(struct rs_endpoint *ep, rs_node_id node, int reason);
+
+/* gcs_actor.c */
+bool rs_gcs_actor_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
+void rs_gcs_actor_on_node_dead(struct rs_endpoint *ep, struct gcs_node *node);
+void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner);
+void rs_gcs_actor_on_report(struct rs_endpoint *ep, struct gcs_node *node);
+void rs_gcs_actor_schedule(struct rs_endpoint *ep);
+void rs_gcs_actor_free_all(struct rs_gcs *g);
+
+/* autoscaler.c */
+void rs_autoscaler_on_host(struct rs_endpoint *ep, uint64_t request, bool up);
+void rs_autoscaler_on_registered(struct rs_gcs *g, uint32_t node_type);
+void rs_autoscaler_on_idle(struct rs_endpoint *ep, const struct gcs_node *node);
+void rs_autoscaler_settle(struct rs_endpoint *ep);
+uint64_t rs_autoscaler_deadline(const struct rs_endpoint *ep);
+
+#endif

@@ -1,0 +1,354 @@
+/* owner.c -- the tasks that this process has submitted, until each has ended for good.
+ *
+ * A task waits until its arguments are made (owner_object.c), then for a lease (owner_lease.c) or its turn at its actor
+ * (owner_actor.c), is pushed to a worker, and ends with a result. System failures (the worker or its node died) are
+ * tried again max_retries times; a function's own error only with RS_TASK_RETRY_ERRORS: Ray's rules. Where several
+ * tasks were queued at a worker that died, only the one that was running is charged a retry; Ray charges all. Every
+ * submitted task gets exactly one REPLY.
+ */
+#include "core/owner.h"
+
+#include "core/owner_int.h"
+
+struct rs_owner *rs_owner_new(void)
+{
+  struct rs_owner *o = rs_alloc_zero(1, sizeof *o);
+  struct rs_link *lists[] = {&o->keys, &o->dirty, &o->delayed, &o->actors, &o->stored, &o->ready, &o->dirty_actors};
+  for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
+    rs_list_init(lists[i]);
+  return o;
+}
+
+void rs_owner_free(struct rs_owner *o)
+{
+  for (uint32_t i = 0; i < o->tasks.cap; i++) {
+    if (!o->tasks.slots[i].key)
+      continue;
+    struct owned_task *t = (void *)(uintptr_t)o->tasks.slots[i].value;
+    if (t->key)
+      t->key->refs--;
+    rs_task_unref(t->task);
+    free(t);
+  }
+  rs_map_free(&o->tasks);
+  rs_owner_lease_free_all(o);
+  rs_owner_actor_free_all(o);
+  rs_owner_object_free_all(o);
+  free(o);
+}
+
+static void reply(struct rs_endpoint *ep, const struct owned_task *t, struct rs_result *result)
+{
+  struct rs_reply *r = rs_alloc_zero(1, sizeof *r);
+  r->kind = RS_REPLY_TASK;
+  r->id = t->task->id;
+  r->status = result->status;
+  r->node = result->node;
+  r->result = result;
+  rs_emit(ep, RS_OUT_REPLY)->reply = r;
+}
+
+void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result)
+{
+  struct rs_owner *o = ep->owner;
+  if (result->status != RS_ERR_OK)
+    rs_trace(ep, RS_TRACE_TASK_FAILED, ep->self, t->task->id.seq, (uint64_t)(int64_t)result->status);
+  rs_map_remove(&o->tasks, t->task->id.seq, NULL);
+  rs_list_remove(&t->link);
+  if (t->blocked_on)
+    rs_owner_object_unwait(ep, t);
+  rs_owner_object_unpin_args(ep, t->task);
+  rs_owner_object_made(ep, t->task, result);
+  reply(ep, t, result);
+  if (t->key)
+    rs_owner_key_unref(o, t->key);
+  rs_task_unref(t->task);
+  free(t);
+}
+
+void rs_owner_task_fail(struct rs_endpoint *ep, struct owned_task *t, int status)
+{
+  rs_owner_task_end(ep, t, rs_result_failed(t->task->id, status, rs_error_text(status)));
+}
+
+static void retry(struct rs_endpoint *ep, struct owned_task *t)
+{
+  uint64_t delay_ns = (uint64_t)ep->config->task_retry_delay_ms * RS_MS;
+  rs_trace(ep, RS_TRACE_TASK_RETRIED, ep->self, t->task->id.seq, (uint64_t)(int64_t)t->retries_left);
+  if (delay_ns == 0 || t->actor) {
+    rs_owner_task_ready(ep, t);
+    return;
+  }
+  t->state = TASK_DELAYED;
+  t->due_at = rs_time_add(ep->now, delay_ns);
+  rs_list_push_back(&ep->owner->delayed, &t->link); /* one delay for all: in order of due_at */
+}
+
+struct rs_task *rs_owner_task_writable(struct owned_task *t)
+{
+  if (t->sent) {
+    struct rs_task *copy = rs_task_copy(t->task);
+    rs_task_unref(t->task);
+    t->task = copy;
+    t->sent = false;
+  }
+  return t->task;
+}
+
+/* The task is in no list. Takes the reference to the result. */
+void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result, bool charged)
+{
+  bool own_error = result->status == RS_ERR_TASK_FAILED || result->status == RS_ERR_UNKNOWN_FUNCTION;
+  bool again = own_error ? (t->task->flags & RS_TASK_RETRY_ERRORS) != 0 : result->status != RS_ERR_CANCELLED;
+  if (!again || (charged && t->retries_left == 0) || ep->owner->orphaned) {
+    rs_owner_task_end(ep, t, result);
+    return;
+  }
+  rs_result_unref(result);
+  if (charged && t->retries_left > 0)
+    t->retries_left--;
+  retry(ep, t);
+}
+
+void rs_owner_task_ready(struct rs_endpoint *ep, struct owned_task *t)
+{
+  if (!t->actor) {
+    int status = rs_owner_object_resolve(ep, t);
+    if (status != RS_ERR_OK) {
+      rs_owner_task_fail(ep, t, status);
+      return;
+    }
+    rs_owner_key_submit(ep, t, false);
+  } else {
+    rs_owner_actor_submit(ep, t);
+  }
+}
+
+/* ---- calls ---- */
+
+static struct owned_task *task_new(struct rs_endpoint *ep, struct rs_task *task, int32_t max_retries)
+{
+  struct rs_owner *o = ep->owner;
+  RS_ASSERT(task->id.owner == ep->self && task->id.seq > o->last_seq);
+  o->last_seq = task->id.seq + task->return_count;
+  struct owned_task *t = rs_alloc_zero(1, sizeof *t);
+  t->task = rs_task_ref(task);
+  t->retries_left = max_retries;
+  t->state = TASK_BLOCKED;
+  rs_list_init(&t->link);
+  rs_map_put_ptr(&o->tasks, task->id.seq, t);
+  rs_trace(ep, RS_TRACE_TASK_QUEUED, ep->self, task->id.seq, task->actor.seq);
+  if (task->flags & RS_TASK_KEEP)
+    rs_owner_object_expect(ep, task);
+  return t;
+}
+
+static void submit(struct rs_endpoint *ep, const struct rs_call *call)
+{
+  struct rs_owner *o = ep->owner;
+  struct sched_key *key = rs_owner_key_of(ep, &call->demand, call->strategy, call->target);
+  for (uint32_t i = 0; i < call->task_count; i++) {
+    struct owned_task *t = task_new(ep, call->tasks[i], call->max_retries);
+    t->key = key;
+    key->refs++;
+    if (o->orphaned)
+      rs_owner_task_fail(ep, t, RS_ERR_NODE_DIED);
+    else if (call->tasks[i]->dep_count == 0)
+      rs_owner_key_submit(ep, t, false);
+    else if (!rs_owner_object_block(ep, t))
+      rs_owner_task_ready(ep, t);
+  }
+  rs_owner_key_unref(o, key);
+}
+
+static void actor_call(struct rs_endpoint *ep, const struct rs_call *call)
+{
+  struct rs_owner *o = ep->owner;
+  for (uint32_t i = 0; i < call->task_count; i++) {
+    struct rs_task *task = call->tasks[i];
+    struct owned_actor *a = rs_map_get_ptr(&o->actor_by_seq, task->actor.seq);
+    struct owned_task *t = task_new(ep, task, call->max_retries);
+    t->actor = a;
+    if (!a || a->state == RS_ACTOR_DEAD || task->actor.owner != ep->self) {
+      rs_owner_task_fail(ep, t, RS_ERR_ACTOR_DIED);
+      continue;
+    }
+    if (ep->config->actor_max_pending_calls >= 0 && a->queued >= (uint64_t)ep->config->actor_max_pending_calls) {
+      rs_owner_task_fail(ep, t, RS_ERR_NO_ROOM);
+      continue;
+    }
+    rs_owner_object_block(ep, t); /* it keeps its place in the order of calls while it waits */
+    rs_owner_actor_submit(ep, t);
+  }
+}
+
+static void cancel(struct rs_endpoint *ep, const struct rs_call *call)
+{
+  struct owned_task *t = rs_map_get_ptr(&ep->owner->tasks, call->object.seq);
+  if (!t || call->object.owner != ep->self)
+    return;
+  t->retries_left = 0;
+  if (t->state != TASK_PUSHED) {
+    if (t->state == TASK_QUEUED && t->key)
+      t->key->queued--;
+    if (t->actor && t->state != TASK_DELAYED)
+      t->actor->queued--;
+    rs_owner_task_fail(ep, t, RS_ERR_CANCELLED);
+    return;
+  }
+  struct rs_m_task_cancel *m = rs_msg_new(RS_MSG_TASK_CANCEL);
+  m->task = call->object;
+  m->force = call->force;
+  rs_send(ep, t->lease ? t->lease->worker : t->actor->worker, m);
+}
+
+void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
+{
+  struct rs_owner *o = ep->owner;
+  if (!o->subscribed && !o->orphaned) {
+    o->subscribed = true;
+    rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_SUBSCRIBE));
+  }
+  switch (call->kind) {
+  case RS_CALL_SUBMIT: submit(ep, call); break;
+  case RS_CALL_ACTOR_CREATE: rs_owner_actor_create(ep, call); break;
+  case RS_CALL_ACTOR_CALL: actor_call(ep, call); break;
+  case RS_CALL_ACTOR_KILL: rs_owner_actor_kill(ep, call); break;
+  case RS_CALL_PUT: rs_owner_object_put(ep, call); break;
+  case RS_CALL_GET: rs_owner_object_get(ep, call->object); break;
+  case RS_CALL_RELEASE: rs_owner_object_release(ep, call->object); break;
+  case RS_CALL_CANCEL: cancel(ep, call); break;
+  }
+}
+
+/* ---- messages ---- */
+
+static void on_done(struct rs_endpoint *ep, rs_addr worker, const struct rs_m_tasks_done *m)
+{
+  struct rs_owner *o = ep->owner;
+  struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, worker);
+  struct owned_actor *actor = lease ? NULL : rs_map_get_ptr(&o->actor_by_worker, worker);
+  for (uint32_t i = 0; i < m->results_count; i++) {
+    if (lease)
+      rs_owner_lease_on_result(ep, lease, m->results[i]);
+    else if (actor)
+      rs_owner_actor_on_result(ep, actor, m->results[i]);
+  }
+  if (lease)
+    rs_owner_lease_refill(ep, lease);
+}
+
+static void on_node_dead(struct rs_endpoint *ep, rs_addr raylet)
+{
+  rs_owner_object_on_node_dead(ep, raylet);
+  rs_owner_lease_on_node_dead(ep, raylet);
+}
+
+void rs_owner_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
+{
+  switch (msg->type) {
+  case RS_MSG_TASKS_DONE: on_done(ep, from, (const void *)msg); return;
+  case RS_MSG_ACTOR_STATE: rs_owner_actor_on_state(ep, (const void *)msg); return;
+  case RS_MSG_NODE_DEAD: on_node_dead(ep, ((const struct rs_m_node_dead *)(const void *)msg)->raylet); return;
+  default:
+    if (!rs_owner_lease_on_message(ep, from, msg))
+      rs_owner_object_on_message(ep, from, msg);
+  }
+}
+
+/* Without its raylet an owner can do nothing more: everything that it waits for ends. */
+static void orphan(struct rs_endpoint *ep)
+{
+  struct rs_owner *o = ep->owner;
+  if (o->orphaned)
+    return;
+  o->orphaned = true;
+  rs_owner_actor_orphan(ep);
+  uint32_t count = 0;
+  uint64_t *seqs = rs_alloc(o->tasks.count * sizeof *seqs);
+  RS_LIST_EACH(&o->keys, at, after)
+  {
+    struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
+    key->refs++;
+    RS_LIST_EACH(&key->leases, link, next)
+    rs_owner_lease_lost(ep, RS_ENTRY(link, struct lease, link), RS_ERR_NODE_DIED, false);
+    RS_LIST_EACH(&key->queue, link, next)
+    {
+      key->queued--;
+      rs_owner_task_fail(ep, RS_ENTRY(link, struct owned_task, link), RS_ERR_NODE_DIED);
+    }
+    rs_owner_key_unref(o, key);
+  }
+  RS_LIST_EACH(&o->delayed, at, after) rs_owner_task_fail(ep, RS_ENTRY(at, struct owned_task, link), RS_ERR_NODE_DIED);
+  for (uint32_t i = 0; i < o->tasks.cap; i++) /* what is left waited for arguments that somebody else makes */
+    if (o->tasks.slots[i].key) {
+      uint32_t at = count++;
+      for (; at > 0 && seqs[at - 1] > o->tasks.slots[i].key; at--)
+        seqs[at] = seqs[at - 1];
+      seqs[at] = o->tasks.slots[i].key;
+    }
+  for (uint32_t i = 0; i < count; i++) {
+    struct owned_task *t = rs_map_get_ptr(&o->tasks, seqs[i]);
+    if (t)
+      rs_owner_task_fail(ep, t, RS_ERR_NODE_DIED);
+  }
+  free(seqs);
+}
+
+void rs_owner_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
+{
+  if (peer == ep->raylet) {
+    orphan(ep);
+    return;
+  }
+  rs_owner_lease_on_peer_down(ep, peer);
+  rs_owner_actor_on_peer_down(ep, peer);
+}
+
+void rs_owner_settle(struct rs_endpoint *ep)
+{
+  struct rs_owner *o = ep->owner;
+  while (!rs_list_empty(&o->delayed)) {
+    struct owned_task *t = RS_ENTRY(o->delayed.next, struct owned_task, link);
+    if (t->due_at > ep->now)
+      break;
+    rs_list_remove(&t->link);
+    rs_owner_task_ready(ep, t);
+  }
+  while (!rs_list_empty(&o->ready) || !rs_list_empty(&o->dirty_actors)) {
+    if (!rs_list_empty(&o->ready)) {
+      struct owned_task *t = RS_ENTRY(o->ready.next, struct owned_task, link);
+      rs_list_remove(&t->link);
+      rs_owner_task_ready(ep, t);
+    }
+    rs_owner_actor_settle(ep);
+  }
+  rs_owner_lease_settle(ep);
+}
+
+uint64_t rs_owner_deadline(const struct rs_endpoint *ep)
+{
+  const struct rs_owner *o = ep->owner;
+  return rs_list_empty(&o->delayed) ? RS_TIME_NEVER : RS_ENTRY(o->delayed.next, struct owned_task, link)->due_at;
+}
+
+void rs_owner_sanity_check(const struct rs_owner *o)
+{
+  for (const struct rs_link *at = o->keys.next; at != &o->keys; at = at->next) {
+    const struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
+    uint32_t queued = 0, leases = 0, requests = 0;
+    for (const struct rs_link *link = key->queue.next; link != &key->queue; link = link->next)
+      queued++;
+    for (const struct rs_link *link = key->leases.next; link != &key->leases; link = link->next, leases++) {
+      const struct lease *lease = RS_ENTRY(link, struct lease, link);
+      uint32_t in_flight = 0;
+      for (const struct rs_link *t = lease->in_flight.next; t != &lease->in_flight; t = t->next)
+        in_flight++;
+      RS_ASSERT(in_flight == lease->in_flight_count && in_flight > 0);
+    }
+    for (const struct rs_link *link = key->requests.next; link != &key->requests; link = link->next)
+      requests++;
+    RS_ASSERT(queued == key->queued && leases == key->lease_count && requests == key->request_count);
+    RS_ASSERT(queued > 0 || requests == 0 || o->orphaned);
+  }
+}

@@ -1,0 +1,151 @@
+/* owner_int.h -- the owner's state, shared by owner.c (tasks), owner_lease.c (leases), owner_actor.c and
+ * owner_object.c. */
+#ifndef RS_CORE_OWNER_INT_H
+#define RS_CORE_OWNER_INT_H
+
+#include "core/owner.h"
+
+enum task_state { TASK_BLOCKED, TASK_QUEUED, TASK_PUSHED, TASK_DELAYED };
+
+struct owned_task {
+  struct rs_link link; /* in its key's or actor's queue, its lease's or actor's in_flight, or owner->delayed */
+  struct rs_task *task;
+  struct sched_key *key;     /* of a task */
+  struct owned_actor *actor; /* of an actor call */
+  struct lease *lease;       /* while PUSHED through one */
+  uint64_t due_at;           /* while DELAYED */
+  int32_t retries_left;      /* -1: no limit */
+  uint32_t blocked_on;       /* arguments that are not made yet */
+  bool sent;                 /* its rs_task has been pushed: it is immutable now */
+  enum task_state state;
+};
+
+/* Tasks that may share leases: Ray's scheduling key. */
+struct sched_key {
+  struct rs_link link;       /* in owner->keys */
+  struct rs_link dirty_link; /* in owner->dirty */
+  struct rs_link queue, leases, requests;
+  uint64_t hash;
+  struct rs_demand demand;
+  rs_addr home;         /* the raylet that is asked first */
+  uint64_t mean_run_ns; /* moving average; 0: not known */
+  uint32_t refs;        /* tasks, leases and requests */
+  uint32_t queued, lease_count, request_count;
+  rs_node_id target;
+  uint8_t strategy;
+  uint32_t dep_count; /* of the one task that a key with arguments in stores stands for */
+  struct rs_dep *deps;
+};
+
+struct lease {
+  struct rs_link link; /* in key->leases */
+  struct rs_link in_flight;
+  struct sched_key *key;
+  uint64_t number;
+  rs_addr raylet, worker;
+  rs_gpu_mask gpus;
+  uint32_t in_flight_count;
+  bool used, recalled;
+};
+
+struct request {
+  struct rs_link link; /* in key->requests */
+  struct sched_key *key;
+  uint64_t number;
+  rs_addr raylet; /* who has it now */
+  uint8_t hops;
+};
+
+struct owned_actor {
+  struct rs_link link;       /* in owner->actors */
+  struct rs_link dirty_link; /* in owner->dirty_actors */
+  struct rs_link queue, in_flight;
+  struct rs_id id;
+  enum rs_actor_state state;
+  rs_addr worker;
+  uint32_t restart;
+  uint64_t next_seq;
+  uint32_t queued, in_flight_count;
+  int32_t reason; /* of its death */
+};
+
+enum object_fate { OBJECT_PENDING, OBJECT_INLINE, OBJECT_STORED, OBJECT_GONE };
+
+struct owned_object {
+  struct rs_link stored_link; /* in owner->stored while STORED */
+  struct rs_id id;
+  enum object_fate fate;
+  int32_t status; /* why it is gone */
+  bool released;  /* the application needs it no more */
+  bool wanted;    /* a GET waits for it */
+  bool pulling;   /* PULL is under way */
+  uint64_t size_bytes;
+  uint32_t pins; /* tasks that read it and have not ended */
+  rs_addr *locations;
+  uint32_t location_count, location_cap;
+  struct owned_task **waiters;
+  uint32_t waiter_count, waiter_cap;
+};
+
+struct rs_owner {
+  struct rs_map tasks; /* sequence number -> owned_task */
+  struct rs_map key_by_hash, request_by_number, lease_by_worker;
+  struct rs_map actor_by_seq, actor_by_worker, objects;
+  struct rs_link keys, dirty, delayed, actors, stored;
+  struct rs_link ready, dirty_actors; /* looked at when the step settles: no recursion along dependencies */
+  uint64_t last_request;
+  uint64_t last_seq; /* highest sequence number that the application has used */
+  uint32_t nodes;    /* as the raylets tell */
+  bool subscribed, orphaned;
+};
+
+/* owner.c */
+void rs_owner_task_ready(struct rs_endpoint *ep, struct owned_task *t); /* its arguments are made: to the queue */
+void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t,
+                       struct rs_result *result); /* takes the reference */
+void rs_owner_task_fail(struct rs_endpoint *ep, struct owned_task *t,
+                        int status); /* for good, with the error's own text */
+void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result,
+                          bool charged); /* or retried */
+
+/* owner_lease.c */
+void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool front);
+struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
+                                  rs_node_id target);
+void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key);
+void rs_owner_lease_settle(struct rs_endpoint *ep);
+bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
+void rs_owner_lease_on_result(struct rs_endpoint *ep, struct lease *lease, struct rs_result *result);
+void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease);
+void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason, bool tell_raylet);
+void rs_owner_lease_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
+void rs_owner_lease_on_node_dead(struct rs_endpoint *ep, rs_addr raylet);
+void rs_owner_lease_free_all(struct rs_owner *o);
+
+/* owner_actor.c */
+void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_actor_submit(struct rs_endpoint *ep, struct owned_task *t);
+void rs_owner_actor_settle(struct rs_endpoint *ep);
+void rs_owner_actor_kill(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_actor_on_state(struct rs_endpoint *ep, const struct rs_m_actor_state *m);
+void rs_owner_actor_on_result(struct rs_endpoint *ep, struct owned_actor *a, struct rs_result *result);
+void rs_owner_actor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
+void rs_owner_actor_orphan(struct rs_endpoint *ep);
+void rs_owner_actor_free_all(struct rs_owner *o);
+
+/* owner_object.c */
+void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task); /* a KEEP task was submitted */
+bool rs_owner_object_block(struct rs_endpoint *ep, struct owned_task *t);        /* true: it waits for arguments */
+int rs_owner_object_resolve(struct rs_endpoint *ep, struct owned_task *t);       /* fills in sizes and locations */
+void rs_owner_object_unwait(struct rs_endpoint *ep, const struct owned_task *t); /* it ends while it waits */
+void rs_owner_object_unpin_args(struct rs_endpoint *ep, const struct rs_task *task);
+struct rs_task *rs_owner_task_writable(struct owned_task *t); /* a copy, if it was pushed before */
+void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, const struct rs_result *result);
+void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_object_get(struct rs_endpoint *ep, struct rs_id id);
+void rs_owner_object_release(struct rs_endpoint *ep, struct rs_id id);
+bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
+void rs_owner_object_on_node_dead(struct rs_endpoint *ep, rs_addr raylet);
+void rs_owner_object_free_all(struct rs_owner *o);
+
+#endif

@@ -1,0 +1,488 @@
+/* owner_lease.c -- leases: asked for by scheduling key, reused while there is work, filled ahead when tasks are short.
+ *
+ * Tasks with the same demand, strategy and target (and without arguments in stores) share a scheduling key. While tasks
+ * of a key wait, lease requests are under way for them: as many as tasks, at most
+ * max_pending_lease_requests_per_scheduling_category (-1: as many as the cluster has nodes, which the raylets' answers
+ * tell; 10 until the first answer, Ray's older default). They go to the home raylet: our own, or for a task with
+ * arguments in stores the one that holds most bytes. A burst is one message. An answer "ask there" (LEASE_SPILL) is
+ * followed; a refusal goes back to our own raylet.
+ *
+ * A leased worker gets the next tasks of its key as it finishes them. Short tasks are pushed ahead: as many as fit into
+ * pipeline_target_us by the key's moving average of run times, at most max_tasks_in_flight_per_worker; so a task of
+ * more than that is never queued behind another. The lease is returned when no task waits or it is recalled, and after
+ * one task when worker_lease_timeout_milliseconds is 0. When no task waits, pending requests are cancelled.
+ *
+ * Cost: O(1) per task and message. Invariants: a lease has at least one task in flight between steps; request_count
+ * requests are in request_by_number.
+ */
+#include "core/owner_int.h"
+
+#define FIRST_REQUESTS 10
+
+void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key)
+{
+  if (--key->refs > 0 || key->dep_count == 0) /* keys without arguments are kept: they know how long their tasks take */
+    return;
+  RS_ASSERT(key->queued == 0 && key->lease_count == 0 && key->request_count == 0);
+  rs_list_remove(&key->link);
+  rs_list_remove(&key->dirty_link);
+  rs_map_remove(&o->key_by_hash, key->hash, NULL);
+  free(key->deps);
+  free(key);
+}
+
+static struct sched_key *key_new(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
+                                 rs_node_id target, uint64_t hash)
+{
+  struct rs_owner *o = ep->owner;
+  struct sched_key *key = rs_alloc_zero(1, sizeof *key);
+  key->hash = hash;
+  key->demand = *demand;
+  key->strategy = strategy;
+  key->target = target;
+  key->home = ep->raylet;
+  struct rs_link *lists[] = {&key->queue, &key->leases, &key->requests, &key->dirty_link};
+  for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
+    rs_list_init(lists[i]);
+  rs_list_push_back(&o->keys, &key->link);
+  rs_map_put_ptr(&o->key_by_hash, hash, key);
+  return key;
+}
+
+/* With one more reference. */
+struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
+                                  rs_node_id target)
+{
+  struct rs_owner *o = ep->owner;
+  uint64_t hash = rs_mix64(rs_demand_hash(demand) ^ rs_mix64((uint64_t)target << 8 | strategy)) | 1;
+  for (;; hash = rs_mix64(hash) | 1) {
+    struct sched_key *key = rs_map_get_ptr(&o->key_by_hash, hash);
+    if (key && (key->strategy != strategy || key->target != target || key->dep_count ||
+                !rs_demand_equal(&key->demand, demand)))
+      continue;
+    if (!key)
+      key = key_new(ep, demand, strategy, target, hash);
+    key->refs++;
+    return key;
+  }
+}
+
+static void mark_dirty(struct rs_owner *o, struct sched_key *key)
+{
+  if (rs_list_empty(&key->dirty_link))
+    rs_list_push_back(&o->dirty, &key->dirty_link);
+}
+
+/* A task whose arguments are in stores gets a key of its own: its lease comes with these arguments. */
+static void own_key(struct rs_endpoint *ep, struct owned_task *t)
+{
+  struct rs_owner *o = ep->owner;
+  const struct rs_task *task = t->task;
+  uint32_t stored = 0;
+  for (uint32_t i = 0; i < task->dep_count; i++)
+    stored += task->deps[i].location != RS_ADDR_NONE;
+  if (stored == 0)
+    return;
+  uint64_t hash = rs_mix64(t->key->hash ^ rs_mix64(task->id.seq)) | 1;
+  while (rs_map_find(&o->key_by_hash, hash))
+    hash = rs_mix64(hash) | 1;
+  struct sched_key *key = key_new(ep, &t->key->demand, t->key->strategy, t->key->target, hash);
+  key->deps = rs_alloc(stored * sizeof *key->deps);
+  for (uint32_t i = 0; i < task->dep_count; i++)
+    if (task->deps[i].location != RS_ADDR_NONE)
+      key->deps[key->dep_count++] = task->deps[i];
+  if (ep->config->locality_aware_leasing_enabled) {
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < key->dep_count; i++) {
+      uint64_t bytes = 0;
+      for (uint32_t k = 0; k < key->dep_count; k++)
+        bytes += key->deps[k].location == key->deps[i].location ? key->deps[k].size_bytes : 0;
+      if (bytes > most || (bytes == most && key->deps[i].location < key->home)) {
+        most = bytes;
+        key->home = key->deps[i].location;
+      }
+    }
+  }
+  rs_owner_key_unref(o, t->key);
+  t->key = key;
+  key->refs++;
+}
+
+void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool front)
+{
+  struct rs_owner *o = ep->owner;
+  if (t->task->dep_count)
+    own_key(ep, t);
+  struct sched_key *key = t->key;
+  t->state = TASK_QUEUED;
+  if (front)
+    rs_list_push_front(&key->queue, &t->link);
+  else
+    rs_list_push_back(&key->queue, &t->link);
+  key->queued++;
+  mark_dirty(o, key);
+}
+
+/* ---- requests ---- */
+
+static void send_request(struct rs_endpoint *ep, struct sched_key *key, rs_addr raylet, uint64_t first, uint32_t count,
+                         uint8_t hops)
+{
+  struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
+  m->request = first;
+  m->count = count;
+  m->key = key->hash;
+  m->strategy = key->strategy;
+  m->hops = hops;
+  m->target = key->target;
+  m->demand = key->demand;
+  m->hold = key->demand;
+  m->deps_count = key->dep_count;
+  m->deps = rs_memdup(key->deps, key->dep_count * sizeof *key->deps);
+  rs_send(ep, raylet, m);
+}
+
+static void request_more(struct rs_endpoint *ep, struct sched_key *key)
+{
+  struct rs_owner *o = ep->owner;
+  int64_t limit = ep->config->max_pending_lease_requests_per_scheduling_category;
+  if (limit < 0)
+    limit = o->nodes > FIRST_REQUESTS ? o->nodes : FIRST_REQUESTS;
+  uint64_t wanted = key->queued < (uint64_t)limit ? key->queued : (uint64_t)limit;
+  if (wanted <= key->request_count)
+    return;
+  uint32_t count = (uint32_t)(wanted - key->request_count);
+  uint64_t first = o->last_request + 1;
+  for (uint32_t i = 0; i < count; i++) {
+    struct request *request = rs_alloc_zero(1, sizeof *request);
+    request->key = key;
+    request->number = ++o->last_request;
+    request->raylet = key->home;
+    rs_list_push_back(&key->requests, &request->link);
+    rs_map_put_ptr(&o->request_by_number, request->number, request);
+  }
+  key->request_count += count;
+  key->refs += count;
+  send_request(ep, key, key->home, first, count, 0);
+}
+
+static void request_forget(struct rs_owner *o, struct request *request)
+{
+  struct sched_key *key = request->key;
+  rs_list_remove(&request->link);
+  rs_map_remove(&o->request_by_number, request->number, NULL);
+  key->request_count--;
+  free(request);
+  rs_owner_key_unref(o, key);
+}
+
+/* Nothing waits: what was asked for is not needed any more. Grants that are on their way are returned when they come.
+ */
+static void cancel_requests(struct rs_endpoint *ep, struct sched_key *key)
+{
+  struct rs_owner *o = ep->owner;
+  rs_addr told[2] = {RS_ADDR_NONE, RS_ADDR_NONE}; /* others than home and our own decide at once: nothing waits there */
+  key->refs++;
+  RS_LIST_EACH(&key->requests, at, after)
+  {
+    struct request *request = RS_ENTRY(at, struct request, link);
+    rs_addr raylet = request->raylet;
+    bool waits_there = request->hops == 0 || key->strategy >= RS_STRATEGY_NODE_AFFINITY || key->dep_count;
+    if (waits_there && told[0] != raylet && told[1] != raylet) {
+      told[told[0] != RS_ADDR_NONE] = raylet;
+      struct rs_m_lease_cancel *m = rs_msg_new(RS_MSG_LEASE_CANCEL);
+      m->key = key->hash;
+      rs_send(ep, raylet, m);
+    }
+    request_forget(o, request);
+  }
+  rs_owner_key_unref(o, key);
+}
+
+void rs_owner_lease_settle(struct rs_endpoint *ep)
+{
+  struct rs_owner *o = ep->owner;
+  while (!rs_list_empty(&o->dirty)) {
+    struct sched_key *key = RS_ENTRY(o->dirty.next, struct sched_key, dirty_link);
+    rs_list_remove(&key->dirty_link);
+    if (o->orphaned)
+      continue;
+    key->refs++;
+    if (key->queued && key->mean_run_ns) /* room behind what is already in flight */
+      RS_LIST_EACH(&key->leases, at, after)
+      {
+        if (key->queued == 0)
+          break;
+        rs_owner_lease_refill(ep, RS_ENTRY(at, struct lease, link));
+      }
+    rs_list_remove(&key->dirty_link);
+    if (key->queued == 0 && key->request_count)
+      cancel_requests(ep, key);
+    else
+      request_more(ep, key);
+    rs_owner_key_unref(o, key);
+  }
+}
+
+/* ---- leases ---- */
+
+static uint32_t depth(const struct rs_endpoint *ep, const struct sched_key *key)
+{
+  if (key->mean_run_ns == 0)
+    return 1;
+  uint64_t fit = (uint64_t)ep->config->pipeline_target_us * RS_US / key->mean_run_ns;
+  uint64_t most = (uint64_t)ep->config->max_tasks_in_flight_per_worker;
+  return fit < 1 ? 1 : (uint32_t)(fit < most ? fit : most);
+}
+
+static void push(struct rs_endpoint *ep, struct lease *lease, uint32_t count)
+{
+  struct sched_key *key = lease->key;
+  struct rs_m_push_tasks *m = rs_msg_new(RS_MSG_PUSH_TASKS);
+  m->lease = lease->number;
+  m->gpus = lease->gpus;
+  m->tasks = rs_alloc(count * sizeof *m->tasks);
+  while (m->tasks_count < count) {
+    struct owned_task *t = RS_ENTRY(key->queue.next, struct owned_task, link);
+    rs_list_remove(&t->link);
+    key->queued--;
+    rs_list_push_back(&lease->in_flight, &t->link);
+    lease->in_flight_count++;
+    t->state = TASK_PUSHED;
+    t->sent = true;
+    t->lease = lease;
+    m->tasks[m->tasks_count++] = rs_task_ref(t->task);
+    rs_trace(ep, RS_TRACE_TASK_PUSHED, ep->self, t->task->id.seq, lease->worker);
+  }
+  lease->used = true;
+  rs_send(ep, lease->worker, m);
+}
+
+static void return_lease(struct rs_endpoint *ep, rs_addr raylet, uint64_t number, bool worker_dead)
+{
+  struct rs_m_lease_return *m = rs_msg_new(RS_MSG_LEASE_RETURN);
+  m->lease = number;
+  m->worker_dead = worker_dead;
+  rs_send(ep, raylet, m);
+}
+
+static void lease_forget(struct rs_owner *o, struct lease *lease)
+{
+  struct sched_key *key = lease->key;
+  RS_ASSERT(lease->in_flight_count == 0);
+  rs_list_remove(&lease->link);
+  rs_map_remove(&o->lease_by_worker, lease->worker, NULL);
+  key->lease_count--;
+  mark_dirty(o, key);
+  free(lease);
+  rs_owner_key_unref(o, key);
+}
+
+/* More work for a worker that has little left, or the end of its lease. */
+void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
+{
+  struct sched_key *key = lease->key;
+  bool single = ep->config->worker_lease_timeout_milliseconds == 0;
+  if (!lease->recalled && key->queued && !(single && lease->used)) {
+    uint32_t most = single ? 1 : depth(ep, key);
+    if (lease->in_flight_count <= most / 2) {
+      uint32_t room = most - lease->in_flight_count;
+      push(ep, lease, room < key->queued ? room : key->queued);
+    }
+  }
+  if (lease->in_flight_count == 0) {
+    return_lease(ep, lease->raylet, lease->number, false);
+    lease_forget(ep->owner, lease);
+  } else if (key->queued == 0) {
+    mark_dirty(ep->owner, key); /* requests may have become needless */
+  }
+}
+
+void rs_owner_lease_on_result(struct rs_endpoint *ep, struct lease *lease, struct rs_result *result)
+{
+  struct owned_task *t = rs_map_get_ptr(&ep->owner->tasks, result->task.seq);
+  if (!t || t->state != TASK_PUSHED || t->lease != lease)
+    return;
+  rs_list_remove(&t->link);
+  lease->in_flight_count--;
+  t->lease = NULL;
+  struct sched_key *key = lease->key;
+  if (result->status == RS_ERR_OK) {
+    uint64_t run_ns = result->run_ns ? result->run_ns : 1;
+    key->mean_run_ns = key->mean_run_ns ? key->mean_run_ns - key->mean_run_ns / 8 + run_ns / 8 : run_ns;
+    key->mean_run_ns = key->mean_run_ns ? key->mean_run_ns : 1;
+    rs_owner_task_end(ep, t, rs_result_ref(result));
+  } else {
+    rs_owner_task_failed(ep, t, rs_result_ref(result), true);
+  }
+}
+
+/* The worker, or our connection to it, is gone. tell_raylet: it may not know yet, and must not lease it again. */
+void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason, bool tell_raylet)
+{
+  if (tell_raylet)
+    return_lease(ep, lease->raylet, lease->number, true);
+  bool running = true; /* the oldest one in flight; those behind it had not begun */
+  while (!rs_list_empty(&lease->in_flight)) {
+    struct owned_task *t = RS_ENTRY(lease->in_flight.next, struct owned_task, link);
+    rs_list_remove(&t->link);
+    lease->in_flight_count--;
+    t->lease = NULL;
+    rs_owner_task_failed(ep, t, rs_result_failed(t->task->id, reason, rs_error_text(reason)), running);
+    running = false;
+  }
+  lease_forget(ep->owner, lease);
+}
+
+static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_grant *m)
+{
+  struct rs_owner *o = ep->owner;
+  o->nodes = m->nodes;
+  struct request *request = rs_map_get_ptr(&o->request_by_number, m->request);
+  if (!request) {
+    return_lease(ep, raylet, m->lease, false);
+    return;
+  }
+  struct sched_key *key = request->key;
+  key->refs++;
+  request_forget(o, request);
+  if (key->queued == 0 || rs_map_find(&o->lease_by_worker, m->worker)) {
+    return_lease(ep, raylet, m->lease, false);
+  } else {
+    struct lease *lease = rs_alloc_zero(1, sizeof *lease);
+    lease->key = key;
+    key->refs++;
+    lease->number = m->lease;
+    lease->raylet = raylet;
+    lease->worker = m->worker;
+    lease->gpus = m->gpus;
+    rs_list_init(&lease->in_flight);
+    rs_list_push_back(&key->leases, &lease->link);
+    key->lease_count++;
+    rs_map_put_ptr(&o->lease_by_worker, lease->worker, lease);
+    rs_owner_lease_refill(ep, lease);
+  }
+  mark_dirty(o, key);
+  rs_owner_key_unref(o, key);
+}
+
+static void ask_again(struct rs_endpoint *ep, struct request *request, rs_addr raylet, uint8_t hops)
+{
+  request->raylet = raylet;
+  request->hops = hops;
+  send_request(ep, request->key, raylet, request->number, 1, hops);
+}
+
+static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
+{
+  struct rs_owner *o = ep->owner;
+  struct request *request = rs_map_get_ptr(&o->request_by_number, m->request);
+  if (!request)
+    return;
+  struct sched_key *key = request->key;
+  if (m->reason == RS_ERR_NO_ROOM) {
+    ask_again(ep, request, ep->raylet, 0);
+    return;
+  }
+  /* it can never be: the task that waits longest ends */
+  key->refs++;
+  request_forget(o, request);
+  if (key->queued) {
+    struct owned_task *t = RS_ENTRY(key->queue.next, struct owned_task, link);
+    rs_list_remove(&t->link);
+    key->queued--;
+    rs_owner_task_fail(ep, t, m->reason);
+  }
+  mark_dirty(o, key);
+  rs_owner_key_unref(o, key);
+}
+
+static void on_spill(struct rs_endpoint *ep, const struct rs_m_lease_spill *m)
+{
+  ep->owner->nodes = m->nodes;
+  struct request *request = rs_map_get_ptr(&ep->owner->request_by_number, m->request);
+  if (request)
+    ask_again(ep, request, m->raylet, request->hops < UINT8_MAX ? (uint8_t)(request->hops + 1) : UINT8_MAX);
+}
+
+bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
+{
+  struct rs_owner *o = ep->owner;
+  switch (msg->type) {
+  case RS_MSG_LEASE_GRANT: on_grant(ep, from, (const void *)msg); return true;
+  case RS_MSG_LEASE_REJECT: on_reject(ep, (const void *)msg); return true;
+  case RS_MSG_LEASE_SPILL: on_spill(ep, (const void *)msg); return true;
+  case RS_MSG_LEASE_RECALL: {
+    const struct rs_m_lease_recall *m = (const void *)msg;
+    struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, m->worker);
+    if (lease && lease->number == m->lease)
+      lease->recalled = true;
+    return true;
+  }
+  case RS_MSG_WORKER_DIED: {
+    const struct rs_m_worker_died *m = (const void *)msg;
+    struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, m->worker);
+    if (lease && lease->number == m->lease)
+      rs_owner_lease_lost(ep, lease, m->reason, false);
+    return true;
+  }
+  default: return false;
+  }
+}
+
+void rs_owner_lease_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
+{
+  struct rs_owner *o = ep->owner;
+  struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, peer);
+  if (lease) {
+    rs_owner_lease_lost(ep, lease, RS_ERR_WORKER_CRASHED, true);
+    return;
+  }
+  if (rs_addr_ep(peer) != RS_EP_RAYLET)
+    return;
+  RS_LIST_EACH(&o->keys, at, after)
+  {
+    struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
+    if (key->home == peer)
+      key->home = ep->raylet;
+    RS_LIST_EACH(&key->requests, link, next)
+    {
+      struct request *request = RS_ENTRY(link, struct request, link);
+      if (request->raylet == peer)
+        ask_again(ep, request, ep->raylet, 0);
+    }
+  }
+}
+
+void rs_owner_lease_on_node_dead(struct rs_endpoint *ep, rs_addr raylet)
+{
+  struct rs_owner *o = ep->owner;
+  rs_owner_lease_on_peer_down(ep, raylet);
+  RS_LIST_EACH(&o->keys, at, after)
+  {
+    struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
+    key->refs++;
+    RS_LIST_EACH(&key->leases, link, next)
+    {
+      struct lease *lease = RS_ENTRY(link, struct lease, link);
+      if (lease->raylet == raylet)
+        rs_owner_lease_lost(ep, lease, RS_ERR_NODE_DIED, false);
+    }
+    rs_owner_key_unref(o, key);
+  }
+}
+
+void rs_owner_lease_free_all(struct rs_owner *o)
+{
+  RS_LIST_EACH(&o->keys, at, after)
+  {
+    struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
+    RS_LIST_EACH(&key->leases, link, next) free(RS_ENTRY(link, struct lease, link));
+    RS_LIST_EACH(&key->requests, link, next) free(RS_ENTRY(link, struct request, link));
+    free(key->deps);
+    free(key);
+  }
+  rs_map_free(&o->key_by_hash);
+  rs_map_free(&o->request_by_number);
+  rs_map_free(&o->lease_by_worker);
+}

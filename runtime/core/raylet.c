@@ -1,0 +1,680 @@
+/* raylet.c -- a node's lease queue: who gets a worker of this node, and who is sent elsewhere.
+ *
+ * A lease request that comes from its owner directly (hops 0) is decided here: the policy picks a node out of this
+ * raylet's view. Our own node: it is committed here, its arguments are pulled, its resources taken, and it is granted
+ * once a worker is there. Another node: the owner is told to ask there (spillback), and the demand is deducted from our
+ * copy of that node's entry. No node has room now: it waits, in the queue of its scheduling class, until something
+ * changes; a class whose head cannot be placed costs nothing more until then. Classes are served oldest first. A
+ * request that was spilled to us (hops > 0) is granted or rejected at once, as in Ray: the raylet that sent it will
+ * decide again with a newer view. A hard node affinity waits at its target.
+ *
+ * Where this departs from Ray: an owner there gives a lease back after worker_lease_timeout_milliseconds, whether or
+ * not anybody waits. Here the GCS tells the raylets whether somebody waits (see gcs.c), and only then are leases older
+ * than that asked back, by LEASE_RECALL: the same bound on waiting, without the messages while nobody waits.
+ *
+ * Cost of a request: one pick, O(1) otherwise. Invariants (sanity check): what grants hold plus what is left is the
+ * total; queued is the sum over classes.
+ */
+#include "core/raylet.h"
+
+#include "core/raylet_int.h"
+#include "core/store.h"
+
+struct rs_raylet *rs_raylet_new(struct rs_endpoint *ep, const struct rs_start *start)
+{
+  RS_ASSERT(start->info && rs_addr_ep(start->self) == RS_EP_RAYLET);
+  struct rs_raylet *r = rs_alloc_zero(1, sizeof *r);
+  (void)ep;
+  r->info = rs_node_info_ref(start->info);
+  r->left = start->info->total;
+  r->store = rs_store_new((uint64_t)start->info->total.store_bytes);
+  r->next_ep = RS_EP_WORKER;
+  r->next_recall_at = RS_TIME_NEVER;
+  struct rs_link *lists[] = {&r->classes, &r->fetching, &r->grants, &r->idle, &r->starting, &r->need_worker};
+  for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
+    rs_list_init(lists[i]);
+  return r;
+}
+
+static void waiting_free(struct rs_raylet *r, struct waiting *w)
+{
+  rs_list_remove(&w->link);
+  rs_raylet_class_unref(r, w->class);
+  free(w->deps);
+  free(w);
+}
+
+void rs_raylet_free(struct rs_raylet *r)
+{
+  RS_LIST_EACH(&r->classes, at, after)
+  {
+    struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
+    class->refs++; /* the list must not go while we walk it */
+    RS_LIST_EACH(&class->queue, link, next) waiting_free(r, RS_ENTRY(link, struct waiting, link));
+    rs_raylet_class_unref(r, class);
+  }
+  RS_LIST_EACH(&r->fetching, at, after) waiting_free(r, RS_ENTRY(at, struct waiting, link));
+  RS_LIST_EACH(&r->grants, at, after)
+  {
+    struct grant *grant = RS_ENTRY(at, struct grant, link);
+    rs_raylet_class_unref(r, grant->class);
+    free(grant->deps);
+    free(grant);
+  }
+  rs_raylet_view_free(r);
+  rs_raylet_pool_free(r);
+  rs_map_free(&r->class_by_hash);
+  rs_map_free(&r->grant_by_lease);
+  rs_store_free(r->store);
+  rs_node_info_unref(r->info);
+  free(r->subscribers);
+  free(r);
+}
+
+void rs_raylet_on_start(struct rs_endpoint *ep)
+{
+  struct rs_m_register *m = rs_msg_new(RS_MSG_REGISTER);
+  m->info = rs_node_info_ref(ep->local->info);
+  rs_send(ep, ep->head, m);
+}
+
+void rs_raylet_changed(struct rs_raylet *r)
+{
+  r->dirty = true;
+  r->stirred = true;
+  r->own_changed = true;
+}
+
+/* ---- scheduling classes ---- */
+
+static bool class_is(const struct lease_class *class, const struct rs_m_lease_request *m, bool here)
+{
+  return class->strategy == m->strategy && class->target == m->target && class->here == here &&
+         rs_demand_equal(&class->demand, &m->demand) && rs_demand_equal(&class->hold, &m->hold);
+}
+
+/* The class of a request, with one more reference. */
+static struct lease_class *class_of(struct rs_raylet *r, const struct rs_m_lease_request *m, bool here)
+{
+  uint64_t hash = rs_mix64(rs_demand_hash(&m->demand) ^ rs_mix64(rs_demand_hash(&m->hold))) ^
+                  rs_mix64((uint64_t)m->target << 16 | (uint64_t)m->strategy << 8 | here);
+  for (hash = hash ? hash : 1;; hash = rs_mix64(hash) | 1) {
+    struct lease_class *class = rs_map_get_ptr(&r->class_by_hash, hash);
+    if (class && !class_is(class, m, here))
+      continue;
+    if (!class) {
+      class = rs_alloc_zero(1, sizeof *class);
+      class->demand = m->demand;
+      class->hold = m->hold;
+      class->hash = hash;
+      class->target = m->target;
+      class->strategy = m->strategy;
+      class->here = here;
+      rs_list_init(&class->queue);
+      rs_list_push_back(&r->classes, &class->link);
+      rs_map_put_ptr(&r->class_by_hash, hash, class);
+    }
+    class->refs++;
+    return class;
+  }
+}
+
+void rs_raylet_class_unref(struct rs_raylet *r, struct lease_class *class)
+{
+  if (--class->refs > 0)
+    return;
+  RS_ASSERT(class->queued == 0);
+  rs_list_remove(&class->link);
+  rs_map_remove(&r->class_by_hash, class->hash, NULL);
+  free(class);
+}
+
+static void enqueue(struct rs_raylet *r, struct waiting *w)
+{
+  rs_list_push_back(&w->class->queue, &w->link);
+  w->class->queued += w->count;
+  r->queued += w->count;
+  r->dirty = true;
+}
+
+/* One request leaves the head entry of its queue; the entry goes with its last one. */
+static void take_one(struct rs_raylet *r, struct waiting *w)
+{
+  w->class->queued--;
+  r->queued--;
+  r->dirty = true;
+  w->request++;
+  if (--w->count == 0)
+    waiting_free(r, w);
+}
+
+/* ---- grants ---- */
+
+static void reject(struct rs_endpoint *ep, rs_addr owner, uint64_t request, int reason)
+{
+  struct rs_m_lease_reject *m = rs_msg_new(RS_MSG_LEASE_REJECT);
+  m->request = request;
+  m->reason = reason;
+  rs_send(ep, owner, m);
+  rs_trace(ep, RS_TRACE_LEASE_REJECTED, owner, request, (uint64_t)(int64_t)reason);
+}
+
+/* Takes the resources of one request; they are there. Pinned arguments pass to the grant. */
+static void grant_one(struct rs_endpoint *ep, struct waiting *w)
+{
+  struct rs_raylet *r = ep->local;
+  struct grant *grant = rs_alloc_zero(1, sizeof *grant);
+  grant->class = w->class;
+  grant->class->refs++;
+  grant->lease = ++r->last_lease;
+  grant->owner = w->owner;
+  grant->request = w->request;
+  grant->key = w->key;
+  grant->actor = w->actor;
+  grant->granted_at = ep->now;
+  if (w->pinned) {
+    RS_ASSERT(w->count == 1);
+    grant->deps = w->deps;
+    grant->dep_count = w->dep_count;
+    w->deps = NULL;
+    w->dep_count = 0;
+  }
+  grant->gpus = rs_res_take(&r->left, &grant->class->hold);
+  rs_list_push_back(&r->grants, &grant->link);
+  rs_list_init(&grant->worker_link);
+  rs_map_put_ptr(&r->grant_by_lease, grant->lease, grant);
+  r->grant_count++;
+  r->dirty = true;
+  r->own_changed = true;
+  if (r->contention != RS_WAITING_NONE && r->next_recall_at == RS_TIME_NEVER)
+    r->next_recall_at = 0; /* looked at, and set right, when the step settles */
+  rs_raylet_pool_assign(ep, grant);
+}
+
+void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant)
+{
+  struct rs_m_lease_grant *m = rs_msg_new(RS_MSG_LEASE_GRANT);
+  m->request = grant->request;
+  m->lease = grant->lease;
+  m->worker = grant->worker->addr;
+  m->gpus = grant->gpus;
+  m->nodes = rs_raylet_view_alive(ep->local);
+  rs_send(ep, grant->owner, m);
+  rs_trace(ep, RS_TRACE_LEASE_GRANTED, grant->owner, grant->request, grant->worker->addr);
+}
+
+void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop_worker)
+{
+  struct rs_raylet *r = ep->local;
+  rs_res_give(&r->left, &r->info->total, &grant->class->hold, grant->gpus);
+  rs_list_remove(&grant->link);
+  if (!rs_list_empty(&grant->worker_link)) {
+    rs_list_remove(&grant->worker_link);
+    r->need_count--;
+  }
+  rs_map_remove(&r->grant_by_lease, grant->lease, NULL);
+  r->grant_count--;
+  struct pool_worker *worker = grant->worker;
+  rs_trace(ep, RS_TRACE_LEASE_RETURNED, grant->owner, grant->lease, worker ? worker->addr : 0);
+  rs_raylet_changed(r);
+  if (worker)
+    rs_raylet_pool_release(ep, worker, stop_worker);
+  for (uint32_t i = 0; i < grant->dep_count; i++)
+    rs_store_unpin(ep, grant->deps[i].id);
+  rs_raylet_class_unref(r, grant->class);
+  free(grant->deps);
+  free(grant);
+}
+
+/* ---- committed here: arguments first, then resources ---- */
+
+static struct waiting *waiting_new(struct rs_raylet *r, const struct rs_m_lease_request *m, rs_addr owner, bool here)
+{
+  struct waiting *w = rs_alloc_zero(1, sizeof *w);
+  w->class = class_of(r, m, here);
+  w->owner = owner;
+  w->request = m->request;
+  w->key = m->key;
+  w->count = m->count;
+  w->actor = m->actor;
+  w->dep_count = m->deps_count;
+  w->deps = rs_memdup(m->deps, m->deps_count * sizeof *m->deps);
+  rs_list_init(&w->link);
+  return w;
+}
+
+static void pin_all(struct rs_endpoint *ep, struct waiting *w)
+{
+  for (uint32_t i = 0; i < w->dep_count; i++)
+    rs_store_pin(ep, w->deps[i].id);
+  w->pinned = true;
+}
+
+/* The entry, of one request, is for this node alone from now on. */
+static void commit(struct rs_endpoint *ep, struct waiting *w)
+{
+  struct rs_raylet *r = ep->local;
+  RS_ASSERT(w->class->here);
+  if (w->dep_count == 0) {
+    enqueue(r, w);
+    r->stirred = true;
+    w->class->blocked = false;
+    return;
+  }
+  RS_ASSERT(w->count == 1);
+  rs_list_push_back(&r->fetching, &w->link);
+  w->fetching = 1; /* held until all have been asked for */
+  for (uint32_t i = 0; i < w->dep_count; i++) {
+    w->fetching++;
+    if (rs_store_want(ep, &w->deps[i], w))
+      w->fetching--;
+    else if (w->fetching == UINT32_MAX)
+      break;
+  }
+  if (w->fetching == UINT32_MAX) { /* one was lost meanwhile */
+    rs_store_unwant(ep, w);
+    waiting_free(r, w);
+    return;
+  }
+  rs_raylet_on_arg_ready(ep, w, RS_ERR_OK);
+}
+
+void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, int status)
+{
+  struct rs_raylet *r = ep->local;
+  if (w->fetching == UINT32_MAX)
+    return;
+  if (status != RS_ERR_OK) {
+    reject(ep, w->owner, w->request, status);
+    w->fetching = UINT32_MAX;
+    rs_list_remove(&w->link);
+    rs_list_push_back(&r->fetching, &w->link); /* swept when the step settles */
+    return;
+  }
+  if (--w->fetching > 0)
+    return;
+  rs_list_remove(&w->link);
+  pin_all(ep, w);
+  enqueue(r, w);
+  w->class->blocked = false;
+  r->stirred = true;
+}
+
+static void sweep_lost(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  RS_LIST_EACH(&r->fetching, at, after)
+  {
+    struct waiting *w = RS_ENTRY(at, struct waiting, link);
+    if (w->fetching != UINT32_MAX)
+      continue;
+    rs_store_unwant(ep, w);
+    waiting_free(r, w);
+  }
+}
+
+/* ---- deciding ---- */
+
+static void spill(struct rs_endpoint *ep, struct waiting *w, rs_node_id node)
+{
+  struct rs_raylet *r = ep->local;
+  struct rs_m_lease_spill *m = rs_msg_new(RS_MSG_LEASE_SPILL);
+  m->request = w->request;
+  m->raylet = rs_view_get(r->view, node)->raylet;
+  m->nodes = rs_raylet_view_alive(r);
+  rs_trace(ep, RS_TRACE_LEASE_SPILLED, w->owner, w->request, m->raylet);
+  rs_send(ep, w->owner, m);
+  rs_raylet_view_deduct(ep, node, w->class);
+}
+
+/* Moves the head request of an entry into the queue of those that wait for this node. */
+static void commit_one(struct rs_endpoint *ep, struct waiting *w)
+{
+  struct rs_raylet *r = ep->local;
+  struct rs_m_lease_request m = {.request = w->request,
+                                 .count = 1,
+                                 .key = w->key,
+                                 .strategy = w->class->strategy,
+                                 .actor = w->actor,
+                                 .target = w->class->target,
+                                 .demand = w->class->demand,
+                                 .hold = w->class->hold,
+                                 .deps_count = w->dep_count,
+                                 .deps = w->deps};
+  commit(ep, waiting_new(r, &m, w->owner, true));
+}
+
+/* Decides the head request of one class; false when it has to wait. */
+static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
+{
+  struct rs_raylet *r = ep->local;
+  struct waiting *w = RS_ENTRY(class->queue.next, struct waiting, link);
+  if (class->here) {
+    if (!rs_res_fits(&r->left, &class->demand))
+      return false;
+    grant_one(ep, w);
+    take_one(r, w);
+    return true;
+  }
+  struct rs_choice choice = {RS_NODE_NONE, 0};
+  if (r->draining || rs_raylet_view_pick(ep, w, &choice) != RS_PICK_OK)
+    return false;
+  if (choice.node != rs_addr_node(ep->self)) {
+    spill(ep, w, choice.node);
+  } else if (w->dep_count == 0) {
+    RS_ASSERT(rs_res_fits(&r->left, &class->demand));
+    grant_one(ep, w);
+  } else {
+    commit_one(ep, w);
+  }
+  take_one(r, w);
+  return true;
+}
+
+static void schedule(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  while (r->stirred) {
+    r->stirred = false;
+    for (struct rs_link *at = r->classes.next; at != &r->classes;) {
+      struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
+      class->refs++;
+      class->blocked = false;
+      while (class->queued && !class->blocked)
+        class->blocked = !decide_one(ep, class);
+      at = at->next;
+      rs_raylet_class_unref(r, class);
+    }
+  }
+}
+
+static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m)
+{
+  struct rs_raylet *r = ep->local;
+  if (m->count == 0)
+    return;
+  bool affine = m->strategy == RS_STRATEGY_NODE_AFFINITY || m->strategy == RS_STRATEGY_NODE_AFFINITY_SOFT;
+  bool ours = affine && m->target == rs_addr_node(ep->self);
+  rs_trace(ep, RS_TRACE_LEASE_QUEUED, owner, m->request, m->key);
+  if (ours && rs_node_feasible(r->info, &m->demand)) {
+    struct waiting *w = waiting_new(r, m, owner, true);
+    commit(ep, w);
+  } else if (m->hops > 0) {
+    for (uint32_t i = 0; i < m->count; i++) {
+      if (r->draining || !rs_res_fits(&r->left, &m->demand) || !rs_labels_match(r->info, &m->demand)) {
+        reject(ep, owner, m->request + i, RS_ERR_NO_ROOM);
+        continue;
+      }
+      struct rs_m_lease_request one = *m;
+      one.request += i;
+      one.count = 1;
+      struct waiting *w = waiting_new(r, &one, owner, true);
+      if (w->dep_count) {
+        commit(ep, w);
+      } else {
+        grant_one(ep, w);
+        waiting_free(r, w);
+      }
+    }
+  } else if (affine && !ours) {
+    const struct rs_view_node *entry = r->view ? rs_view_get(r->view, m->target) : NULL;
+    struct waiting *w = waiting_new(r, m, owner, false);
+    if (entry && entry->state == RS_NODE_ALIVE) {
+      enqueue(r, w);
+      while (w->count > 1) {
+        spill(ep, w, m->target);
+        take_one(r, w);
+      }
+      spill(ep, w, m->target);
+      take_one(r, w);
+    } else if (m->strategy == RS_STRATEGY_NODE_AFFINITY) {
+      for (uint32_t i = 0; i < m->count; i++)
+        reject(ep, owner, m->request + i, RS_ERR_INFEASIBLE);
+      waiting_free(r, w);
+    } else {
+      enqueue(r, w);
+      r->stirred = true;
+    }
+  } else {
+    struct waiting *w = waiting_new(r, m, owner, false);
+    enqueue(r, w);
+    r->stirred = r->stirred || !w->class->blocked;
+  }
+}
+
+static void drop_waiting(struct rs_endpoint *ep, struct waiting *w, bool queued)
+{
+  struct rs_raylet *r = ep->local;
+  if (queued) {
+    w->class->queued -= w->count;
+    r->queued -= w->count;
+    r->dirty = true;
+  }
+  if (w->pinned)
+    for (uint32_t i = 0; i < w->dep_count; i++)
+      rs_store_unpin(ep, w->deps[i].id);
+  else if (w->dep_count)
+    rs_store_unwant(ep, w);
+  waiting_free(r, w);
+}
+
+/* Every waiting request of an owner with this key, or with any key (all) goes. */
+static void cancel(struct rs_endpoint *ep, rs_addr owner, uint64_t key, bool all)
+{
+  struct rs_raylet *r = ep->local;
+  for (struct rs_link *at = r->classes.next; at != &r->classes;) {
+    struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
+    class->refs++;
+    RS_LIST_EACH(&class->queue, link, next)
+    {
+      struct waiting *w = RS_ENTRY(link, struct waiting, link);
+      if (w->owner == owner && (all || w->key == key))
+        drop_waiting(ep, w, true);
+    }
+    at = at->next;
+    rs_raylet_class_unref(r, class);
+  }
+  RS_LIST_EACH(&r->fetching, at, after)
+  {
+    struct waiting *w = RS_ENTRY(at, struct waiting, link);
+    if (w->owner == owner && (all || w->key == key))
+      drop_waiting(ep, w, false);
+  }
+}
+
+static void on_lease_return(struct rs_endpoint *ep, rs_addr from, const struct rs_m_lease_return *m)
+{
+  struct grant *grant = rs_map_get_ptr(&ep->local->grant_by_lease, m->lease);
+  if (grant && grant->owner == from)
+    rs_raylet_drop_grant(ep, grant, m->worker_dead);
+}
+
+/* ---- contention ---- */
+
+static void recall(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  if (r->contention == RS_WAITING_NONE || ep->now < r->next_recall_at)
+    return;
+  uint64_t timeout_ns = (uint64_t)ep->config->worker_lease_timeout_milliseconds * RS_MS;
+  r->next_recall_at = RS_TIME_NEVER;
+  RS_LIST_EACH(&r->grants, at, after)
+  {
+    struct grant *grant = RS_ENTRY(at, struct grant, link);
+    if (grant->actor || grant->recalled || r->contention == rs_waiting_source(grant->owner, grant->key))
+      continue;
+    uint64_t due = rs_time_add(grant->granted_at, timeout_ns);
+    if (due > ep->now) {
+      r->next_recall_at = due; /* oldest first: the others are due later */
+      return;
+    }
+    if (!grant->worker) { /* not even started: asked again later */
+      r->next_recall_at = rs_time_min(r->next_recall_at, rs_time_add(ep->now, timeout_ns + RS_MS));
+      continue;
+    }
+    grant->recalled = true;
+    struct rs_m_lease_recall *m = rs_msg_new(RS_MSG_LEASE_RECALL);
+    m->lease = grant->lease;
+    m->worker = grant->worker->addr;
+    rs_send(ep, grant->owner, m);
+    rs_trace(ep, RS_TRACE_LEASE_RECALLED, grant->owner, grant->lease, grant->worker->addr);
+  }
+}
+
+static void set_contention(struct rs_raylet *r, uint64_t waiting)
+{
+  r->contention = waiting;
+  r->next_recall_at = waiting == RS_WAITING_NONE ? RS_TIME_NEVER : 0;
+}
+
+/* ---- the rest ---- */
+
+static void on_subscribe(struct rs_endpoint *ep, rs_addr who)
+{
+  struct rs_raylet *r = ep->local;
+  for (uint32_t i = 0; i < r->subscriber_count; i++)
+    if (r->subscribers[i] == who)
+      return;
+  if (r->subscriber_count == 0)
+    rs_send(ep, ep->head, rs_msg_new(RS_MSG_SUBSCRIBE));
+  RS_GROW(r->subscribers, r->subscriber_count, r->subscriber_cap);
+  r->subscribers[r->subscriber_count++] = who;
+}
+
+static void on_node_dead(struct rs_endpoint *ep, const struct rs_m_node_dead *m)
+{
+  struct rs_raylet *r = ep->local;
+  if (m->raylet == ep->self) { /* we were declared dead: the cluster has moved on without us */
+    rs_exit(ep);
+    return;
+  }
+  if (r->subscriber_count == 0)
+    return;
+  struct rs_m_node_dead *copy = rs_msg_new(RS_MSG_NODE_DEAD);
+  copy->raylet = m->raylet;
+  rs_send_many(ep, r->subscribers, r->subscriber_count, copy);
+}
+
+bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
+{
+  struct rs_raylet *r = ep->local;
+  switch (msg->type) {
+  case RS_MSG_REGISTER_REPLY: {
+    const struct rs_m_register_reply *m = (const void *)msg;
+    if (!m->accepted) {
+      rs_exit(ep);
+      return true;
+    }
+    r->registered = true;
+    set_contention(r, m->waiting);
+    return true;
+  }
+  case RS_MSG_VIEW: rs_raylet_view_on_message(ep, msg); return true;
+  case RS_MSG_CONTENTION: set_contention(r, ((const struct rs_m_contention *)(const void *)msg)->waiting); return true;
+  case RS_MSG_NODE_DEAD: on_node_dead(ep, (const void *)msg); return true;
+  case RS_MSG_SUBSCRIBE: on_subscribe(ep, from); return true;
+  case RS_MSG_DRAIN:
+    r->draining = true;
+    rs_raylet_changed(r);
+    return true;
+  case RS_MSG_WORKER_READY: rs_raylet_pool_on_ready(ep, from); return true;
+  case RS_MSG_LEASE_REQUEST: on_lease_request(ep, from, (const void *)msg); return true;
+  case RS_MSG_LEASE_CANCEL:
+    cancel(ep, from, ((const struct rs_m_lease_cancel *)(const void *)msg)->key, false);
+    return true;
+  case RS_MSG_LEASE_RETURN: on_lease_return(ep, from, (const void *)msg); return true;
+  case RS_MSG_OBJECT_CREATED: {
+    const struct rs_m_object_created *m = (const void *)msg;
+    rs_store_on_created(ep, from, m->object, m->size);
+    return true;
+  }
+  case RS_MSG_OBJECT_FREE: {
+    const struct rs_m_object_free *m = (const void *)msg;
+    for (uint32_t i = 0; i < m->objects_count; i++)
+      rs_store_on_free(ep, m->objects[i]);
+    return true;
+  }
+  case RS_MSG_PULL: rs_store_on_pull(ep, from, (const void *)msg); return true;
+  default: return false;
+  }
+}
+
+void rs_raylet_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
+{
+  struct rs_raylet *r = ep->local;
+  if (peer == ep->head) { /* without the GCS there is no cluster */
+    rs_exit(ep);
+    return;
+  }
+  if (rs_map_find(&r->workers, peer))
+    rs_raylet_pool_on_down(ep, peer);
+  cancel(ep, peer, 0, true);
+  RS_LIST_EACH(&r->grants, at, after)
+  {
+    struct grant *grant = RS_ENTRY(at, struct grant, link);
+    if (grant->owner == peer)
+      rs_raylet_drop_grant(ep, grant, true); /* its worker may be in the middle of that owner's task */
+  }
+  for (uint32_t i = 0; i < r->subscriber_count; i++)
+    if (r->subscribers[i] == peer)
+      r->subscribers[i] = r->subscribers[--r->subscriber_count];
+  rs_store_on_peer_down(ep, peer);
+}
+
+void rs_raylet_on_copy_done(struct rs_endpoint *ep, struct rs_id object, int status)
+{
+  rs_store_on_copy_done(ep, object, status);
+}
+
+void rs_raylet_settle(struct rs_endpoint *ep)
+{
+  sweep_lost(ep);
+  schedule(ep);
+  recall(ep);
+  rs_raylet_pool_settle(ep);
+  rs_raylet_report_settle(ep);
+}
+
+uint64_t rs_raylet_deadline(const struct rs_endpoint *ep)
+{
+  const struct rs_raylet *r = ep->local;
+  uint64_t deadline = rs_time_min(rs_raylet_pool_deadline(ep), rs_raylet_report_deadline(ep));
+  return r->contention != RS_WAITING_NONE ? rs_time_min(deadline, r->next_recall_at) : deadline;
+}
+
+bool rs_raylet_wants_view(const struct rs_raylet *r)
+{
+  return r->queued > 0;
+}
+
+void rs_raylet_sanity_check(const struct rs_raylet *r)
+{
+  uint64_t queued = 0;
+  int64_t cpu = r->left.cpu_e4, memory = r->left.memory_bytes;
+  uint64_t gpu = 0, gpu_total = 0;
+  for (const struct rs_link *at = r->classes.next; at != &r->classes; at = at->next) {
+    const struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
+    uint64_t sum = 0;
+    for (const struct rs_link *link = class->queue.next; link != &class->queue; link = link->next)
+      sum += RS_ENTRY(link, struct waiting, link)->count;
+    RS_ASSERT(sum == class->queued && class->refs > 0);
+    queued += sum;
+  }
+  RS_ASSERT(queued == r->queued);
+  uint32_t grants = 0;
+  for (const struct rs_link *at = r->grants.next; at != &r->grants; at = at->next) {
+    const struct grant *grant = RS_ENTRY(at, struct grant, link);
+    cpu += grant->class->hold.cpu_e4;
+    memory += grant->class->hold.memory_bytes;
+    gpu += grant->class->hold.gpu_e4;
+    grants++;
+  }
+  RS_ASSERT(grants == r->grant_count && grants == r->grant_by_lease.count);
+  RS_ASSERT(cpu == r->info->total.cpu_e4 && memory == r->info->total.memory_bytes);
+  for (int i = 0; i < r->info->total.gpu_count; i++) {
+    gpu += r->left.gpu_e4[i];
+    gpu_total += r->info->total.gpu_e4[i];
+  }
+  RS_ASSERT(gpu == gpu_total);
+  rs_store_sanity_check(r->store);
+}

@@ -1,0 +1,145 @@
+/* raylet_int.h -- the raylet's state, shared by raylet.c (leases), raylet_pool.c (workers), raylet_view.c (view and
+ * reports) and store.c (objects). */
+#ifndef RS_CORE_RAYLET_INT_H
+#define RS_CORE_RAYLET_INT_H
+
+#include "core/raylet.h"
+
+/* Contention, as the GCS tells it: nobody waits, one (owner, scheduling key) waits, or several do. */
+#define RS_WAITING_NONE UINT64_C(0)
+#define RS_WAITING_MANY UINT64_MAX
+
+static inline uint64_t rs_waiting_source(rs_addr owner, uint64_t key)
+{
+  uint64_t source = rs_mix64(owner) ^ key;
+  return source == RS_WAITING_NONE || source == RS_WAITING_MANY ? 1 : source;
+}
+
+/* Lease requests with the same demand and rules wait in one queue: Ray's scheduling class. */
+struct lease_class {
+  struct rs_link link;  /* in raylet->classes, oldest first */
+  struct rs_link queue; /* struct waiting */
+  struct rs_demand demand;
+  struct rs_demand hold; /* what a grant keeps; differs from demand for actors */
+  uint64_t hash;
+  uint64_t queued; /* requests, not entries */
+  uint32_t refs;   /* waiting entries, grants and deductions */
+  rs_node_id target;
+  uint8_t strategy;
+  bool here;    /* these wait for this node alone */
+  bool blocked; /* nothing has changed since the last LATER */
+};
+
+/* `count` requests with consecutive numbers. */
+struct waiting {
+  struct rs_link link; /* in its class's queue, or in raylet->fetching */
+  struct lease_class *class;
+  rs_addr owner;
+  uint64_t request, key;
+  uint32_t count;
+  uint32_t fetching; /* arguments that are not here yet */
+  bool actor;
+  bool pinned; /* its arguments are here and pinned */
+  uint32_t dep_count;
+  struct rs_dep *deps;
+};
+
+enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_LEASED };
+
+struct pool_worker {
+  struct rs_link link; /* in raylet->starting (oldest first) or raylet->idle (longest idle first) */
+  rs_addr addr;
+  uint64_t since; /* start or idle since */
+  struct grant *grant;
+  enum worker_state state;
+};
+
+struct grant {
+  struct rs_link link;        /* in raylet->grants, oldest first */
+  struct rs_link worker_link; /* in raylet->need_worker until there is one */
+  struct lease_class *class;
+  struct pool_worker *worker;
+  uint64_t lease;
+  rs_addr owner;
+  uint64_t request, key;
+  uint64_t granted_at;
+  rs_gpu_mask gpus;
+  bool actor, recalled;
+  uint32_t dep_count; /* pinned arguments */
+  struct rs_dep *deps;
+};
+
+/* A spilled demand that this raylet counts against its target until the target reports. */
+struct deduction {
+  struct lease_class *class;
+  uint64_t expires_at;
+  rs_node_id node;
+  uint32_t report_seq;
+};
+
+struct rs_raylet {
+  struct rs_node_info *info;
+  struct rs_res left;
+  struct rs_store *store;
+  /* leases */
+  struct rs_link classes, fetching, grants;
+  struct rs_map class_by_hash; /* demand and rules -> lease_class */
+  struct rs_map grant_by_lease;
+  uint64_t queued;
+  uint64_t last_lease;
+  uint32_t grant_count;
+  uint64_t contention;
+  uint64_t next_recall_at;
+  bool stirred; /* something may make a blocked class go on */
+  bool draining;
+  /* workers */
+  struct rs_map workers; /* address -> pool_worker */
+  struct rs_link idle, starting, need_worker;
+  uint32_t idle_count, starting_count, need_count;
+  uint32_t next_ep;
+  /* the view */
+  struct rs_view *base; /* as published; only where views come as deltas */
+  struct rs_view *view; /* with this raylet's own deductions; NULL before the first need */
+  uint64_t version;
+  void *placer[2];                         /* policy state of DEFAULT and SPREAD; created at the first pick */
+  const struct rs_place_policy *policy[2]; /* of the states that exist */
+  struct deduction *deductions;
+  uint32_t deduction_count, deduction_cap;
+  bool own_changed; /* our own entry in the view lags behind `left` */
+  /* reports */
+  bool registered, dirty;
+  uint32_t report_seq;
+  uint64_t last_report_at;
+  bool ever_reported;
+  /* who on this node wants to hear of dead nodes */
+  rs_addr *subscribers;
+  uint32_t subscriber_count, subscriber_cap;
+};
+
+/* raylet.c */
+void rs_raylet_changed(struct rs_raylet *r); /* resources or queue changed: report, stir */
+void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, int status);
+void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop_worker);
+void rs_raylet_class_unref(struct rs_raylet *r, struct lease_class *class);
+
+/* raylet_pool.c */
+void rs_raylet_pool_assign(struct rs_endpoint *ep,
+                           struct grant *grant); /* a worker now, or as soon as one has started */
+void rs_raylet_pool_on_ready(struct rs_endpoint *ep, rs_addr worker);
+void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr worker);
+void rs_raylet_pool_release(struct rs_endpoint *ep, struct pool_worker *worker, bool stop);
+void rs_raylet_pool_settle(struct rs_endpoint *ep);
+uint64_t rs_raylet_pool_deadline(const struct rs_endpoint *ep);
+void rs_raylet_pool_free(struct rs_raylet *r);
+void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant); /* raylet.c: the grant has its worker now */
+
+/* raylet_view.c */
+void rs_raylet_view_on_message(struct rs_endpoint *ep, const struct rs_msg *msg);
+void rs_raylet_view_deduct(struct rs_endpoint *ep, rs_node_id node, struct lease_class *class);
+enum rs_pick rs_raylet_view_pick(struct rs_endpoint *ep, const struct waiting *w, struct rs_choice *choice);
+uint32_t rs_raylet_view_alive(const struct rs_raylet *r);
+void rs_raylet_view_free(struct rs_raylet *r);
+void rs_raylet_report_settle(struct rs_endpoint *ep);
+uint64_t rs_raylet_report_deadline(const struct rs_endpoint *ep);
+
+#endif

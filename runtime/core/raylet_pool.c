@@ -1,0 +1,192 @@
+/* raylet_pool.c -- the raylet's worker processes: started when a grant needs one, kept while they may be useful.
+ *
+ * A grant takes the worker that became idle last (its caches are warm), or waits for one to start. No more than
+ * worker_maximum_startup_concurrency start at a time. Idle workers up to num_workers_soft_limit are kept for good;
+ * those beyond it end after idle_worker_killing_time_threshold_ms. All as in Ray. A worker that has not registered
+ * within worker_register_timeout_seconds is stopped and another one is started.
+ *
+ * Invariants: need_count grants wait for a worker; a worker is in exactly one of starting, idle, leased.
+ */
+#include "core/raylet_int.h"
+
+static uint32_t cpu_count(const struct rs_raylet *r)
+{
+  return (uint32_t)(r->info->total.cpu_e4 / RS_ONE_E4);
+}
+
+static uint32_t start_limit(const struct rs_endpoint *ep)
+{
+  int64_t limit = ep->config->worker_maximum_startup_concurrency;
+  uint32_t cpus = cpu_count(ep->local);
+  return limit > 0 ? (uint32_t)limit : cpus ? cpus : 1;
+}
+
+static uint32_t idle_limit(const struct rs_endpoint *ep)
+{
+  int64_t limit = ep->config->num_workers_soft_limit;
+  return limit >= 0 ? (uint32_t)limit : cpu_count(ep->local);
+}
+
+static uint64_t idle_ns_max(const struct rs_endpoint *ep)
+{
+  return (uint64_t)ep->config->idle_worker_killing_time_threshold_ms * RS_MS;
+}
+
+static uint64_t register_ns_max(const struct rs_endpoint *ep)
+{
+  return (uint64_t)ep->config->worker_register_timeout_seconds * RS_S;
+}
+
+static void start_workers(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  while (r->starting_count < r->need_count && r->starting_count < start_limit(ep)) {
+    RS_ASSERT(r->next_ep < RS_EP_DRIVER);
+    struct pool_worker *worker = rs_alloc_zero(1, sizeof *worker);
+    worker->addr = (ep->self & ~(uint64_t)RS_EP_MAX) | r->next_ep++;
+    worker->since = ep->now;
+    worker->state = WORKER_STARTING;
+    rs_list_push_back(&r->starting, &worker->link);
+    r->starting_count++;
+    rs_map_put_ptr(&r->workers, worker->addr, worker);
+    rs_emit(ep, RS_OUT_WORKER_START)->to = worker->addr;
+    rs_trace(ep, RS_TRACE_WORKER_STARTED, worker->addr, 0, 0);
+  }
+}
+
+static void lease_to(struct rs_endpoint *ep, struct pool_worker *worker, struct grant *grant)
+{
+  worker->state = WORKER_LEASED;
+  worker->grant = grant;
+  grant->worker = worker;
+  rs_raylet_on_worker(ep, grant);
+}
+
+void rs_raylet_pool_assign(struct rs_endpoint *ep, struct grant *grant)
+{
+  struct rs_raylet *r = ep->local;
+  if (!rs_list_empty(&r->idle)) {
+    struct pool_worker *worker = RS_ENTRY(r->idle.prev, struct pool_worker, link);
+    rs_list_remove(&worker->link);
+    r->idle_count--;
+    lease_to(ep, worker, grant);
+    return;
+  }
+  rs_list_push_back(&r->need_worker, &grant->worker_link);
+  r->need_count++;
+  start_workers(ep);
+}
+
+/* A worker without work: the next grant in need of one gets it. */
+static void offer(struct rs_endpoint *ep, struct pool_worker *worker)
+{
+  struct rs_raylet *r = ep->local;
+  if (!rs_list_empty(&r->need_worker)) {
+    struct grant *grant = RS_ENTRY(r->need_worker.next, struct grant, worker_link);
+    rs_list_remove(&grant->worker_link);
+    r->need_count--;
+    lease_to(ep, worker, grant);
+    return;
+  }
+  worker->state = WORKER_IDLE;
+  worker->grant = NULL;
+  worker->since = ep->now;
+  rs_list_push_back(&r->idle, &worker->link);
+  r->idle_count++;
+}
+
+void rs_raylet_pool_on_ready(struct rs_endpoint *ep, rs_addr addr)
+{
+  struct rs_raylet *r = ep->local;
+  struct pool_worker *worker = rs_map_get_ptr(&r->workers, addr);
+  if (!worker || worker->state != WORKER_STARTING)
+    return; /* it was given up meanwhile */
+  rs_list_remove(&worker->link);
+  r->starting_count--;
+  offer(ep, worker);
+  start_workers(ep);
+}
+
+static void forget(struct rs_endpoint *ep, struct pool_worker *worker, uint64_t reason)
+{
+  struct rs_raylet *r = ep->local;
+  if (worker->state == WORKER_STARTING)
+    r->starting_count--;
+  if (worker->state == WORKER_IDLE)
+    r->idle_count--;
+  if (worker->state != WORKER_LEASED)
+    rs_list_remove(&worker->link);
+  rs_map_remove(&r->workers, worker->addr, NULL);
+  rs_trace(ep, RS_TRACE_WORKER_STOPPED, worker->addr, reason, 0);
+  free(worker);
+}
+
+static void stop(struct rs_endpoint *ep, struct pool_worker *worker)
+{
+  rs_emit(ep, RS_OUT_WORKER_STOP)->to = worker->addr;
+  forget(ep, worker, 0);
+}
+
+void rs_raylet_pool_release(struct rs_endpoint *ep, struct pool_worker *worker, bool end)
+{
+  worker->grant = NULL;
+  if (end)
+    stop(ep, worker);
+  else
+    offer(ep, worker);
+}
+
+void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr addr)
+{
+  struct rs_raylet *r = ep->local;
+  struct pool_worker *worker = rs_map_get_ptr(&r->workers, addr);
+  if (!worker)
+    return;
+  struct grant *grant = worker->grant;
+  forget(ep, worker, (uint64_t)(int64_t)RS_ERR_WORKER_CRASHED);
+  if (grant) {
+    grant->worker = NULL;
+    struct rs_m_worker_died *m = rs_msg_new(RS_MSG_WORKER_DIED);
+    m->lease = grant->lease;
+    m->worker = addr;
+    m->reason = RS_ERR_WORKER_CRASHED;
+    rs_send(ep, grant->owner, m);
+    rs_raylet_drop_grant(ep, grant, false);
+  }
+  start_workers(ep);
+}
+
+static struct pool_worker *first(const struct rs_link *list)
+{
+  return rs_list_empty(list) ? NULL : RS_ENTRY(list->next, struct pool_worker, link);
+}
+
+void rs_raylet_pool_settle(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  struct pool_worker *worker;
+  while ((worker = first(&r->starting)) && rs_time_add(worker->since, register_ns_max(ep)) <= ep->now)
+    stop(ep, worker);
+  while (r->idle_count > idle_limit(ep) && rs_time_add(first(&r->idle)->since, idle_ns_max(ep)) <= ep->now)
+    stop(ep, first(&r->idle));
+  start_workers(ep);
+}
+
+uint64_t rs_raylet_pool_deadline(const struct rs_endpoint *ep)
+{
+  const struct rs_raylet *r = ep->local;
+  uint64_t deadline = RS_TIME_NEVER;
+  if (r->starting_count)
+    deadline = rs_time_add(first(&r->starting)->since, register_ns_max(ep));
+  if (r->idle_count > idle_limit(ep))
+    deadline = rs_time_min(deadline, rs_time_add(first(&r->idle)->since, idle_ns_max(ep)));
+  return deadline;
+}
+
+void rs_raylet_pool_free(struct rs_raylet *r)
+{
+  for (uint32_t i = 0; i < r->workers.cap; i++)
+    if (r->workers.slots[i].key)
+      free((void *)(uintptr_t)r->workers.slots[i].value);
+  rs_map_free(&r->workers);
+}

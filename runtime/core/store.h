@@ -1,0 +1,28 @@
+/* store.h -- the store role of a node: which objects are here, pinned, evicted, pulled. No bytes. See store.c. */
+#ifndef RS_CORE_STORE_H
+#define RS_CORE_STORE_H
+
+#include "core/endpoint.h"
+
+struct waiting;
+
+struct rs_store *rs_store_new(uint64_t capacity_bytes); /* 0: no limit */
+void rs_store_free(struct rs_store *store);
+uint64_t rs_store_used_bytes(const struct rs_store *store);
+bool rs_store_holds_primary(const struct rs_store *store); /* an object was created here and not yet freed */
+
+/* An object was created on this node: accepted (its creator gets PULLED with status 0) or refused (STORE_FULL). */
+void rs_store_on_created(struct rs_endpoint *ep, rs_addr from, struct rs_id object, uint64_t size_bytes);
+void rs_store_on_free(struct rs_endpoint *ep, struct rs_id object);
+void rs_store_on_pull(struct rs_endpoint *ep, rs_addr from, const struct rs_m_pull *m);
+void rs_store_on_copy_done(struct rs_endpoint *ep, struct rs_id object, int status);
+void rs_store_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
+
+/* Wants an argument of a lease request here. True: it is here already. Otherwise raylet_on_arg_ready follows. */
+bool rs_store_want(struct rs_endpoint *ep, const struct rs_dep *dep, struct waiting *w);
+void rs_store_unwant(struct rs_endpoint *ep, struct waiting *w); /* w goes away */
+void rs_store_pin(struct rs_endpoint *ep, struct rs_id object);
+void rs_store_unpin(struct rs_endpoint *ep, struct rs_id object);
+void rs_store_sanity_check(const struct rs_store *store);
+
+#endif
