@@ -28,6 +28,20 @@ struct rs_task *rs_task_ref(struct rs_task *task)
   return task;
 }
 
+struct rs_task *rs_task_copy(const struct rs_task *from)
+{
+  struct rs_task *task = rs_task_new(from->dep_count, from->args_bytes);
+  struct rs_dep *deps = task->deps;
+  uint8_t *args = task->args;
+  *task = *from;
+  task->refs = 1;
+  task->deps = deps;
+  task->args = args;
+  memcpy(deps, from->deps, from->dep_count * sizeof *deps);
+  memcpy(args, from->args, from->args_bytes);
+  return task;
+}
+
 void rs_task_unref(struct rs_task *task)
 {
   if (!task)

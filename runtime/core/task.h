@@ -1,8 +1,8 @@
 /* task.h -- what is run and what comes back: immutable, reference-counted, shared by messages and roles.
  *
- * A task names a function by number (rs_name_hash of its name) and carries its arguments as opaque bytes, which only the
- * code that runs the function reads. Results up to max_direct_call_object_size travel inside; larger ones stay in the
- * object store of the node that made them. Not thread-safe: references are taken under the lock of the process.
+ * A task names a function by number (rs_name_hash of its name) and carries its arguments as opaque bytes, which only
+ * the code that runs the function reads. Results up to max_direct_call_object_size travel inside; larger ones stay in
+ * the object store of the node that made them. Not thread-safe: references are taken under the lock of the process.
  */
 #ifndef RS_CORE_TASK_H
 #define RS_CORE_TASK_H
@@ -21,8 +21,9 @@ struct rs_dep {
   rs_addr location;    /* a raylet that holds a copy, or RS_ADDR_NONE */
 };
 
-/* RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions). KEEP: the owner keeps the returns until the
- * application releases each; without it they go once the reply is given and no task submitted by then reads them. */
+/* RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions). KEEP: the owner keeps the returns until
+ * the application releases each; without it they go once the reply is given and no task submitted by then reads them.
+ */
 enum { RS_TASK_ACTOR_CREATE = 1, RS_TASK_ACTOR_CALL = 2, RS_TASK_RETRY_ERRORS = 4, RS_TASK_KEEP = 8 };
 
 struct rs_task {
@@ -36,13 +37,14 @@ struct rs_task {
   uint64_t actor_seq;     /* order of a call at its actor, from 1; restarts at 1 for each incarnation of the actor */
   uint32_t actor_restart; /* the incarnation of the actor that the call is meant for */
   uint32_t args_bytes;
-  struct rs_dep *deps;    /* dep_count of them, in the same allocation */
+  struct rs_dep *deps; /* dep_count of them, in the same allocation */
   uint8_t *args;
 };
 
 /* A task with room for deps and args, to be filled in by the caller before it is shared. One reference. */
 struct rs_task *rs_task_new(uint32_t dep_count, uint32_t args_bytes);
 struct rs_task *rs_task_ref(struct rs_task *task);
+struct rs_task *rs_task_copy(const struct rs_task *from); /* one reference, equal in all else */
 void rs_task_unref(struct rs_task *task);
 
 struct rs_return {
@@ -53,10 +55,10 @@ struct rs_return {
 
 struct rs_result {
   uint32_t refs;
-  int32_t status;       /* RS_ERR_OK or why it failed */
+  int32_t status; /* RS_ERR_OK or why it failed */
   struct rs_id task;
-  uint64_t run_ns;      /* on the executing node's clock */
-  rs_addr node;         /* raylet whose store holds what is not inside */
+  uint64_t run_ns; /* on the executing node's clock */
+  rs_addr node;    /* raylet whose store holds what is not inside */
   uint32_t return_count;
   uint32_t data_bytes;
   struct rs_return *returns; /* in the same allocation */
