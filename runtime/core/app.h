@@ -1,15 +1,16 @@
 /* app.h -- an application above an owner endpoint, as a state machine: workloads, the Tune controller.
  *
- * It lives beside the endpoint that it uses (a RS_ROLE_DRIVER one). The driver passes every REPLY to on_reply, and steps the
- * endpoint with each CALL that the application appends, in order, before anything else happens on that endpoint:
+ * It lives beside the endpoint that it uses (a RS_ROLE_DRIVER one). The driver passes every REPLY to on_reply, and
+ * steps the endpoint with each CALL that the application appends, in order, before anything else happens on that
+ * endpoint:
  *
  *     app->ops->on_start(app, now, self, &calls)     once, after the endpoint's START
  *     app->ops->on_reply(app, now, reply, &calls)    for each RS_OUT_REPLY
  *     app->ops->on_timer(app, now, &calls)           at app->ops->deadline(app) or later
  *     app->ops->done(app)                            asked after each of these: true ends the run
  *
- * Same purity as the core: no clock, no I/O, no globals; `now` is the owner node's clock. The driver frees each call with
- * rs_call_free after its step.
+ * Same purity as the core: no clock, no I/O, no globals; `now` is the owner node's clock. The driver frees each call
+ * with rs_call_free after its step.
  */
 #ifndef RS_CORE_APP_H
 #define RS_CORE_APP_H

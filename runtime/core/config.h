@@ -1,4 +1,5 @@
-/* config.h -- the settings of a cluster as one plain struct, filled from config.def. Shared read-only by all endpoints. */
+/* config.h -- the settings of a cluster as one plain struct, filled from config.def. Shared read-only by all endpoints.
+ */
 #ifndef RS_CORE_CONFIG_H
 #define RS_CORE_CONFIG_H
 

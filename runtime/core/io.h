@@ -7,23 +7,23 @@
  *     perform effects.items[0 .. effects.count)             by the driver, after step has returned, in this order
  *     arm one alarm at rs_endpoint_deadline(endpoint)       then step with a TIMER input; RS_TIME_NEVER: none
  *
- * `now` is nanoseconds of the node's own clock and never goes back. Same start, same seed, same inputs: the same effects,
- * byte for byte, under every driver. An endpoint is not thread-safe: one step at a time.
+ * `now` is nanoseconds of the node's own clock and never goes back. Same start, same seed, same inputs: the same
+ * effects, byte for byte, under every driver. An endpoint is not thread-safe: one step at a time.
  *
  * What every driver promises
- *   delivery   First in, first out for each (from, to) pair, at most once. Loss is a lost suffix, followed by PEER_DOWN to
- *              each end that is alive; after it messages of that pair belong to a new connection. SEND_FAILED says that no
+ *   delivery   First in, first out for each (from, to) pair, at most once. Loss is a lost suffix, followed by PEER_DOWN
+ * to each end that is alive; after it messages of that pair belong to a new connection. SEND_FAILED says that no
  *              connection could be made; it does not mean that nothing was delivered before.
  *   sessions   A message to an address whose incarnation or endpoint is gone is never delivered to its successor: the
  *              sender gets SEND_FAILED.
- *   VIEW       A message of type RS_MSG_VIEW is a passive input: the driver may drop all but the newest that has arrived
- *              (only when it hands over the version by pointer), must deliver it before the endpoint's next other input,
- *              and need not wake the endpoint for it unless rs_endpoint_wants_view().
- *   alarms     A TIMER comes at the deadline or later, never before; after it or any other input the deadline is asked
- *              again. No progress depends on alarms finer than 1 ms.
- *   death      The end of a worker process reaches its raylet, and each endpoint that had a connection to it, as PEER_DOWN.
- *              Hosts that stop answering are found by the health check that the driver runs between the GCS and each
- *              raylet with the health_check_* settings: PEER_DOWN(raylet) at the GCS. Only the GCS declares a node dead.
+ *   VIEW       A message of type RS_MSG_VIEW is a passive input: the driver may drop all but the newest that has
+ * arrived (only when it hands over the version by pointer), must deliver it before the endpoint's next other input, and
+ * need not wake the endpoint for it unless rs_endpoint_wants_view(). alarms     A TIMER comes at the deadline or later,
+ * never before; after it or any other input the deadline is asked again. No progress depends on alarms finer than 1 ms.
+ *   death      The end of a worker process reaches its raylet, and each endpoint that had a connection to it, as
+ * PEER_DOWN. Hosts that stop answering are found by the health check that the driver runs between the GCS and each
+ *              raylet with the health_check_* settings: PEER_DOWN(raylet) at the GCS. Only the GCS declares a node
+ * dead.
  */
 #ifndef RS_CORE_IO_H
 #define RS_CORE_IO_H
@@ -58,11 +58,11 @@ struct rs_input {
   enum rs_input_kind kind;
   rs_addr peer; /* MESSAGE: the sender */
   union {
-    struct rs_msg *msg;             /* the driver keeps its reference; the core takes its own where it keeps it */
-    struct rs_result *result;       /* likewise */
-    const struct rs_call *call;     /* likewise */
-    struct rs_id object;            /* COPY_DONE */
-    uint64_t host;                  /* number of the HOST_ADD request */
+    struct rs_msg *msg;         /* the driver keeps its reference; the core takes its own where it keeps it */
+    struct rs_result *result;   /* likewise */
+    const struct rs_call *call; /* likewise */
+    struct rs_id object;        /* COPY_DONE */
+    uint64_t host;              /* number of the HOST_ADD request */
   };
   int32_t status; /* COPY_DONE */
 };
@@ -88,8 +88,8 @@ enum rs_effect_kind {
 
 struct rs_effect {
   uint8_t kind;
-  uint8_t trace;   /* enum rs_trace */
-  uint32_t count;  /* SEND_MANY: receivers; HOST_ADD: node type; TASK_RUN: devices (rs_gpu_mask) */
+  uint8_t trace;  /* enum rs_trace */
+  uint32_t count; /* SEND_MANY: receivers; HOST_ADD: node type; TASK_RUN: devices (rs_gpu_mask) */
   union {
     rs_addr to;
     const rs_addr *many; /* the endpoint's own array, valid until its next step */
@@ -138,14 +138,14 @@ struct rs_node_type {
 
 /* How an endpoint begins. Everything is copied or referenced by the endpoint; config and node_types must outlive it. */
 struct rs_start {
-  uint32_t roles;                 /* one of RS_ROLE_*; workers and drivers own tasks, workers also run them */
+  uint32_t roles; /* one of RS_ROLE_*; workers and drivers own tasks, workers also run them */
   rs_addr self;
-  rs_addr gcs;                    /* the head's address */
+  rs_addr gcs; /* the head's address */
   const struct rs_config *config;
-  struct rs_node_info *info;      /* RAYLET: what the node has */
+  struct rs_node_info *info;             /* RAYLET: what the node has */
   const struct rs_node_type *node_types; /* GCS: for the autoscaler; NULL without one */
   uint32_t node_type_count;
-  bool codec_forced;              /* views are applied from deltas even where a pointer is at hand */
+  bool codec_forced; /* views are applied from deltas even where a pointer is at hand */
 };
 
 struct rs_endpoint *rs_endpoint_new(const struct rs_start *start);
@@ -157,7 +157,8 @@ uint64_t rs_endpoint_deadline(const struct rs_endpoint *endpoint);
 bool rs_endpoint_wants_view(const struct rs_endpoint *endpoint);
 rs_addr rs_endpoint_self(const struct rs_endpoint *endpoint);
 
-/* Work done since the last call, in deterministic units: inputs handled, nodes examined, objects scanned, messages sent. */
+/* Work done since the last call, in deterministic units: inputs handled, nodes examined, objects scanned, messages
+ * sent. */
 struct rs_work {
   uint64_t inputs, nodes, objects, sends;
 };
@@ -179,15 +180,16 @@ enum rs_call_kind {
   RS_CALL_CANCEL        /* object: the task; force: kill it while it runs */
 };
 
-/* What the application asks of its owner. Sequence numbers are chosen by the application: each new task, actor or object
- * takes numbers above all earlier ones (a task takes 1 + return_count of them; an actor's creation task is its id). */
+/* What the application asks of its owner. Sequence numbers are chosen by the application: each new task, actor or
+ * object takes numbers above all earlier ones (a task takes 1 + return_count of them; an actor's creation task is its
+ * id). */
 struct rs_call {
   enum rs_call_kind kind;
-  uint8_t strategy;      /* enum rs_strategy */
+  uint8_t strategy; /* enum rs_strategy */
   bool no_restart, force;
-  rs_node_id target;     /* of NODE_AFFINITY */
-  int32_t max_retries;   /* of tasks: Ray's default is 3; -1: no limit. Of actor calls: Ray's max_task_retries, 0 */
-  int32_t max_restarts;  /* of an actor; -1: no limit */
+  rs_node_id target;       /* of NODE_AFFINITY */
+  int32_t max_retries;     /* of tasks: Ray's default is 3; -1: no limit. Of actor calls: Ray's max_task_retries, 0 */
+  int32_t max_restarts;    /* of an actor; -1: no limit */
   struct rs_demand demand; /* to place it */
   struct rs_demand hold;   /* ACTOR_CREATE: what it keeps while it lives */
   uint64_t name;           /* ACTOR_CREATE: rs_name_hash of its name, or 0 */

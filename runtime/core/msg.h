@@ -1,8 +1,9 @@
 /* msg.h -- messages as immutable, reference-counted structs, and their little-endian wire form.
  *
- * In memory a message is `struct rs_m_<name>`, whose first member is `struct rs_msg head`; cast by head.type. Arrays are
- * `<field>_count` and `<field>`. A simulation passes the pointer and charges rs_msg_wire_bytes(); sockets carry the bytes.
- * Not thread-safe: references are taken under the lock of the process.
+ * In memory a message is `struct rs_m_<name>`, whose first member is `struct rs_msg head`; cast by head.type. Arrays
+ * are
+ * `<field>_count` and `<field>`. A simulation passes the pointer and charges rs_msg_wire_bytes(); sockets carry the
+ * bytes. Not thread-safe: references are taken under the lock of the process.
  */
 #ifndef RS_CORE_MSG_H
 #define RS_CORE_MSG_H
@@ -94,11 +95,11 @@ static inline struct rs_view *rs_view_of(const struct rs_msg *msg)
   return ((const struct rs_view_msg *)(const void *)msg)->view;
 }
 
-void *rs_msg_new(enum rs_msg_type type);       /* zeroed, one reference; arrays are rs_alloc'ed by whoever fills them */
+void *rs_msg_new(enum rs_msg_type type); /* zeroed, one reference; arrays are rs_alloc'ed by whoever fills them */
 struct rs_msg *rs_msg_ref(struct rs_msg *msg);
-void rs_msg_unref(struct rs_msg *msg);         /* frees arrays, and references to tasks, results, infos, view */
+void rs_msg_unref(struct rs_msg *msg); /* frees arrays, and references to tasks, results, infos, view */
 
-const char *rs_msg_name(uint16_t type);        /* "LEASE_REQUEST"; "?" for an unknown one */
+const char *rs_msg_name(uint16_t type); /* "LEASE_REQUEST"; "?" for an unknown one */
 
 /* Size of the wire form (type number and fields, without a frame's header): computed once. */
 uint32_t rs_msg_wire_bytes(struct rs_msg *msg);
@@ -106,17 +107,17 @@ uint32_t rs_msg_wire_bytes(struct rs_msg *msg);
 /* A 64-bit hash of the wire form, the same on every machine; kept in the message. */
 uint64_t rs_msg_hash(struct rs_msg *msg);
 
-/* What may be sent: amounts of resources are 0 .. RS_AMOUNT_MAX (so that sums and the utilisation cannot overflow), arrays
- * within their caps, ids complete, flags and enums in range. Asserted when a message is measured or written, refused when
- * one is read. */
+/* What may be sent: amounts of resources are 0 .. RS_AMOUNT_MAX (so that sums and the utilisation cannot overflow),
+ * arrays within their caps, ids complete, flags and enums in range. Asserted when a message is measured or written,
+ * refused when one is read. */
 #define RS_AMOUNT_MAX (INT64_C(1) << 49)
 
 /* Writes the wire form. Returns its size; where that exceeds cap nothing useful is in `out`. */
 size_t rs_msg_encode(const struct rs_msg *msg, uint8_t *out, size_t cap);
 
-/* Reads one whole wire form of exactly `size` bytes. 0 and *out with one reference, or RS_ERR_TRUNCATED, RS_ERR_MALFORMED,
- * RS_ERR_TOO_LARGE; then *out is NULL and nothing leaks. Safe on hostile bytes: it allocates no more than a small
- * multiple of `size`. */
+/* Reads one whole wire form of exactly `size` bytes. 0 and *out with one reference, or RS_ERR_TRUNCATED,
+ * RS_ERR_MALFORMED, RS_ERR_TOO_LARGE; then *out is NULL and nothing leaks. Safe on hostile bytes: it allocates no more
+ * than a small multiple of `size`. */
 int rs_msg_decode(const uint8_t *bytes, size_t size, struct rs_msg **out);
 
 /* One line for logs: name and fields; cut at cap. */
