@@ -559,6 +559,24 @@ static void a_pause_ends_the_actor_unless_it_is_reused(void)
   }
 }
 
+/* An idle actor may still hold an old state of the very trial that it gets: the worker in the fake would notice. */
+static void reused_actors_are_told_what_they_get(void)
+{
+  for (uint64_t seed = 0; seed < 200; seed++) {
+    struct fake fake = fake_cluster(seed, 16);
+    struct rs_tune_opts opts = search("sha", 64);
+    opts.sched_opts.eta = 2;
+    opts.concurrency = 16;
+    opts.reuse_actors = true;
+    opts.max_failures = RS_TUNE_NO_LIMIT;
+    fake.kill_rate = seed % 2 ? 0.3 : 0; /* actors that idle longest are needed again */
+    struct rs_tune_summary summary = run(&fake, &opts);
+    CHECK_EQ(summary.completed, 1);
+    CHECK(seed % 2 ? summary.actors > 16 : summary.actors == 16);
+    clean(&fake);
+  }
+}
+
 static void asha_stopping_keeps_its_actor(void)
 {
   struct fake fake = fake_cluster(4, 10);
@@ -805,6 +823,7 @@ static void a_large_search_is_quick(void)
 const struct rs_test rs_tests[] = {{"fifo", fifo_trains_all},
                                    {"failures", every_scheduler_survives_failures},
                                    {"pause and reuse", a_pause_ends_the_actor_unless_it_is_reused},
+                                   {"reuse is told", reused_actors_are_told_what_they_get},
                                    {"asha-stopping", asha_stopping_keeps_its_actor},
                                    {"retries", retries_are_counted_and_end},
                                    {"checkpoint", a_retry_begins_at_the_last_checkpoint},
