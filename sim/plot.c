@@ -123,14 +123,27 @@ static const char preamble[] =
     "colour(i) = word('#0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #000000', (i - 1) % 7 + 1)\n"
     "pale(i) = '#CC' . substr(colour(i), 2, 7)\n"
     "dashes(i) = 1 + (i - 1) / 7\n"
+    "width(i) = N > 6 || N < 2 ? 2.0 : 4.0 - 2.2 * (i - 1) / (N - 1)\n" /* curves that coincide show as nested lines */
+    "few = '#BBDF27 #35B779 #2C728E #472D7B'\n"
+    "many = '#DDE318 #8BD646 #44BF70 #1F9E89 #2A788E #3B528B #472D7B'\n"
+    "shade(i) = TAGS == 1 ? '#2C728E' : TAGS <= 4 ? word(few, 1 + int((i - 1) * 3.0 / (TAGS - 1) + 0.5)) : "
+    "TAGS <= 7 ? word(many, 1 + int((i - 1) * 6.0 / (TAGS - 1) + 0.5)) : word(many, (i - 1) % 7 + 1)\n"
+    "hue(i) = ORDERED ? shade(i) : colour(i)\n"
     "set style fill solid noborder\n"
     "set border 3 lc rgb '#606060'\n"
     "set tics nomirror out scale 0.6 textcolor rgb '#202020'\n"
     "set grid back lt 1 lc rgb '#E4E4E4' lw 1\n"
-    "set key outside top center horizontal Left reverse samplen 2 noenhanced textcolor rgb '#202020'\n";
+    /* TITLE at the top, the legend under it, then the plot; a long legend goes to the right instead. H: pixels. */
+    "head = \"set label 99 TITLE at screen 0.5, 1 - 20.0 / H center font TITLE_FONT; "
+    "set key at screen 0.5, 1 - 46.0 / H center horizontal Left reverse samplen 2 noenhanced textcolor rgb '#202020'; "
+    "set tmargin at screen 1 - 64.0 / H\"\n"
+    "side = \"set key outside right top vertical Left reverse samplen 2 noenhanced textcolor rgb '#202020'; "
+    "set tmargin at screen 1 - 42.0 / H\"\n";
 
 static void add_terminal(struct rs_text *script, enum rs_plot_format format)
 {
+  static const int title_sizes[] = {18, 15, 13};
+  rs_text_add(script, "TITLE_FONT = ',%d'\n", title_sizes[format]);
   switch (format) {
   case RS_PLOT_SVG:
     rs_text_add(script, "terminal(w, h) = sprintf(\"set terminal svg size %%d,%%d dynamic noenhanced background "
@@ -222,6 +235,7 @@ static void add_head(const struct rs_plot_result *result, struct rs_text *script
 {
   const char *mode = json_string_value(json_object_get(result->summary, "mode"));
   const char *scenario = json_string_value(json_object_get(result->summary, "scenario"));
+  uint32_t longest = 0;
   rs_text_add(script, "SCENARIO = ");
   rs_plot_quote(script, scenario ? scenario : "", 60);
   rs_text_add(script, "\nREAL = %d\nPARTIAL = %d\nN = %u\narray NAME[%u]\n", mode && strcmp(mode, "real") == 0,
@@ -230,7 +244,13 @@ static void add_head(const struct rs_plot_result *result, struct rs_text *script
     rs_text_add(script, "NAME[%u] = ", i + 1);
     rs_plot_quote(script, rs_plot_case_name(result, i), 40);
     rs_text_add(script, "\n");
+    uint32_t size = (uint32_t)strlen(rs_plot_case_name(result, i));
+    longest = size > longest ? size : longest;
   }
+  longest = longest < 40 ? longest : 40;
+  /* A legend of more than one line goes to the right, and the figure becomes wider by it. */
+  bool side = (longest + 7) * result->case_count > 96;
+  rs_text_add(script, "SIDE = %d\nW = %u\n", side, side ? 860 + 60 + 8 * longest : 860);
 }
 
 /* 1 when drawn, 0 when there was nothing to draw, -1 on error. */

@@ -235,15 +235,20 @@ static enum rs_plot_step data_latency(const struct rs_plot_result *result, uint3
 static void add_tags(const struct rs_plot_result *result, uint32_t which, uint32_t count, struct rs_text *script)
 {
   const json_t *tags = json_object_get(case_of(result, which), "tags");
-  bool rungs = !isnan(rs_json_value(json_object_get(case_of(result, which), "counts"), "x")) ||
-               json_object_get(json_object_get(case_of(result, which), "counts"), "trials") != NULL;
+  bool rungs = json_object_get(json_object_get(case_of(result, which), "counts"), "trials") != NULL;
+  uint32_t longest = 0;
+  for (uint32_t t = 0; t < count; t++) {
+    uint32_t size = (uint32_t)json_string_length(json_array_get(tags, t));
+    longest = size > longest ? size : longest;
+  }
+  bool brief = (longest + 6) * count > 110; /* the legend must fit one line */
   rs_text_add(script, "TAGS = %u\nORDERED = %d\narray TAG[%u]\n", count, rungs, count ? count : 1);
   for (uint32_t t = 0; t < count; t++) {
     char number[32];
     const char *name = json_string_value(json_array_get(tags, t));
     snprintf(number, sizeof number, rungs ? "rung %u" : count > 1 ? "kind %u" : "task", t);
     rs_text_add(script, "TAG[%u] = ", t + 1);
-    rs_plot_quote(script, name ? name : number, 30);
+    rs_plot_quote(script, name && !brief ? name : number, 30);
     rs_text_add(script, "\n");
   }
 }
@@ -310,7 +315,7 @@ static enum rs_plot_step data_nodes(const struct rs_plot_result *result, uint32_
       cpu = rs_csv_column(&csv, "cpu"), nodes = rs_csv_column(&csv, "nodes"),
       wanted = rs_csv_column(&csv, "nodes_wanted");
   double end_s = rs_json_value(json_object_get(json_object_get(case_of(result, which), "metrics"), "run_s"), "max");
-  double unit = add_time_axis(script, end_s), most = 0, capacity = 0;
+  double unit = add_time_axis(script, end_s), most = 0, capacity = 0, nodes_most = 1;
   bool any_wanted = false;
   rs_text_add(script, "CASE = ");
   rs_plot_quote(script, name, 60);
@@ -331,9 +336,12 @@ static enum rs_plot_step data_nodes(const struct rs_plot_result *result, uint32_
     }
     most = fmax(most, demand);
     capacity = fmax(capacity, rs_csv_number(&csv, row, cpu));
+    nodes_most = fmax(nodes_most, fmax(rs_csv_number(&csv, row, nodes), rs_csv_number(&csv, row, wanted)));
     any_wanted = any_wanted || !isnan(rs_csv_number(&csv, row, wanted));
   }
-  rs_text_add(script, "EOD\nWANTED = %d\nLOG_Y = %d\n", any_wanted, capacity > 0 && most > 20 * capacity);
+  rs_text_add(script, "EOD\nWANTED = %d\nLOG_Y = %d\nLOW = %.9g\nHIGH = %.9g\nNODES_HIGH = %.9g\n", any_wanted,
+              capacity > 0 && most > 20 * capacity, fmin(1, capacity / 10), fmax(1e-3, fmax(most, capacity)),
+              nodes_most);
   rs_csv_free(&csv);
   return RS_PLOT_DRAW;
 }
@@ -449,7 +457,7 @@ static enum rs_plot_step try_heat(const struct rs_plot_result *result, uint32_t 
                                   struct rs_text *script)
 {
   struct rs_csv csv;
-  bool missing, any = false;
+  bool missing, any = false, holes = false;
   if (!rs_csv_read(&csv, folder, "heat.csv", &missing, result->err, result->err_size))
     return RS_PLOT_ERROR;
   uint32_t groups = csv.columns > 2 ? csv.columns - 2 : 0, first = 0, last = 0;
@@ -466,9 +474,11 @@ static enum rs_plot_step try_heat(const struct rs_plot_result *result, uint32_t 
   for (uint32_t g = 0; g < groups; g++) {
     for (uint32_t row = 0; row < csv.rows; row++)
       add_value(script, 100 * rs_csv_number(&csv, row, (int)g + 2));
+    for (uint32_t row = 0; row < csv.rows && !holes; row++)
+      holes = isnan(rs_csv_number(&csv, row, (int)g + 2));
     rs_text_add(script, "\n");
   }
-  rs_text_add(script, "EOD\n");
+  rs_text_add(script, "EOD\nHOLES = %d\n", holes);
   rs_csv_free(&csv);
   return RS_PLOT_DRAW;
 }

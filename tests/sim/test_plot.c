@@ -359,7 +359,7 @@ static void an_autoscaled_cluster(void)
   char *base = make_base(), *dir = burst_result(base, "burst", 12);
   if (have_gnuplot()) {
     draw(dir, RS_PLOT_PNG, &seen, 6);
-    CHECK(saw(&seen, "nodes-hybrid.png") && saw(&seen, "gantt-spread__quoted___x___name.png"));
+    CHECK(saw(&seen, "nodes-hybrid.png") && saw(&seen, "gantt-spread__quoted____x___name.png"));
     draw(dir, RS_PLOT_SVG, &seen, 6);
   }
   free(dir);
@@ -383,7 +383,7 @@ static void names_are_never_commands(void)
 
 static void what_cannot_be_drawn_is_said(void)
 {
-  char *base = make_base(), *dir = burst_result(base, "burst", 3),
+  char *base = make_base(), *dir = burst_result(base, "said", 3),
        *path = rs_memdup(getenv("PATH"), strlen(getenv("PATH")) + 1);
   CHECK(rs_plot(base, RS_PLOT_SVG, NULL, NULL, NULL, err, sizeof err) == -1 && strstr(err, "not a raysim result"));
   CHECK(rs_plot(dir, RS_PLOT_SVG, "/dev/null/x", NULL, NULL, err, sizeof err) == -1 && strstr(err, "/dev/null"));
