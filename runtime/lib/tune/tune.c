@@ -55,6 +55,7 @@ static void record_epochs(struct tune *tune, uint64_t now, uint32_t trial, uint6
 {
   struct rs_tune_summary *summary = &tune->summary;
   summary->reports++;
+  tune->fruitless = 0;
   summary->epochs += tune->metrics.count;
   for (uint32_t i = 0; i < tune->metrics.count; i++)
     if (improves(tune, tune->metrics.epochs[i].value, summary->best_value)) {
@@ -266,7 +267,7 @@ static void fail_attempt(struct tune *tune, uint64_t now, uint32_t at, int32_t s
     tune_kill_actor(tune, slot, calls);
   tune->summary.attempts_failed++;
   observe(tune, now, RS_TUNE_FAILED, &slot->job, status);
-  if (hopeless(status) || (tune->summary.reports == 0 && tune->summary.attempts_failed >= RS_TUNE_FRUITLESS_MAX)) {
+  if (hopeless(status) || ++tune->fruitless >= RS_TUNE_FRUITLESS_MAX + 10 * (uint64_t)tune->slot_count) {
     give_up(tune, now, status, calls);
     return;
   }

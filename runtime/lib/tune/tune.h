@@ -131,7 +131,8 @@ struct rs_tune_summary {
                     RS_ERR_OK */
 };
 
-/* After this many failed attempts without a single result the search is given up. */
+/* After this many failed attempts in a row, and ten more for each slot, without a single result the search is given up:
+ * the cluster is gone, or the function never works. */
 #define RS_TUNE_FRUITLESS_MAX 1000u
 
 /* When the search is over, actors get this long to end before done() is true regardless. */

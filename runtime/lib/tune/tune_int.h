@@ -44,8 +44,9 @@ struct tune {
   struct rs_tune_ids idle_slots; /* may name one that is not idle any more, or twice */
   struct rs_map calls, actors;   /* sequence number -> slot */
   uint32_t pending, living, dying;
-  bool exhausted; /* the scheduler is done */
-  bool forsaken;  /* the grace after the end has passed */
+  uint64_t fruitless; /* attempts that have failed since the last result */
+  bool exhausted;     /* the scheduler is done */
+  bool forsaken;      /* the grace after the end has passed */
   struct rs_tune_summary summary;
 };
 
