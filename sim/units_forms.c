@@ -249,7 +249,7 @@ static int check_support(const struct rs_dist *dist, char *why, size_t why_bytes
   case RS_DIST_WEIBULL: high = dist->a * pow(10, 1 / dist->b); break;
   }
   if (low > dist->max || high < dist->min)
-    return rs_units_wrong(why, why_bytes, "has bounds that the distribution (next to) never meets; widen them");
+    return rs_units_wrong(why, why_bytes, "has bounds that the distribution never or hardly ever meets; widen them");
   return 0;
 }
 
