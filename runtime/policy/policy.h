@@ -27,11 +27,11 @@ enum rs_strategy { RS_STRATEGY_DEFAULT, RS_STRATEGY_SPREAD, RS_STRATEGY_NODE_AFF
 #define RS_LOCALITY_MAX 8
 
 struct rs_place_opts {
-  rs_node_id local;               /* the node that decides; RS_NODE_NONE in the GCS */
-  uint32_t spread_threshold_e4;   /* scheduler_spread_threshold */
-  uint32_t top_k_fraction_e4;     /* scheduler_top_k_fraction */
-  uint32_t top_k_absolute;        /* scheduler_top_k_absolute */
-  bool avoid_gpu_nodes;           /* scheduler_avoid_gpu_nodes: keep GPU nodes for GPU demands */
+  rs_node_id local;             /* the node that decides; RS_NODE_NONE in the GCS */
+  uint32_t spread_threshold_e4; /* scheduler_spread_threshold */
+  uint32_t top_k_fraction_e4;   /* scheduler_top_k_fraction */
+  uint32_t top_k_absolute;      /* scheduler_top_k_absolute */
+  bool avoid_gpu_nodes;         /* scheduler_avoid_gpu_nodes: keep GPU nodes for GPU demands */
 };
 
 /* One question. */
@@ -45,7 +45,7 @@ struct rs_place_request {
 };
 
 struct rs_choice {
-  rs_node_id node;
+  rs_node_id node;   /* RS_NODE_NONE unless the outcome is RS_PICK_OK */
   uint32_t score_e4; /* the policy's own score of that node, for `explain` */
 };
 
@@ -57,10 +57,14 @@ struct rs_place_policy {
   void (*destroy)(void *state);
   /* The entry of `node` may have changed; `view` is the version that later picks will be asked about. */
   void (*node_changed)(void *state, const struct rs_view *view, rs_node_id node);
-  /* work += nodes examined: entries of the view that were read. */
+  /* work += nodes examined: entries of the view that were read. A change is counted by the pick that reads it. */
   enum rs_pick (*pick)(void *state, const struct rs_view *view, const struct rs_place_request *request,
                        struct rs_rng *rng, struct rs_choice *out, uint64_t *work);
 };
+
+/* NULL where a policy from a shared library can be used, else one line that says what is wrong with it. Looks at the
+ * ABI version first and at nothing else where that differs. */
+const char *rs_place_policy_check(const struct rs_place_policy *policy);
 
 /* Every built-in policy, ended by NULL, and look-up by name (NULL when there is none). */
 extern const struct rs_place_policy *const rs_place_policies[];

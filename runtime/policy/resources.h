@@ -1,9 +1,9 @@
 /* resources.h -- what a node has and what a task asks for.
  *
- * Amounts are integers: CPUs, GPUs and custom resources in fixed point of 1e-4 units ("_e4": 10000 is one CPU), memory and
- * object_store_memory in bytes. GPUs are a vector of devices, each with what is left of it: half of two devices is not a
- * free one, so a demand of 0.8 does not fit into 0.5 + 0.5. A demand of more than one GPU must be a whole number and
- * takes fully free devices; one of at most 1 shares a single device.
+ * Amounts are integers: CPUs, GPUs and custom resources in fixed point of 1e-4 units ("_e4": 10000 is one CPU), memory
+ * and object_store_memory in bytes. GPUs are a vector of devices, each with what is left of it: half of two devices is
+ * not a free one, so a demand of 0.8 does not fit into 0.5 + 0.5. A demand of more than one GPU must be a whole number
+ * and takes fully free devices; one of at most 1 shares a single device.
  *
  * All functions are pure and O(devices + custom names).
  */
@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 #define RS_ONE_E4 10000
-#define RS_GPU_MAX 16    /* devices a node */
-#define RS_CUSTOM_MAX 4  /* custom resource names a node or a demand */
-#define RS_LABEL_MAX 8   /* labels a node */
-#define RS_SELECT_MAX 4  /* label selectors a demand */
+#define RS_GPU_MAX 16   /* devices a node */
+#define RS_CUSTOM_MAX 4 /* custom resource names a node or a demand */
+#define RS_LABEL_MAX 8  /* labels a node */
+#define RS_SELECT_MAX 4 /* label selectors a demand */
 
 /* A name (custom resource, label key or value, node type) is its 64-bit FNV-1a hash inside the core. 0 is "no name". */
 uint64_t rs_name_hash(const char *name);
@@ -27,8 +27,8 @@ struct rs_custom {
   int64_t amount_e4;
 };
 
-/* An amount of everything: a node's total, or what is left of it. In an `rs_res` that is left of a node, custom[i] has the
- * same name as in the node's total. Unused entries are zero. */
+/* An amount of everything: a node's total, or what is left of it. In an `rs_res` that is left of a node, custom[i] has
+ * the same name as in the node's total. Unused entries are zero. */
 struct rs_res {
   int64_t cpu_e4;
   int64_t memory_bytes;
@@ -58,18 +58,18 @@ struct rs_demand {
   uint32_t gpu_e4;
   uint8_t custom_count;
   uint8_t select_count;
-  struct rs_custom custom[RS_CUSTOM_MAX];     /* sorted by name, amounts > 0 */
+  struct rs_custom custom[RS_CUSTOM_MAX]; /* sorted by name, amounts > 0 */
   struct rs_selector select[RS_SELECT_MAX];
 };
 
 /* The devices that a demand was given: bit i = device i. A shared device has one bit. */
 typedef uint32_t rs_gpu_mask;
 
-/* What stays the same about a node as long as it lives. Reference-counted and immutable after creation; nodes of one type
- * may share one. Not thread-safe: references are taken under the endpoint's lock. */
+/* What stays the same about a node as long as it lives. Reference-counted and immutable after creation; nodes of one
+ * type may share one. Not thread-safe: references are taken under the endpoint's lock. */
 struct rs_node_info {
   uint32_t refs;
-  uint32_t node_type;    /* index of the autoscaler's node type; UINT32_MAX when it has none */
+  uint32_t node_type; /* index of the autoscaler's node type; UINT32_MAX when it has none */
   struct rs_res total;
   uint32_t label_count;
   struct rs_label labels[RS_LABEL_MAX];
@@ -77,7 +77,7 @@ struct rs_node_info {
 
 struct rs_node_info *rs_node_info_new(const struct rs_res *total); /* one reference, no labels, no type */
 struct rs_node_info *rs_node_info_ref(struct rs_node_info *info);
-void rs_node_info_unref(struct rs_node_info *info);                /* NULL is fine */
+void rs_node_info_unref(struct rs_node_info *info); /* NULL is fine */
 
 /* Adds one label; false when the node already has RS_LABEL_MAX. Only before the info is shared. */
 bool rs_node_info_add_label(struct rs_node_info *info, const char *key, const char *value);
@@ -96,8 +96,8 @@ bool rs_res_fits(const struct rs_res *left, const struct rs_demand *demand);
 bool rs_node_feasible(const struct rs_node_info *info, const struct rs_demand *demand);
 bool rs_labels_match(const struct rs_node_info *info, const struct rs_demand *demand);
 
-/* Takes the demand; it must fit. Of the devices that can hold a fraction the fullest is taken (lowest index among equals),
- * so that whole devices stay free. Returns the devices taken. */
+/* Takes the demand; it must fit. Of the devices that can hold a fraction the fullest is taken (lowest index among
+ * equals), so that whole devices stay free. Returns the devices taken. */
 rs_gpu_mask rs_res_take(struct rs_res *left, const struct rs_demand *demand);
 
 /* Takes exactly these devices; false, and nothing taken, where the demand does not fit that way. */

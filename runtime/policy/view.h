@@ -28,29 +28,31 @@ struct rs_view_node {
 
 struct rs_view; /* a version */
 
-struct rs_view *rs_view_new(void);                           /* empty, one reference */
+struct rs_view *rs_view_new(void); /* empty, one reference */
 struct rs_view *rs_view_ref(struct rs_view *view);
-void rs_view_unref(struct rs_view *view);                    /* NULL is fine */
+void rs_view_unref(struct rs_view *view); /* NULL is fine */
 
-uint32_t rs_view_span(const struct rs_view *view);           /* one more than the highest node index ever set */
-uint32_t rs_view_alive(const struct rs_view *view);          /* nodes in state ALIVE */
-uint64_t rs_view_wire_bytes(const struct rs_view *view);     /* size of a full snapshot on the wire */
+uint32_t rs_view_span(const struct rs_view *view);       /* one more than the highest node index ever set */
+uint32_t rs_view_alive(const struct rs_view *view);      /* nodes in state ALIVE */
+uint64_t rs_view_wire_bytes(const struct rs_view *view); /* size of a full snapshot on the wire */
 
-/* Bytes of one entry on the wire: node 4, raylet 8, report_seq 4, queued 4, state 1, what is left, a flag 1, and with its info
- * node_type 4, the total, a count 1 and 16 a label. An amount of everything takes 24, 1 + 2 a GPU and 1 + 16 a custom name.
- * Close to what the codec writes, and the basis of rs_view_wire_bytes, which is kept with each change in O(1). */
+/* Bytes of one entry on the wire: node 4, raylet 8, report_seq 4, queued 4, state 1, what is left, a flag 1, and with
+ * its info node_type 4, the total, a count 1 and 16 a label. An amount of everything takes 24, 1 + 2 a GPU and 1 + 16 a
+ * custom name. Close to what the codec writes, and the basis of rs_view_wire_bytes, which is kept with each change in
+ * O(1). */
 uint32_t rs_view_entry_wire_bytes(const struct rs_view_node *entry, bool with_info);
 
 /* The entry of a node, or NULL when absent. Valid while the version is held and not set again. */
 const struct rs_view_node *rs_view_get(const struct rs_view *view, rs_node_id node);
 
 /* Replaces one entry. *view is consumed and becomes the new version: the same object where the caller held the only
- * reference, a copy of the path otherwise. Takes its own reference to entry->info, which an ALIVE or DRAINING entry must
- * have. An entry in state ABSENT clears the place. `entry` may point into the version itself. */
+ * reference, a copy of the path otherwise. Takes its own reference to entry->info, which an ALIVE or DRAINING entry
+ * must have. An entry in state ABSENT clears the place. `entry` may point into the version itself. */
 void rs_view_set(struct rs_view **view, rs_node_id node, const struct rs_view_node *entry);
 
 /* Calls changed(ctx, node) in ascending order for every node whose entry differs between two versions (shared subtrees
  * are skipped; a change of info shows as a different pointer, even where the content is the same). */
-void rs_view_diff(const struct rs_view *a, const struct rs_view *b, void (*changed)(void *ctx, rs_node_id node), void *ctx);
+void rs_view_diff(const struct rs_view *a, const struct rs_view *b, void (*changed)(void *ctx, rs_node_id node),
+                  void *ctx);
 
 #endif
