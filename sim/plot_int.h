@@ -40,6 +40,30 @@ struct rs_plot_figure {
 };
 extern const struct rs_plot_figure rs_plot_figures[]; /* ended by a NULL name */
 
+enum rs_plot_step rs_plot_gantt(const struct rs_plot_result *result, uint32_t which, struct rs_text *script,
+                                const char **template_name);
+enum rs_plot_step rs_plot_sweep(const struct rs_plot_result *result, uint32_t which, struct rs_text *script,
+                                const char **template_name);
+
+/* ---- Helpers that the figures share (plot_data.c) ---- */
+
+#define RS_PLOT_TAGS_MAX 16
+
+/* The summary's entry of a case. */
+const json_t *rs_plot_case(const struct rs_plot_result *result, uint32_t which);
+
+/* A readable unit for times up to end_s, in seconds, and its name. */
+double rs_plot_time_unit(double end_s, const char **name);
+
+/* Sets TIME (the unit's name) and END; returns the unit in seconds. */
+double rs_plot_time_axis(struct rs_text *script, double end_s);
+
+/* A field of a data block: a blank and the number, or NaN. */
+void rs_plot_value(struct rs_text *script, double value);
+
+/* Sets TAGS, TAG[] and ORDERED (rungs, which are drawn in shades) for the case's first `count` tags. */
+void rs_plot_tags(const struct rs_plot_result *result, uint32_t which, uint32_t count, struct rs_text *script);
+
 /* Text as a gnuplot string in single quotes, where nothing is expanded. Control characters and single quotes are
  * replaced; long text is cut to `max` characters. */
 void rs_plot_quote(struct rs_text *script, const char *text, uint32_t max);

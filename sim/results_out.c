@@ -39,8 +39,10 @@ static void open_file(struct rs_out *out)
 
 static void open_gzip(struct rs_out *out)
 {
-  char *path = rs_alloc(strlen(out->path) + 4);
-  sprintf(path, "%s.gz", out->path);
+  size_t size = strlen(out->path);
+  char *path = rs_alloc(size + 4);
+  memcpy(path, out->path, size);
+  memcpy(path + size, ".gz", 4);
   free(out->path);
   out->path = path;
   open_file(out);

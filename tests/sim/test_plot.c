@@ -366,6 +366,72 @@ static void an_autoscaled_cluster(void)
   drop_base(base);
 }
 
+/* Nine cases (three policies, three loads) on 200 nodes of which some go down; the long legend goes to the right. */
+static void a_sweep_with_failures(void)
+{
+  enum { NODES = 200 };
+  static const char *const policies[] = {"hybrid", "spread", "random"}, *const loads[] = {"0.5", "0.75", "0.95"};
+  struct seen seen;
+  char *base = make_base();
+  struct rs_folder *folder = begin(base, "sweep");
+  for (uint32_t which = 0; which < 9; which++)
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+      char name[64];
+      snprintf(name, sizeof name, "policy=%s load=%s", policies[which / 3], loads[which % 3]);
+      struct rs_param params[] = {{"policy", policies[which / 3]}, {"load", loads[which % 3]}};
+      struct rs_results_opts opts = {.folder = rs_folder_path(folder),
+                                     .case_name = name,
+                                     .case_index = which,
+                                     .params = params,
+                                     .param_count = 2,
+                                     .seed = seed,
+                                     .node_count = NODES};
+      struct rs_results *results = rs_results_open(&opts, err, sizeof err);
+      CHECK(results != NULL);
+      struct rs_rng rng;
+      rs_rng_seed(&rng, seed + 10 * which);
+      double load = atof(loads[which % 3]);
+      uint64_t end = 120 * RS_S, task = 0;
+      for (uint32_t node = 0; node < NODES; node++) {
+        uint64_t now = 0, down = node % 10 < 3 ? 40 * RS_S + rs_rng_below(&rng, 20 * RS_S) : end;
+        rs_results_node_up(results, 0, node, 10000, 0);
+        while (now < down) {
+          uint64_t length = RS_S + rs_rng_below(&rng, 2 * RS_S);
+          now += (uint64_t)(2e9 * (1 / load - 1) * 2 * rs_rng_unit(&rng));
+          uint64_t wait = (uint64_t)((1 + which / 3) * 1e6 / (1 - load) * rs_rng_unit(&rng));
+          uint64_t stop = now + length < down ? now + length : down;
+          if (now >= down)
+            break;
+          struct rs_task_row row = {.task = task++,
+                                    .submit_ns = now > wait ? now - wait : 0,
+                                    .ready_ns = now > wait ? now - wait : 0,
+                                    .start_ns = now,
+                                    .end_ns = stop,
+                                    .job = RS_JOB_NONE,
+                                    .node = node,
+                                    .cpu_e4 = 10000,
+                                    .outcome = stop < now + length ? RS_TASK_FAILED : RS_TASK_OK};
+          rs_results_task(results, &row);
+          now = stop;
+        }
+        if (down < end) {
+          rs_results_node_down(results, down, node, 10000, 0);
+          if (node % 10 < 2)
+            rs_results_node_up(results, down + 30 * RS_S, node, 10000, 0);
+        }
+      }
+      CHECK_EQ(rs_results_finish(results, end, 0, err, sizeof err), 0);
+    }
+  CHECK_EQ(rs_folder_commit(folder, false, 1, err, sizeof err), 0);
+  char *dir = rs_out_path(base, "sweep");
+  if (have_gnuplot()) {
+    draw(dir, RS_PLOT_PNG, &seen, 12);
+    CHECK(saw(&seen, "sweep.png"));
+  }
+  free(dir);
+  drop_base(base);
+}
+
 /* Names that would be commands in a shell or in gnuplot, and folders whose names need quoting. */
 static void names_are_never_commands(void)
 {
@@ -409,6 +475,7 @@ const struct rs_test rs_tests[] = {
     {"plot: four schedulers on 10 nodes, in three formats", tuning_on_ten_nodes},
     {"plot: four schedulers on 10,000 nodes", tuning_on_ten_thousand_nodes},
     {"plot: an autoscaled cluster under bursts", an_autoscaled_cluster},
+    {"plot: a sweep with failures", a_sweep_with_failures},
     {"plot: names are never commands", names_are_never_commands},
     {"plot: what cannot be drawn is said in one line", what_cannot_be_drawn_is_said},
     {0},
