@@ -123,7 +123,7 @@ static void print_demand(struct text *t, const struct rs_demand *v)
   put_part(t, "gpu_e4", v->gpu_e4);
   print_customs(t, v->custom, v->custom_count);
   for (unsigned i = 0; i < v->select_count; i++) {
-    static const char *const ops[] = {" in ", " not-in ", " exists ", " not-exists "};
+    static const char ops[][14] = {" in ", " not-in ", " exists ", " not-exists "};
     put_char(t, ' ');
     put_hex(t, v->select[i].key);
     put_str(t, ops[v->select[i].op & 3]);
@@ -283,8 +283,8 @@ static void put_addr(struct text *t, const char *label, rs_addr addr)
 
 static void put_call(struct text *t, const struct rs_call *call)
 {
-  static const char *const kinds[] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL",
-                                      "PUT",    "GET",          "RELEASE",    "CANCEL"};
+  static const char kinds[][14] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL",
+                                   "PUT",    "GET",          "RELEASE",    "CANCEL"};
   put_char(t, ' ');
   put_str(t, call->kind <= RS_CALL_CANCEL ? kinds[call->kind] : "?");
   put_str(t, " demand=");
@@ -302,9 +302,8 @@ static void put_call(struct text *t, const struct rs_call *call)
 
 void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_t cap)
 {
-  static const char *const kinds[] = {"START",     "TIMER",         "MESSAGE",     "SEND_FAILED",
-                                      "PEER_DOWN", "TASK_FINISHED", "TASK_FAILED", "COPY_DONE",
-                                      "HOST_UP",   "HOST_DOWN",     "CALL"};
+  static const char kinds[][14] = {"START",       "TIMER",     "MESSAGE", "SEND_FAILED", "PEER_DOWN", "TASK_FINISHED",
+                                   "TASK_FAILED", "COPY_DONE", "HOST_UP", "HOST_DOWN",   "CALL"};
   if (cap == 0)
     return;
   struct text text = {.out = out, .cap = cap}, *t = &text;
@@ -344,7 +343,7 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
 
 static void put_reply(struct text *t, const struct rs_reply *reply)
 {
-  static const char *const kinds[] = {" TASK ", " ACTOR ", " OBJECT "};
+  static const char kinds[][14] = {" TASK ", " ACTOR ", " OBJECT "};
   put_str(t, reply->kind <= RS_REPLY_OBJECT ? kinds[reply->kind] : " ? ");
   print_id(t, &reply->id);
   put_char(t, ' ');
@@ -420,9 +419,9 @@ static void put_effect(struct text *t, const struct rs_effect *e)
 
 void rs_effect_print(const struct rs_effect *effect, char *out, size_t cap)
 {
-  static const char *const kinds[] = {"SEND",        "SEND_MANY", "TASK_RUN", "TASK_KILL", "WORKER_START",
-                                      "WORKER_STOP", "COPY",      "FREE",     "HOST_ADD",  "HOST_REMOVE",
-                                      "REPLY",       "EXIT",      "TRACE"};
+  static const char kinds[][14] = {"SEND",        "SEND_MANY", "TASK_RUN", "TASK_KILL", "WORKER_START",
+                                   "WORKER_STOP", "COPY",      "FREE",     "HOST_ADD",  "HOST_REMOVE",
+                                   "REPLY",       "EXIT",      "TRACE"};
   if (cap == 0)
     return;
   struct text text = {.out = out, .cap = cap};
