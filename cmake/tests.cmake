@@ -1,9 +1,9 @@
 # One executable and one ctest entry for every tests/test_<module>.c; tests/sim/ and tests/uv/ link their driver too.
 pkg_check_modules(CUNIT REQUIRED IMPORTED_TARGET cunit)
 
-add_library(rs_check STATIC tests/check.c)
+add_library(rs_check STATIC tests/check.c tests/mini.c)
 target_include_directories(rs_check PUBLIC ${CMAKE_SOURCE_DIR}/tests)
-target_link_libraries(rs_check PUBLIC rs_flags PkgConfig::CUNIT)
+target_link_libraries(rs_check PUBLIC rs_core PkgConfig::CUNIT)
 
 function(rs_test_programs folder label)
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/test_*.c)

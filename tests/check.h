@@ -18,7 +18,7 @@ struct rs_test {
 };
 extern const struct rs_test rs_tests[];
 
-#define CHECK(condition) CU_ASSERT_FATAL(condition)
+#define CHECK(condition) CU_ASSERT_FATAL(!!(condition))
 
 #define CHECK_EQ(a, b)                                                                                                 \
   do {                                                                                                                 \

@@ -4,7 +4,7 @@
  * raylet's view. Our own node: it is committed here, its arguments are pulled, its resources taken, and it is granted
  * once a worker is there. Another node: the owner is told to ask there (spillback), and the demand is deducted from our
  * copy of that node's entry. No node has room now: it waits, in the queue of its scheduling class, until something
- * changes; a class whose head cannot be placed costs nothing more until then. Classes are served oldest first. A
+ * changes; a class whose head cannot be placed costs nothing more until then. Classes take turns, and owners within a class. A
  * request that was spilled to us (hops > 0) is granted or rejected at once, as in Ray: the raylet that sent it will
  * decide again with a newer view. A hard node affinity waits at its target.
  *
@@ -144,8 +144,11 @@ static void take_one(struct rs_raylet *r, struct waiting *w)
   r->queued--;
   r->dirty = true;
   w->request++;
+  rs_list_remove(&w->link);
   if (--w->count == 0)
     waiting_free(r, w);
+  else
+    rs_list_push_back(&w->class->queue, &w->link);
 }
 
 /* ---- grants ---- */
@@ -371,18 +374,28 @@ static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
   return true;
 }
 
+/* Classes take turns, and entries within a class: whoever was served goes to the back. */
 static void schedule(struct rs_endpoint *ep)
 {
   struct rs_raylet *r = ep->local;
-  while (r->stirred) {
-    r->stirred = false;
-    for (struct rs_link *at = r->classes.next; at != &r->classes;) {
+  if (!r->stirred)
+    return;
+  r->stirred = false;
+  RS_LIST_EACH(&r->classes, at, after) RS_ENTRY(at, struct lease_class, link)->blocked = false;
+  for (bool served = true; served;) {
+    served = false;
+    RS_LIST_EACH(&r->classes, at, after)
+    {
       struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
+      if (class->queued == 0 || class->blocked)
+        continue;
       class->refs++;
-      class->blocked = false;
-      while (class->queued && !class->blocked)
-        class->blocked = !decide_one(ep, class);
-      at = at->next;
+      class->blocked = !decide_one(ep, class);
+      if (!class->blocked) {
+        served = true;
+        rs_list_remove(&class->link);
+        rs_list_push_back(&r->classes, &class->link);
+      }
       rs_raylet_class_unref(r, class);
     }
   }

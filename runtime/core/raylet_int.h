@@ -17,7 +17,7 @@ static inline uint64_t rs_waiting_source(rs_addr owner, uint64_t key)
 
 /* Lease requests with the same demand and rules wait in one queue: Ray's scheduling class. */
 struct lease_class {
-  struct rs_link link;  /* in raylet->classes, oldest first */
+  struct rs_link link;  /* in raylet->classes, least recently served first */
   struct rs_link queue; /* struct waiting */
   struct rs_demand demand;
   struct rs_demand hold; /* what a grant keeps; differs from demand for actors */
