@@ -328,21 +328,27 @@ static double step_at(const struct rs_csv *csv, double time_s, uint32_t *from)
   return *from > 0 ? rs_csv_number(csv, *from - 1, 1) : NAN;
 }
 
+/* A run that ended keeps its best; of an interrupted one nothing is known after its end. */
+static bool known_at(const struct run *run, double time_s)
+{
+  return !json_is_true(json_object_get(run->json, "partial")) || time_s <= run_metric(run, "metrics", "run_s");
+}
+
 static void best_of_case(const struct run *runs, const struct rs_csv *csv, uint32_t count, struct rs_out *out)
 {
-  double begin = 0, end = INFINITY;
+  double begin = -1, end = 0;
   uint32_t *from = rs_alloc_zero(count, sizeof *from);
   double *values = rs_alloc_zero(count, sizeof *values);
   for (uint32_t k = 0; k < count; k++) {
-    begin = fmax(begin, csv[k].rows > 0 ? rs_csv_number(&csv[k], 0, 0) : INFINITY);
-    end = fmin(end, run_metric(&runs[k], "metrics", "run_s"));
+    begin = fmax(begin, csv[k].rows > 0 ? rs_csv_number(&csv[k], 0, 0) : -1);
+    end = fmax(end, run_metric(&runs[k], "metrics", "run_s"));
   }
-  for (uint32_t i = 0; begin <= end && i < GRID; i++) {
+  for (uint32_t i = 0; begin >= 0 && begin <= end && i < GRID; i++) {
     double share = (double)i / (GRID - 1);
     double time_s = begin > 0 ? begin * pow(end / begin, share) : end * share;
     time_s = i == 0 ? begin : i + 1 == GRID ? end : time_s; /* exactly */
     for (uint32_t k = 0; k < count; k++)
-      values[k] = step_at(&csv[k], time_s, &from[k]);
+      values[k] = known_at(&runs[k], time_s) ? step_at(&csv[k], time_s, &from[k]) : NAN;
     struct rs_stats stats = rs_stats_of(values, count, 0.95);
     rs_out_csv(out, runs->case_name);
     double fields[] = {time_s, stats.mean, stats.n > 1 ? stats.low : stats.mean, stats.n > 1 ? stats.high : stats.mean};

@@ -9,39 +9,42 @@
 #include "sim/results_json.h"
 #include "sim/results_text.h"
 
+enum shown { ALWAYS, TUNE, TASKS }; /* TASKS: only where no trial ran */
+
 struct column {
   const char *title; /* "%s" stands for the trials' metric */
   const char *section, *key;
   double scale;
+  enum shown shown;
 };
 
 static const struct column measured[] = {
-    {"best %s", "metrics", "best_value", 1},
-    {"best trained to R", "metrics", "best_complete_value", 1},
-    {"first to R [s]", "metrics", "first_complete_s", 1},
-    {"trials", "counts", "trials", 1},
-    {"trained to R", "counts", "trials_complete", 1},
-    {"makespan [s]", "metrics", "makespan_s", 1},
-    {"tasks/s", "metrics", "tasks_per_s", 1},
-    {"busy [%]", "metrics", "utilisation", 100},
-    {"GPU busy [%]", "metrics", "utilisation_gpu", 100},
-    {"latency p50 [ms]", "metrics", "latency_p50_s", 1e3},
-    {"p99 [ms]", "metrics", "latency_p99_s", 1e3},
-    {"job p50 [s]", "metrics", "job_p50_s", 1},
-    {"job p99 [s]", "metrics", "job_p99_s", 1},
-    {"CPU hours", "metrics", "cpu_hours", 1},
+    {"best %s", "metrics", "best_value", 1, TUNE},
+    {"best trained to R", "metrics", "best_complete_value", 1, TUNE},
+    {"first to R [s]", "metrics", "first_complete_s", 1, TUNE},
+    {"trials", "counts", "trials", 1, TUNE},
+    {"trained to R", "counts", "trials_complete", 1, TUNE},
+    {"makespan [s]", "metrics", "makespan_s", 1, TASKS},
+    {"tasks/s", "metrics", "tasks_per_s", 1, TASKS},
+    {"busy [%]", "metrics", "utilisation", 100, ALWAYS},
+    {"GPU busy [%]", "metrics", "utilisation_gpu", 100, ALWAYS},
+    {"latency p50 [ms]", "metrics", "latency_p50_s", 1e3, TASKS},
+    {"p99 [ms]", "metrics", "latency_p99_s", 1e3, TASKS},
+    {"job p50 [s]", "metrics", "job_p50_s", 1, TASKS},
+    {"job p99 [s]", "metrics", "job_p99_s", 1, TASKS},
+    {"CPU hours", "metrics", "cpu_hours", 1, ALWAYS},
     {0},
 };
 
 static const struct column counted[] = {
-    {"tasks", "counts", "tasks", 1},
-    {"failed", "counts", "tasks_failed", 1},
-    {"retries", "counts", "retries", 1},
-    {"decisions", "counts", "decisions", 1},
-    {"spillbacks", "counts", "spillbacks", 1},
-    {"messages", "counts", "messages", 1},
-    {"events", "counts", "events", 1},
-    {"run [s]", "metrics", "run_s", 1},
+    {"tasks", "counts", "tasks", 1, ALWAYS},
+    {"failed", "counts", "tasks_failed", 1, ALWAYS},
+    {"retries", "counts", "retries", 1, ALWAYS},
+    {"decisions", "counts", "decisions", 1, ALWAYS},
+    {"spillbacks", "counts", "spillbacks", 1, ALWAYS},
+    {"messages", "counts", "messages", 1, ALWAYS},
+    {"events", "counts", "events", 1, ALWAYS},
+    {"run [s]", "metrics", "run_s", 1, ALWAYS},
     {0},
 };
 
@@ -85,9 +88,13 @@ static void cell(char *out, size_t size, const json_t *entry, const struct colum
     group(out, size, mean, whole ? 0 : decimals_for(mean, 4));
     return;
   }
-  int decimals = decimals_for(half, 2), fewest = decimals_for(mean, 6);
+  int decimals = decimals_for(half, 2), fewest = decimals_for(mean, 5);
   decimals = decimals < fewest ? decimals : fewest;
   group(first, sizeof first, mean, decimals);
+  if (half < 0.5 * pow(10, -decimals)) { /* too small to be seen in these digits */
+    snprintf(out, size, "%s", first);
+    return;
+  }
   group(second, sizeof second, half, decimals);
   snprintf(out, size, "%s ± %s", first, second);
 }
@@ -126,8 +133,9 @@ static void add_table(struct rs_text *text, const json_t *cases, const struct co
   enum { COLUMNS = 16, CELL = 100 };
   size_t rows = json_array_size(cases), used = 0;
   const struct column *shown[COLUMNS];
+  bool tune = any_value(cases, &measured[3]);
   for (const struct column *column = columns; column->title; column++)
-    if (any_value(cases, column))
+    if (column->shown != (tune ? TASKS : TUNE) && any_value(cases, column))
       shown[used++] = column;
   char(*cells)[CELL] = rs_alloc_zero((rows + 1) * (used + 1), sizeof *cells);
   snprintf(cells[0], CELL, "case");
