@@ -747,6 +747,78 @@ static void every_scheduler_ends_a_bounded_search(void)
     }
 }
 
+/* The simulated workload of the ASHA paper (section 4.4 and its appendix): 25 workers, eta 4, r 1, R 256, an epoch
+ * takes one unit of time, a job that takes d takes d (1 + |z|), z ~ N(0, sd), and is dropped with probability p in each
+ * unit. Counts the configurations trained to R until the time is up, and finds when the first one was. */
+struct outcome {
+  double completed, first; /* means over the runs; a run without one counts with the whole time */
+};
+
+static struct outcome paper_workload(const struct rs_tune_sched *sched, double sd, double drop_in_unit)
+{
+  enum { WORKERS = 25, TIME = 2000, RUNS = 20 };
+  struct outcome outcome = {0, 0};
+  for (uint64_t run = 0; run < RUNS; run++) {
+    struct rs_rng rng;
+    rs_rng_seed(&rng, run);
+    struct rs_tune_sched_opts opts = DEFAULTS;
+    opts.r_max = 256;
+    void *state = make(sched, opts);
+    struct {
+      struct rs_tune_job job;
+      double end;
+      bool dropped;
+    } worker[WORKERS] = {0};
+    uint64_t trained[50000] = {0};
+    double first = TIME, now = 0;
+    for (uint32_t jobs = 0; now < TIME; jobs++) {
+      uint32_t at = jobs < WORKERS ? jobs : 0; /* all get a job at the start; then whoever ends first */
+      for (uint32_t i = 0; jobs >= WORKERS && i < WORKERS; i++)
+        at = worker[i].end < worker[at].end ? i : at;
+      struct rs_tune_job *job = &worker[at].job;
+      now = worker[at].end;
+      if (worker[at].dropped) {
+        sched->drop(state, job->trial);
+      } else if (job->to > 0) {
+        trained[job->trial] = job->to;
+        struct rs_rng quality;
+        rs_rng_seed(&quality, rs_rng_derive(run, job->trial));
+        double loss = rs_rng_unit(&quality);
+        if (sched->report(state, job->trial, job->to, loss, job) == RS_TUNE_COMPLETE && now < TIME) {
+          outcome.completed += 1.0 / RUNS;
+          first = now < first ? now : first;
+        }
+      }
+      CHECK(sched->next(state, job) <= RS_TUNE_PICK_RESUME); /* an unbounded search never idles */
+      CHECK(job->trial < sizeof trained / sizeof *trained);
+      double z = rs_normal(&rng) * sd, units = (double)(job->to - trained[job->trial]) * (1 + (z < 0 ? -z : z));
+      double lasts = drop_in_unit > 0 ? rs_log(1 - rs_rng_unit(&rng)) / rs_log(1 - drop_in_unit) : RS_INFINITY;
+      worker[at].dropped = lasts < units;
+      worker[at].end = now + (lasts < units ? lasts : units);
+    }
+    outcome.first += first / RUNS;
+    sched->destroy(state);
+  }
+  return outcome;
+}
+
+static void asha_is_robust_where_sha_is_not(void)
+{
+  const double harsh[][2] = {{0, 0}, {0.56, 0}, {1.33, 0}, {0, 0.001}, {1.33, 0.001}};
+  for (size_t i = 0; i < sizeof harsh / sizeof *harsh; i++) {
+    double sd = harsh[i][0], drop_in_unit = harsh[i][1];
+    struct outcome asha = paper_workload(&rs_tune_asha, sd, drop_in_unit);
+    struct outcome sha = paper_workload(&rs_tune_sha, sd, drop_in_unit);
+    printf("\n    sd %.2f, dropped %.3f: asha %.1f at R, the first at %.0f; sha %.1f, %.0f ", sd, drop_in_unit,
+           asha.completed, asha.first, sha.completed, sha.first);
+    CHECK(asha.completed > 1.25 * sha.completed);
+    if (sd == 0 && drop_in_unit == 0)
+      CHECK(sha.first < 1.05 * asha.first); /* on equal workers the barrier costs nothing */
+    if (sd > 1 && drop_in_unit == 0)
+      CHECK(sha.first > 1.25 * asha.first); /* a rung waits for its slowest job */
+  }
+}
+
 static void three_hundred_thousand_trials_are_quick(void)
 {
   for (uint32_t i = 0; rs_tune_scheds[i]; i++) {
@@ -779,5 +851,6 @@ const struct rs_test rs_tests[] = {{"keys", keys_order_values},
                                    {"hyperband of the paper", hyperband_has_the_brackets_of_the_paper},
                                    {"hyperband brackets", hyperband_uses_the_most_aggressive_brackets},
                                    {"every scheduler ends", every_scheduler_ends_a_bounded_search},
+                                   {"robust", asha_is_robust_where_sha_is_not},
                                    {"300,000 trials", three_hundred_thousand_trials_are_quick},
                                    {0}};
