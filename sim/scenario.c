@@ -282,6 +282,7 @@ static void free_cluster(struct rs_scenario_cluster *cluster)
   }
   free(cluster->types);
   free(cluster->platform);
+  free(cluster->head_host);
   free(cluster->costs);
 }
 

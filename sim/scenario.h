@@ -86,23 +86,21 @@ struct rs_scenario_node_type {
 
 struct rs_scenario_network { /* the cluster's own network; without meaning when a platform file is given */
   uint64_t nic_bytes_per_s;
-  uint64_t latency_ns;           /* one way between two nodes of a rack */
-  uint64_t rack_latency_ns;      /* added one way between racks */
-  uint64_t nodes_per_rack;       /* 0 = one rack for all, no shared uplink */
-  double oversubscription;       /* uplink of a rack = nodes_per_rack x nic / oversubscription; >= 1 */
-  uint64_t loopback_bytes_per_s; /* inside a node */
-  uint64_t loopback_latency_ns;
+  uint64_t latency_ns;      /* one way between two nodes of a rack */
+  uint64_t rack_latency_ns; /* added one way between racks */
+  uint64_t nodes_per_rack;  /* 0 = one rack for all, no shared uplink */
+  double oversubscription;  /* uplink of a rack = nodes_per_rack x nic / oversubscription; >= 1 */
 };
 
 struct rs_scenario_cluster {
   uint32_t line;
-  char *platform; /* resolved path of a SimGrid platform file, or NULL */
+  char *platform;  /* resolved path of a SimGrid platform file, or NULL */
+  char *head_host; /* platform only: the host of the head, or NULL: the platform's first host */
   struct rs_scenario_node_type *types;
   uint32_t type_count; /* >= 1 */
   struct rs_scenario_network network;
   bool worker_start_given;        /* false: the cost file says how long a worker takes to start */
   struct rs_dist worker_start_ns; /* from WORKER_START to a worker that can run a task */
-  uint64_t workers_max;           /* processes a node, RS_SCENARIO_NONE = no limit of its own (the CPUs are one) */
   char *costs;                    /* resolved path of the cost file, or NULL (the built-in costs) */
 };
 

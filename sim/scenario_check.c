@@ -256,7 +256,7 @@ static bool check_faults(struct rs_scenario_reader *reader)
 static bool check_cluster(struct rs_scenario_reader *reader)
 {
   const struct rs_scenario *out = reader->out;
-  uint64_t count = 0;
+  uint64_t count_max = 0;
   for (uint32_t i = 0; i < out->cluster.type_count; i++) {
     const struct rs_scenario_node_type *type = &out->cluster.types[i];
     if (type->count == RS_SCENARIO_NONE)
@@ -270,11 +270,11 @@ static bool check_cluster(struct rs_scenario_reader *reader)
     if (out->cluster.platform && type->count_min != type->count_max)
       return rs_scenario_fail(reader, type->line,
                               "the hosts of a platform file are not autoscaled; remove min and max");
-    count += type->count;
+    count_max += type->count_max;
   }
-  if (count == 0)
+  if (count_max == 0)
     return rs_scenario_fail(reader, out->cluster.line,
-                            "the cluster starts without any node; the head is one, write count=\"1\"");
+                            "the cluster has no node to run anything on; write count=\"1\" or more");
   return true;
 }
 

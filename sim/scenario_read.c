@@ -294,9 +294,7 @@ static bool read_network(struct rs_scenario_reader *reader, const xmlNode *eleme
          rs_scenario_read_time(reader, element, "latency", &out->latency_ns) &&
          rs_scenario_read_time(reader, element, "rack_latency", &out->rack_latency_ns) &&
          rs_scenario_read_count(reader, element, "nodes_per_rack", 0, NODES_MAX, &out->nodes_per_rack) &&
-         rs_scenario_read_number(reader, element, "oversubscription", 1, 1e6, &out->oversubscription) &&
-         read_bandwidth(reader, element, "loopback_bandwidth", &out->loopback_bytes_per_s) &&
-         rs_scenario_read_time(reader, element, "loopback_latency", &out->loopback_latency_ns);
+         rs_scenario_read_number(reader, element, "oversubscription", 1, 1e6, &out->oversubscription);
 }
 
 static bool read_cluster(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_cluster *out)
@@ -306,6 +304,9 @@ static bool read_cluster(struct rs_scenario_reader *reader, const xmlNode *eleme
   bool platform = rs_scenario_find(element, "platform") != NULL;
   if (platform && !(out->platform = rs_scenario_read_file(reader, element, "platform")))
     return false;
+  out->head_host = rs_scenario_read_text(element, "head");
+  if (out->head_host && !platform)
+    return fail_value(reader, element, "head", "names a host of a platform file; add platform=\"...\"");
   for (const xmlNode *at = rs_scenario_child(element, "nodes"); at; at = rs_scenario_next(at, "nodes")) {
     for (uint32_t i = 0; i < out->type_count; i++)
       if (strcmp(out->types[i].name, rs_scenario_get(at, "name")) == 0)
@@ -321,13 +322,9 @@ static bool read_cluster(struct rs_scenario_reader *reader, const xmlNode *eleme
     return rs_scenario_fail(reader, rs_scenario_line(network), "a platform file has its own network; remove <network>");
   if (network && !read_network(reader, network, &out->network))
     return false;
-  out->workers_max = RS_SCENARIO_NONE;
-  if (workers) {
-    out->worker_start_given = rs_scenario_find(workers, "start_time") != NULL;
-    if (!rs_scenario_read_time_dist(reader, workers, "start_time", &out->worker_start_ns) ||
-        !rs_scenario_read_count_limit(reader, workers, "max_per_node", 1, 1000000, &out->workers_max))
-      return false;
-  }
+  out->worker_start_given = workers != NULL;
+  if (workers && !rs_scenario_read_time_dist(reader, workers, "start_time", &out->worker_start_ns))
+    return false;
   return !costs || (out->costs = rs_scenario_read_file(reader, costs, "file"));
 }
 

@@ -48,7 +48,7 @@ static void test_defaults(void)
   CHECK_EQ(s->cluster.network.latency_ns, 50000);
   CHECK_EQ(s->cluster.network.nodes_per_rack, 0);
   CHECK(s->cluster.network.oversubscription == 1);
-  CHECK(!s->cluster.worker_start_given && s->cluster.workers_max == RS_SCENARIO_NONE);
+  CHECK(!s->cluster.worker_start_given && !s->cluster.head_host);
   CHECK(!s->cluster.costs && !s->cluster.platform);
   CHECK_STR(s->policies.placement, "hybrid");
   CHECK(!s->policies.placement_library && !s->autoscaler.enabled);
@@ -83,47 +83,46 @@ static const char full[] =
     "  <label key='zone' value='a'/><resource name='tpu' amount='0.5'/>\n"
     " </nodes>\n"
     " <nodes name='small' count='100'/>\n"
-    " <network bandwidth='25 Gbps' latency='5 us' nodes_per_rack='20' rack_latency='7 us' oversubscription='3'\n"
-    "  loopback_bandwidth='1 GBps' loopback_latency='2 us'/>\n"
-    " <workers start_time='normal(50 ms, 5 ms)' max_per_node='32'/>\n"
-    " <costs file='scenario.rng'/>\n"
-    "</cluster>\n"
-    "<policies placement='./scenario.rng'><option name='k' value='2'/><config name='trace_level' "
-    "value='2'/></policies>\n"
-    "<autoscaler upscaling_speed='2' idle_timeout='1 min' max_launches='5' interval='1 s'/>\n"
-    "<tune start='5 s' schedulers='fifo, asha-stopping' metric='accuracy' mode='max' eta='3' r_min='2' r_max='81'\n"
-    "  grace='3' brackets='2' bracket_size='27' num_samples='50' concurrency='10' max_failures='2' "
-    "epochs_per_call='5'\n"
-    "  reuse_actors='true' time_budget='30 min'>\n"
-    " <resources cpus='2' gpus='0.5' memory='1 GiB'><resource name='tpu' amount='0.25'/><label key='zone' "
-    "value='a'/></resources>\n"
-    " <curves source='recorded' file='scenario.rng' task='digits' epoch_time='lognormal(5 s, 0.2)' "
-    "epoch_by_curve='true'\n"
-    "  checkpoint='10 MB'/>\n"
-    " <param name='lr' space='loguniform(1e-4, 0.1)'/><param name='layers' space='grid_search(1, 2, 3)'/>\n"
-    "</tune>\n"
-    "<tasks name='load' count='1000' drivers='4' keys='8' arrival='poisson(20/s)' duration='exponential(2 s)'\n"
-    "  strategy='spread' graph='fan(10)' arg_size='1 KB' return_size='uniform(1 MB, 2 MB)' max_retries='unlimited'\n"
-    "  fail_probability='1 %' retry_exceptions='true'><resources cpus='0'/>\n"
-    " <objects count='50' size='10 MB' placement='random' per_task='2'/>\n"
-    "</tasks>\n"
-    "<tasks count='1' duration='1 s'/>\n"
-    "<trace file='../tests/sim/bad_scenarios/trace.csv' skip='1' rows='10' arrival_scale='0.5' duration_scale='2'>\n"
-    " <column field='arrival' name='t' unit='ms'/><column field='duration' name='d' unit='min'/>\n"
-    " <column field='cpus' name='cores' unit='milli'/><column field='gpus' value='0.5'/>\n"
-    " <column field='memory' value='1 GiB'/>\n"
-    "</trace>\n"
-    "<stragglers sd='0.56' fraction='20 %'/>\n"
-    "<faults>\n"
-    " <node_down at='10 s' type='small' node='99' down_time='5 s'/>\n"
-    " <worker_kill rate='2/h' from='1 s' until='9 s'/><node_up at='20 s' count='3'/><job_drop rate='0.1/s'/>\n"
-    "</faults>\n"
-    "<sweep path='@seed' values='1, 2'/>\n"
-    "<sweep path='tasks[load]/@arrival' values='poisson(20/s), bursts(5, 1 s), at_once' label='arrivals'/>\n"
-    "<compare tolerance='5 %'/>\n"
-    "<real time_scale='0.1' work='spin'><set path='cluster/nodes[small]/@count' value='2'/>\n"
-    " <set path='faults/node_down/@node' value='1'/></real>\n"
-    "</scenario>\n";
+    " <network bandwidth='25 Gbps' latency='5 us' nodes_per_rack='20' rack_latency='7 us' oversubscription='3'/>\n"
+      " <workers start_time='normal(50 ms, 5 ms)'/>\n"
+      " <costs file='scenario.rng'/>\n"
+      "</cluster>\n"
+      "<policies placement='./scenario.rng'><option name='k' value='2'/><config name='trace_level' "
+      "value='2'/></policies>\n"
+      "<autoscaler upscaling_speed='2' idle_timeout='1 min' max_launches='5' interval='1 s'/>\n"
+      "<tune start='5 s' schedulers='fifo, asha-stopping' metric='accuracy' mode='max' eta='3' r_min='2' r_max='81'\n"
+      "  grace='3' brackets='2' bracket_size='27' num_samples='50' concurrency='10' max_failures='2' "
+      "epochs_per_call='5'\n"
+      "  reuse_actors='true' time_budget='30 min'>\n"
+      " <resources cpus='2' gpus='0.5' memory='1 GiB'><resource name='tpu' amount='0.25'/><label key='zone' "
+      "value='a'/></resources>\n"
+      " <curves source='recorded' file='scenario.rng' task='digits' epoch_time='lognormal(5 s, 0.2)' "
+      "epoch_by_curve='true'\n"
+      "  checkpoint='10 MB'/>\n"
+      " <param name='lr' space='loguniform(1e-4, 0.1)'/><param name='layers' space='grid_search(1, 2, 3)'/>\n"
+      "</tune>\n"
+      "<tasks name='load' count='1000' drivers='4' keys='8' arrival='poisson(20/s)' duration='exponential(2 s)'\n"
+      "  strategy='spread' graph='fan(10)' arg_size='1 KB' return_size='uniform(1 MB, 2 MB)' max_retries='unlimited'\n"
+      "  fail_probability='1 %' retry_exceptions='true'><resources cpus='0'/>\n"
+      " <objects count='50' size='10 MB' placement='random' per_task='2'/>\n"
+      "</tasks>\n"
+      "<tasks count='1' duration='1 s'/>\n"
+      "<trace file='../tests/sim/bad_scenarios/trace.csv' skip='1' rows='10' arrival_scale='0.5' duration_scale='2'>\n"
+      " <column field='arrival' name='t' unit='ms'/><column field='duration' name='d' unit='min'/>\n"
+      " <column field='cpus' name='cores' unit='milli'/><column field='gpus' value='0.5'/>\n"
+      " <column field='memory' value='1 GiB'/>\n"
+      "</trace>\n"
+      "<stragglers sd='0.56' fraction='20 %'/>\n"
+      "<faults>\n"
+      " <node_down at='10 s' type='small' node='99' down_time='5 s'/>\n"
+      " <worker_kill rate='2/h' from='1 s' until='9 s'/><node_up at='20 s' count='3'/><job_drop rate='0.1/s'/>\n"
+      "</faults>\n"
+      "<sweep path='@seed' values='1, 2'/>\n"
+      "<sweep path='tasks[load]/@arrival' values='poisson(20/s), bursts(5, 1 s), at_once' label='arrivals'/>\n"
+      "<compare tolerance='5 %'/>\n"
+      "<real time_scale='0.1' work='spin'><set path='cluster/nodes[small]/@count' value='2'/>\n"
+      " <set path='faults/node_down/@node' value='1'/></real>\n"
+      "</scenario>\n";
 
 static void check_full_cluster(const struct rs_scenario *s)
 {
@@ -148,10 +147,7 @@ static void check_full_cluster(const struct rs_scenario *s)
   CHECK_EQ(s->cluster.network.rack_latency_ns, 7000);
   CHECK_EQ(s->cluster.network.nodes_per_rack, 20);
   CHECK(s->cluster.network.oversubscription == 3);
-  CHECK_EQ(s->cluster.network.loopback_bytes_per_s, 1000000000);
-  CHECK_EQ(s->cluster.network.loopback_latency_ns, 2000);
   CHECK(s->cluster.worker_start_given && s->cluster.worker_start_ns.kind == RS_DIST_NORMAL);
-  CHECK_EQ(s->cluster.workers_max, 32);
   CHECK_STR(s->cluster.costs, RS_SOURCE_DIR "/scenarios/scenario.rng");
   CHECK(s->policies.placement_library);
   CHECK_STR(s->policies.placement, RS_SOURCE_DIR "/scenarios/./scenario.rng");
