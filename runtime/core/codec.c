@@ -1,430 +1,16 @@
 /* codec.c -- the wire form of every message, generated from messages.def.
  *
  * A message is its type number (u16) and its fields in the order of the table, little-endian, without padding. A
- * counted array is its count (u16 where the cap allows, else u32) and its elements. Resources and demands start with a
- * byte of bits that says which parts follow, because most of them name a CPU and nothing else. Tasks say with a bit in
- * their flags whether actor fields follow.
+ * counted array is its count (u16 where the cap allows, else u32) and its elements; codec_value.c has these.
  *
  * Safety on hostile bytes: a count is compared with its cap, and count x the element's least size with the bytes that
- * are left, before the array is allocated. All ranges that the core relies on are checked: flags and enums, amounts,
- * device and name counts, order of names, spans of inline results. O(bytes).
+ * are left, before the array is allocated. O(bytes).
  */
 #include "core/codec.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "core/io.h"
-
-/* ---- plain values ---- */
-
-void rs_put_flag(struct rs_writer *w, uint8_t v)
-{
-  RS_ASSERT(v <= 1);
-  rs_put_u8(w, v);
-}
-
-static uint8_t get_at_most(struct rs_reader *r, uint8_t max)
-{
-  uint8_t v = rs_get_u8(r);
-  if (v > max) {
-    rs_get_fail(r, RS_ERR_MALFORMED);
-    return 0;
-  }
-  return v;
-}
-
-uint8_t rs_get_flag(struct rs_reader *r)
-{
-  return get_at_most(r, 1);
-}
-
-void rs_put_id(struct rs_writer *w, struct rs_id id)
-{
-  RS_ASSERT(id.owner && id.seq);
-  rs_put_u64(w, id.owner);
-  rs_put_u64(w, id.seq);
-}
-
-struct rs_id rs_get_id(struct rs_reader *r)
-{
-  struct rs_id id;
-  id.owner = rs_get_u64(r);
-  id.seq = rs_get_u64(r);
-  if (!id.owner || !id.seq)
-    rs_get_fail(r, RS_ERR_MALFORMED);
-  return id;
-}
-
-/* ---- demands and resources ---- */
-
-enum { HAS_CPU = 1, HAS_MEMORY = 2, HAS_STORE = 4, HAS_GPU = 8, HAS_CUSTOM = 16, HAS_SELECT = 32 };
-
-static bool amount_valid(int64_t amount)
-{
-  return amount >= 0 && amount <= RS_AMOUNT_MAX;
-}
-
-static void put_amount(struct rs_writer *w, int64_t amount)
-{
-  RS_ASSERT(amount_valid(amount));
-  rs_put_u64(w, (uint64_t)amount);
-}
-
-/* An amount that a mask announces is not 0: each value has one form. */
-static int64_t get_amount(struct rs_reader *r, bool zero_allowed)
-{
-  int64_t amount = (int64_t)rs_get_u64(r);
-  if (!amount_valid(amount) || (amount == 0 && !zero_allowed)) {
-    rs_get_fail(r, RS_ERR_MALFORMED);
-    return 0;
-  }
-  return amount;
-}
-
-static bool customs_valid(const struct rs_custom *custom, unsigned count, bool zero_allowed)
-{
-  for (unsigned i = 0; i < count; i++)
-    if (custom[i].name <= (i ? custom[i - 1].name : 0) || (custom[i].amount_e4 == 0 && !zero_allowed))
-      return false;
-  return true;
-}
-
-static void put_customs(struct rs_writer *w, const struct rs_custom *custom, uint8_t count, bool zero_allowed)
-{
-  RS_ASSERT(count <= RS_CUSTOM_MAX && customs_valid(custom, count, zero_allowed));
-  rs_put_u8(w, count);
-  for (unsigned i = 0; i < count; i++) {
-    rs_put_u64(w, custom[i].name);
-    put_amount(w, custom[i].amount_e4);
-  }
-}
-
-static uint8_t get_customs(struct rs_reader *r, struct rs_custom *custom, bool zero_allowed)
-{
-  uint8_t count = get_at_most(r, RS_CUSTOM_MAX);
-  for (unsigned i = 0; i < count; i++) {
-    custom[i].name = rs_get_u64(r);
-    custom[i].amount_e4 = get_amount(r, zero_allowed);
-  }
-  if (count == 0 || !customs_valid(custom, count, zero_allowed))
-    rs_get_fail(r, RS_ERR_MALFORMED);
-  return count;
-}
-
-/* As rs_gpu_amount_valid of the policy library; here 0 is allowed by the mask alone. */
-static bool gpus_valid(uint32_t gpu_e4)
-{
-  return gpu_e4 <= RS_ONE_E4 || (gpu_e4 % RS_ONE_E4 == 0 && gpu_e4 <= RS_GPU_MAX * RS_ONE_E4);
-}
-
-void rs_put_demand(struct rs_writer *w, const struct rs_demand *demand)
-{
-  uint8_t mask = (uint8_t)((demand->cpu_e4 ? HAS_CPU : 0) | (demand->memory_bytes ? HAS_MEMORY : 0) |
-                           (demand->store_bytes ? HAS_STORE : 0) | (demand->gpu_e4 ? HAS_GPU : 0) |
-                           (demand->custom_count ? HAS_CUSTOM : 0) | (demand->select_count ? HAS_SELECT : 0));
-  rs_put_u8(w, mask);
-  if (mask & HAS_CPU)
-    put_amount(w, demand->cpu_e4);
-  if (mask & HAS_MEMORY)
-    put_amount(w, demand->memory_bytes);
-  if (mask & HAS_STORE)
-    put_amount(w, demand->store_bytes);
-  if (mask & HAS_GPU) {
-    RS_ASSERT(gpus_valid(demand->gpu_e4));
-    rs_put_u32(w, demand->gpu_e4);
-  }
-  if (mask & HAS_CUSTOM)
-    put_customs(w, demand->custom, demand->custom_count, false);
-  if (mask & HAS_SELECT) {
-    RS_ASSERT(demand->select_count <= RS_SELECT_MAX);
-    rs_put_u8(w, demand->select_count);
-    for (unsigned i = 0; i < demand->select_count; i++) {
-      RS_ASSERT(demand->select[i].op <= RS_SELECT_NOT_EXISTS);
-      rs_put_u64(w, demand->select[i].key);
-      rs_put_u64(w, demand->select[i].value);
-      rs_put_u8(w, demand->select[i].op);
-    }
-  }
-}
-
-void rs_get_demand(struct rs_reader *r, struct rs_demand *demand)
-{
-  memset(demand, 0, sizeof *demand);
-  uint8_t mask = get_at_most(r, 2 * HAS_SELECT - 1);
-  if (mask & HAS_CPU)
-    demand->cpu_e4 = get_amount(r, false);
-  if (mask & HAS_MEMORY)
-    demand->memory_bytes = get_amount(r, false);
-  if (mask & HAS_STORE)
-    demand->store_bytes = get_amount(r, false);
-  if (mask & HAS_GPU) {
-    demand->gpu_e4 = rs_get_u32(r);
-    if (demand->gpu_e4 == 0 || !gpus_valid(demand->gpu_e4))
-      rs_get_fail(r, RS_ERR_MALFORMED);
-  }
-  if (mask & HAS_CUSTOM)
-    demand->custom_count = get_customs(r, demand->custom, false);
-  if (mask & HAS_SELECT) {
-    demand->select_count = get_at_most(r, RS_SELECT_MAX);
-    if (demand->select_count == 0)
-      rs_get_fail(r, RS_ERR_MALFORMED);
-    for (unsigned i = 0; i < demand->select_count; i++) {
-      demand->select[i].key = rs_get_u64(r);
-      demand->select[i].value = rs_get_u64(r);
-      demand->select[i].op = get_at_most(r, RS_SELECT_NOT_EXISTS);
-    }
-  }
-}
-
-void rs_put_res(struct rs_writer *w, const struct rs_res *res)
-{
-  uint8_t mask = (uint8_t)((res->cpu_e4 ? HAS_CPU : 0) | (res->memory_bytes ? HAS_MEMORY : 0) |
-                           (res->store_bytes ? HAS_STORE : 0) | (res->gpu_count ? HAS_GPU : 0) |
-                           (res->custom_count ? HAS_CUSTOM : 0));
-  rs_put_u8(w, mask);
-  if (mask & HAS_CPU)
-    put_amount(w, res->cpu_e4);
-  if (mask & HAS_MEMORY)
-    put_amount(w, res->memory_bytes);
-  if (mask & HAS_STORE)
-    put_amount(w, res->store_bytes);
-  if (mask & HAS_GPU) {
-    RS_ASSERT(res->gpu_count <= RS_GPU_MAX);
-    rs_put_u8(w, res->gpu_count);
-    for (unsigned i = 0; i < res->gpu_count; i++) {
-      RS_ASSERT(res->gpu_e4[i] <= RS_ONE_E4);
-      rs_put_u16(w, res->gpu_e4[i]);
-    }
-  }
-  if (mask & HAS_CUSTOM)
-    put_customs(w, res->custom, res->custom_count, true);
-}
-
-void rs_get_res(struct rs_reader *r, struct rs_res *res)
-{
-  memset(res, 0, sizeof *res);
-  uint8_t mask = get_at_most(r, 2 * HAS_CUSTOM - 1);
-  if (mask & HAS_CPU)
-    res->cpu_e4 = get_amount(r, false);
-  if (mask & HAS_MEMORY)
-    res->memory_bytes = get_amount(r, false);
-  if (mask & HAS_STORE)
-    res->store_bytes = get_amount(r, false);
-  if (mask & HAS_GPU) {
-    res->gpu_count = get_at_most(r, RS_GPU_MAX);
-    if (res->gpu_count == 0)
-      rs_get_fail(r, RS_ERR_MALFORMED);
-    for (unsigned i = 0; i < res->gpu_count; i++) {
-      res->gpu_e4[i] = rs_get_u16(r);
-      if (res->gpu_e4[i] > RS_ONE_E4)
-        rs_get_fail(r, RS_ERR_MALFORMED);
-    }
-  }
-  if (mask & HAS_CUSTOM)
-    res->custom_count = get_customs(r, res->custom, true);
-}
-
-void rs_put_info(struct rs_writer *w, const struct rs_node_info *info)
-{
-  RS_ASSERT(info && info->label_count <= RS_LABEL_MAX);
-  rs_put_u32(w, info->node_type);
-  rs_put_res(w, &info->total);
-  rs_put_u8(w, (uint8_t)info->label_count);
-  for (unsigned i = 0; i < info->label_count; i++) {
-    rs_put_u64(w, info->labels[i].key);
-    rs_put_u64(w, info->labels[i].value);
-  }
-}
-
-struct rs_node_info *rs_get_info(struct rs_reader *r)
-{
-  uint32_t node_type = rs_get_u32(r);
-  struct rs_res total;
-  rs_get_res(r, &total);
-  uint8_t label_count = get_at_most(r, RS_LABEL_MAX);
-  if (rs_get_left(r) < label_count * sizeof(struct rs_label))
-    rs_get_fail(r, RS_ERR_TRUNCATED);
-  if (r->error)
-    return 0;
-  struct rs_node_info *info = rs_node_info_new(&total);
-  info->node_type = node_type;
-  info->label_count = label_count;
-  for (unsigned i = 0; i < label_count; i++) {
-    info->labels[i].key = rs_get_u64(r);
-    info->labels[i].value = rs_get_u64(r);
-  }
-  return info;
-}
-
-/* ---- tasks and results ---- */
-
-enum { TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS, TASK_HAS_ACTOR = 128 };
-
-static void put_dep(struct rs_writer *w, const struct rs_dep *dep)
-{
-  rs_put_id(w, dep->id);
-  rs_put_u64(w, dep->size_bytes);
-  rs_put_u64(w, dep->location);
-}
-
-static void get_dep(struct rs_reader *r, struct rs_dep *dep)
-{
-  dep->id = rs_get_id(r);
-  dep->size_bytes = rs_get_u64(r);
-  dep->location = rs_get_u64(r);
-}
-
-enum { DEP_BYTES = 32, RETURN_BYTES = 12, TASK_BYTES_MIN = 32, RESULT_BYTES_MIN = 41 };
-
-static bool actor_kind_valid(unsigned flags)
-{
-  return (flags & (RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL)) != (RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL);
-}
-
-void rs_put_task(struct rs_writer *w, const struct rs_task *task)
-{
-  RS_ASSERT(task && task->dep_count <= RS_TASK_DEPS_MAX && task->return_count <= RS_TASK_RETURNS_MAX);
-  RS_ASSERT(task->args_bytes <= RS_INLINE_MAX && task->flags <= TASK_FLAGS && actor_kind_valid(task->flags));
-  bool has_actor = task->actor.owner || task->actor.seq || task->actor_seq || task->actor_restart;
-  rs_put_u8(w, (uint8_t)(task->flags | (has_actor ? TASK_HAS_ACTOR : 0)));
-  rs_put_u8(w, task->return_count);
-  rs_put_u16(w, task->dep_count);
-  rs_put_u32(w, task->args_bytes);
-  rs_put_id(w, task->id);
-  rs_put_u64(w, task->function);
-  if (has_actor) {
-    rs_put_u64(w, task->actor.owner);
-    rs_put_u64(w, task->actor.seq);
-    rs_put_u64(w, task->actor_seq);
-    rs_put_u32(w, task->actor_restart);
-  }
-  for (unsigned i = 0; i < task->dep_count; i++)
-    put_dep(w, &task->deps[i]);
-  rs_put_bytes(w, task->args, task->args_bytes);
-}
-
-struct rs_task *rs_get_task(struct rs_reader *r)
-{
-  struct rs_task head = {0};
-  uint8_t flags = rs_get_u8(r);
-  head.flags = flags & TASK_FLAGS;
-  head.return_count = rs_get_u8(r);
-  head.dep_count = rs_get_u16(r);
-  head.args_bytes = rs_get_u32(r);
-  head.id = rs_get_id(r);
-  head.function = rs_get_u64(r);
-  if ((flags & ~(TASK_FLAGS | TASK_HAS_ACTOR)) || !actor_kind_valid(flags))
-    rs_get_fail(r, RS_ERR_MALFORMED);
-  if (flags & TASK_HAS_ACTOR) {
-    head.actor.owner = rs_get_u64(r);
-    head.actor.seq = rs_get_u64(r);
-    head.actor_seq = rs_get_u64(r);
-    head.actor_restart = rs_get_u32(r);
-    if (!(head.actor.owner || head.actor.seq || head.actor_seq || head.actor_restart))
-      rs_get_fail(r, RS_ERR_MALFORMED);
-  }
-  if (head.return_count > RS_TASK_RETURNS_MAX || head.dep_count > RS_TASK_DEPS_MAX || head.args_bytes > RS_INLINE_MAX)
-    rs_get_fail(r, RS_ERR_TOO_LARGE);
-  if (rs_get_left(r) < (size_t)head.dep_count * DEP_BYTES + head.args_bytes)
-    rs_get_fail(r, RS_ERR_TRUNCATED);
-  if (r->error)
-    return 0;
-  struct rs_task *task = rs_task_new(head.dep_count, head.args_bytes);
-  task->flags = head.flags;
-  task->return_count = head.return_count;
-  task->id = head.id;
-  task->function = head.function;
-  task->actor = head.actor;
-  task->actor_seq = head.actor_seq;
-  task->actor_restart = head.actor_restart;
-  for (unsigned i = 0; i < head.dep_count; i++)
-    get_dep(r, &task->deps[i]);
-  if (head.args_bytes) {
-    const uint8_t *args = rs_get_span(r, head.args_bytes);
-    if (args)
-      memcpy(task->args, args, head.args_bytes);
-  }
-  if (r->error) {
-    rs_task_unref(task);
-    return 0;
-  }
-  return task;
-}
-
-#define RETURN_IN_STORE UINT32_MAX /* in place of the offset */
-
-static bool return_valid(const struct rs_return *ret, uint32_t data_bytes)
-{
-  return ret->inline_bytes == 0 || (ret->inline_bytes == ret->size_bytes && ret->inline_at <= data_bytes &&
-                                    ret->inline_bytes <= data_bytes - ret->inline_at);
-}
-
-void rs_put_result(struct rs_writer *w, const struct rs_result *result)
-{
-  RS_ASSERT(result && result->return_count <= RS_TASK_RETURNS_MAX && result->data_bytes <= RS_INLINE_MAX);
-  rs_put_u8(w, (uint8_t)result->return_count);
-  rs_put_u32(w, result->data_bytes);
-  rs_put_u32(w, (uint32_t)result->status);
-  rs_put_id(w, result->task);
-  rs_put_u64(w, result->run_ns);
-  rs_put_u64(w, result->node);
-  for (unsigned i = 0; i < result->return_count; i++) {
-    const struct rs_return *ret = &result->returns[i];
-    RS_ASSERT(return_valid(ret, result->data_bytes));
-    rs_put_u64(w, ret->size_bytes);
-    rs_put_u32(w, ret->inline_bytes ? ret->inline_at : RETURN_IN_STORE);
-  }
-  rs_put_bytes(w, result->data, result->data_bytes);
-}
-
-static void get_return(struct rs_reader *r, struct rs_return *ret, uint32_t data_bytes)
-{
-  ret->size_bytes = rs_get_u64(r);
-  uint32_t at = rs_get_u32(r);
-  if (at == RETURN_IN_STORE)
-    return;
-  if (ret->size_bytes == 0 || ret->size_bytes > data_bytes) {
-    rs_get_fail(r, RS_ERR_MALFORMED);
-    return;
-  }
-  ret->inline_bytes = (uint32_t)ret->size_bytes;
-  ret->inline_at = at;
-  if (!return_valid(ret, data_bytes))
-    rs_get_fail(r, RS_ERR_MALFORMED);
-}
-
-struct rs_result *rs_get_result(struct rs_reader *r)
-{
-  uint8_t return_count = rs_get_u8(r);
-  uint32_t data_bytes = rs_get_u32(r);
-  int32_t status = (int32_t)rs_get_u32(r);
-  struct rs_id task = rs_get_id(r);
-  uint64_t run_ns = rs_get_u64(r);
-  rs_addr node = rs_get_u64(r);
-  if (return_count > RS_TASK_RETURNS_MAX || data_bytes > RS_INLINE_MAX)
-    rs_get_fail(r, RS_ERR_TOO_LARGE);
-  if (rs_get_left(r) < (size_t)return_count * RETURN_BYTES + data_bytes)
-    rs_get_fail(r, RS_ERR_TRUNCATED);
-  if (r->error)
-    return 0;
-  struct rs_result *result = rs_result_new(return_count, data_bytes);
-  result->status = status;
-  result->task = task;
-  result->run_ns = run_ns;
-  result->node = node;
-  for (unsigned i = 0; i < return_count; i++)
-    get_return(r, &result->returns[i], data_bytes);
-  if (data_bytes) {
-    const uint8_t *data = rs_get_span(r, data_bytes);
-    if (data)
-      memcpy(result->data, data, data_bytes);
-  }
-  if (r->error) {
-    rs_result_unref(result);
-    return 0;
-  }
-  return result;
-}
 
 /* ---- the table's types: put_<type>, get_<type>, and the least size of each ---- */
 
@@ -441,6 +27,7 @@ static inline void put_flag(struct rs_writer *w, const uint8_t *v) { rs_put_flag
 static inline void put_demand(struct rs_writer *w, const struct rs_demand *v) { rs_put_demand(w, v); }
 static inline void put_left(struct rs_writer *w, const struct rs_res *v) { rs_put_res(w, v); }
 static inline void put_info(struct rs_writer *w, struct rs_node_info *const *v) { rs_put_info(w, *v); }
+static inline void put_dep(struct rs_writer *w, const struct rs_dep *v) { rs_put_dep(w, v); }
 static inline void put_task(struct rs_writer *w, struct rs_task *const *v) { rs_put_task(w, *v); }
 static inline void put_result(struct rs_writer *w, struct rs_result *const *v) { rs_put_result(w, *v); }
 /* clang-format on */
@@ -487,11 +74,12 @@ static inline void get_i64(struct rs_reader *r, int64_t *v) { *v = (int64_t)rs_g
 static inline void get_addr(struct rs_reader *r, rs_addr *v) { *v = rs_get_u64(r); }
 static inline void get_id(struct rs_reader *r, struct rs_id *v) { *v = rs_get_id(r); }
 static inline void get_flag(struct rs_reader *r, uint8_t *v) { *v = rs_get_flag(r); }
-static inline void get_strategy(struct rs_reader *r, uint8_t *v) { *v = get_at_most(r, RS_STRATEGY_NODE_AFFINITY_SOFT); }
-static inline void get_actor_state(struct rs_reader *r, uint8_t *v) { *v = get_at_most(r, RS_ACTOR_DEAD); }
+static inline void get_strategy(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_STRATEGY_NODE_AFFINITY_SOFT); }
+static inline void get_actor_state(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_ACTOR_DEAD); }
 static inline void get_demand(struct rs_reader *r, struct rs_demand *v) { rs_get_demand(r, v); }
 static inline void get_left(struct rs_reader *r, struct rs_res *v) { rs_get_res(r, v); }
 static inline void get_info(struct rs_reader *r, struct rs_node_info **v) { *v = rs_get_info(r); }
+static inline void get_dep(struct rs_reader *r, struct rs_dep *v) { rs_get_dep(r, v); }
 static inline void get_task(struct rs_reader *r, struct rs_task **v) { *v = rs_get_task(r); }
 static inline void get_result(struct rs_reader *r, struct rs_result **v) { *v = rs_get_result(r); }
 /* clang-format on */
@@ -504,7 +92,7 @@ static void get_entry(struct rs_reader *r, struct rs_entry *v)
   v->raylet = rs_get_u64(r);
   v->report_seq = rs_get_u32(r);
   v->queued = rs_get_u32(r);
-  v->state = get_at_most(r, RS_NODE_DEAD);
+  v->state = rs_get_at_most(r, RS_NODE_DEAD);
   rs_get_res(r, &v->left);
   if (rs_get_flag(r))
     v->info = rs_get_info(r);
@@ -520,11 +108,11 @@ static void get_shape(struct rs_reader *r, struct rs_shape *v)
 enum {
   LEAST_addr = 8,
   LEAST_id = 16,
-  LEAST_dep = DEP_BYTES,
+  LEAST_dep = RS_DEP_BYTES,
   LEAST_shape = 5,
   LEAST_entry = 23,
-  LEAST_task = TASK_BYTES_MIN,
-  LEAST_result = RESULT_BYTES_MIN
+  LEAST_task = RS_TASK_BYTES_MIN,
+  LEAST_result = RS_RESULT_BYTES_MIN
 };
 
 static inline void put_count(struct rs_writer *w, uint32_t count, uint32_t cap)

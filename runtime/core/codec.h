@@ -142,9 +142,22 @@ static inline uint64_t rs_get_u64(struct rs_reader *r)
   return at ? rs_load_u64(at) : 0;
 }
 
+/* A byte that is at most `max`. */
+static inline uint8_t rs_get_at_most(struct rs_reader *r, uint8_t max)
+{
+  uint8_t v = rs_get_u8(r);
+  if (v <= max)
+    return v;
+  rs_get_fail(r, RS_ERR_MALFORMED);
+  return 0;
+}
+
 /* 0 or 1. */
 void rs_put_flag(struct rs_writer *w, uint8_t v);
 uint8_t rs_get_flag(struct rs_reader *r);
+
+/* Least sizes of the forms below. */
+enum { RS_DEP_BYTES = 32, RS_TASK_BYTES_MIN = 32, RS_RESULT_BYTES_MIN = 41 };
 
 /* Compound values. The getters of pointers return one reference, or NULL after a mistake; what they allocate is no
  * larger than a small multiple of the bytes that are there. An id has an owner and a number, both not 0. */
@@ -156,6 +169,8 @@ void rs_put_res(struct rs_writer *w, const struct rs_res *res);
 void rs_get_res(struct rs_reader *r, struct rs_res *res);
 void rs_put_info(struct rs_writer *w, const struct rs_node_info *info);
 struct rs_node_info *rs_get_info(struct rs_reader *r);
+void rs_put_dep(struct rs_writer *w, const struct rs_dep *dep);
+void rs_get_dep(struct rs_reader *r, struct rs_dep *dep);
 void rs_put_task(struct rs_writer *w, const struct rs_task *task);
 struct rs_task *rs_get_task(struct rs_reader *r);
 void rs_put_result(struct rs_writer *w, const struct rs_result *result);

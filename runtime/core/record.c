@@ -271,7 +271,6 @@ static void put_call(struct rs_writer *w, const struct rs_call *call)
 
 static struct rs_call *get_call(struct rs_reader *r)
 {
-  enum { TASK_BYTES_MIN = 32 };
   struct rs_call head = {0};
   head.kind = (enum rs_call_kind)get_kind(r, RS_CALL_CANCEL + 1);
   head.strategy = get_kind(r, RS_STRATEGY_NODE_AFFINITY_SOFT + 1);
@@ -286,7 +285,7 @@ static struct rs_call *get_call(struct rs_reader *r)
   head.object = get_any_id(r);
   head.size_bytes = rs_get_u64(r);
   head.task_count = rs_get_u32(r);
-  if (rs_get_left(r) / TASK_BYTES_MIN < head.task_count)
+  if (rs_get_left(r) / RS_TASK_BYTES_MIN < head.task_count)
     rs_get_fail(r, RS_ERR_TRUNCATED);
   if (r->error)
     return 0;

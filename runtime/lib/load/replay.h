@@ -2,7 +2,7 @@
  *
  * Scenario tasks and trials that replay recorded or modelled curves are all this one function: the worker sleeps or
  * computes for the duration and returns the bytes; the simulator lets the duration pass and returns the same bytes.
- * Arguments (little-endian): u64 duration_ns, u32 mode, u32 failure percent of a draw (unused, 0), u64 return_bytes,
+ * Arguments (little-endian): u64 duration_ns, u32 mode, u32 zero, u64 return_bytes,
  * then the inline result's bytes. With return_bytes > 0 the first return is an object of that size in the store; otherwise
  * it is the inline result.
  */
