@@ -337,6 +337,41 @@ static void picks_follow_the_definitions(void)
       CHECK(outcomes[p][outcome] > 100); /* the worlds show every outcome of every policy */
 }
 
+/* Nodes join while one demand is not asked about: it must not trust what the list of changes has lost by then. */
+static void a_growing_cluster_is_followed(void)
+{
+  for (uint32_t turn = 0; turn < 40; turn++) {
+    struct world w;
+    world_begin(&w, 500 + turn, 20);
+    struct rs_place_opts opts = random_opts(&w);
+    void *states[PAIRS];
+    struct candidate *list = malloc(4000 * sizeof *list);
+    for (int p = 0; p < PAIRS; p++)
+      states[p] = pairs[p].policy->create(w.view, &opts);
+    for (int step = 0; step < 12; step++) {
+      for (uint32_t changes = 20 + (uint32_t)rs_rng_below(&w.rng, 150); changes > 0; changes--) {
+        rs_node_id node = world_change(&w);
+        for (int p = 0; p < PAIRS; p++)
+          pairs[p].policy->node_changed(states[p], w.view, node);
+      }
+      w.node_count += (uint32_t)rs_rng_below(&w.rng, 1 + w.node_count / 2);
+      struct rs_place_request request = {.demand = &w.demands[step == 0 || step == 11 ? 0 : 1 + step % 2]};
+      for (int p = 0; p < PAIRS; p++) {
+        struct rs_rng rng = w.rng, reference_rng = w.rng;
+        struct rs_choice got, wanted;
+        uint64_t work = 0;
+        CHECK_EQ(pairs[p].policy->pick(states[p], w.view, &request, &rng, &got, &work),
+                 pairs[p].reference(w.view, &opts, &request, &reference_rng, list, &wanted));
+        CHECK_EQ(got.node, wanted.node);
+      }
+    }
+    for (int p = 0; p < PAIRS; p++)
+      pairs[p].policy->destroy(states[p]);
+    free(list);
+    world_end(&w);
+  }
+}
+
 /* ---- the sentences of the definitions, one by one ---- */
 
 static struct rs_view *even_view(struct rs_node_info *info, uint32_t count)
@@ -621,6 +656,7 @@ static void broken_policies_are_told_apart(void)
 
 const struct rs_test rs_tests[] = {
     {"picks follow the definitions", picks_follow_the_definitions},
+    {"a growing cluster is followed", a_growing_cluster_is_followed},
     {"hybrid packs locally, then spreads", hybrid_packs_locally_then_spreads},
     {"hybrid keeps GPU nodes for GPUs", hybrid_keeps_gpu_nodes_for_gpus},
     {"hybrid draws from the best k", hybrid_draws_from_the_best_k},
