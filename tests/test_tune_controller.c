@@ -244,7 +244,7 @@ static void perform(struct fake *fake, const struct rs_call *call)
     return;
   }
   case RS_CALL_RELEASE: CHECK(rs_map_remove(&fake->results, call->object.seq, NULL)); return;
-  default: CHECK(!"a call that the controller never makes");
+  default: CHECK(false && "a call that the controller never makes");
   }
 }
 

@@ -109,7 +109,7 @@ static double draw(const struct rs_tune_param *param, struct rs_rng *rng, const 
   case RS_TUNE_CHOICE:
   case RS_TUNE_GRID_SEARCH: break;
   }
-  RS_ASSERT(!"a parameter without a way to draw it");
+  RS_ASSERT(false && "a parameter without a way to draw it");
   return 0;
 }
 

@@ -109,9 +109,9 @@ static void run_job(struct tune *tune, uint64_t now, uint32_t at, const struct r
   tune->summary.rung_started[job->rung]++;
   observe(tune, now, kind, job, RS_ERR_OK);
   if (slot->actor)
-    tune_train(tune, at, calls);
+    rs_tune_train(tune, at, calls);
   else
-    tune_create_and_train(tune, at, calls);
+    rs_tune_create_and_train(tune, at, calls);
 }
 
 /* Asks the scheduler for a job; counts and prepares its trial. False: nothing now, or for good. */
@@ -163,7 +163,7 @@ static void finish(struct tune *tune, uint64_t now, struct rs_calls *calls)
   tune->summary.end_ns = rs_time_since(now, tune->start_ns);
   for (uint32_t i = 0; i < tune->slot_count; i++)
     if (tune->slots[i].actor)
-      tune_kill_actor(tune, &tune->slots[i], calls);
+      rs_tune_kill_actor(tune, &tune->slots[i], calls);
 }
 
 static void give_up(struct tune *tune, uint64_t now, int32_t status, struct rs_calls *calls)
@@ -206,7 +206,7 @@ static void pump(struct tune *tune, uint64_t now, struct rs_calls *calls)
 static void take_discarded(struct tune *tune, struct rs_calls *calls)
 {
   for (uint32_t trial; tune->opts.sched->discard(tune->sched, &trial);)
-    tune_forget_checkpoint(tune, &tune->trials[trial], calls);
+    rs_tune_forget_checkpoint(tune, &tune->trials[trial], calls);
 }
 
 /* The slot's trial is not in it any more, its actor may be: give the place to the next job. An actor is kept idle only
@@ -223,7 +223,7 @@ static void reassign(struct tune *tune, uint64_t now, uint32_t at, struct rs_cal
                      : tune->opts.reuse_actors && !tune->exhausted && tune->pending == 0;
   keep = keep && slot->actor;
   if (slot->actor && !keep)
-    tune_kill_actor(tune, slot, calls);
+    rs_tune_kill_actor(tune, slot, calls);
   if (picked) {
     run_job(tune, now, at, &job, kind, calls);
   } else if (keep) {
@@ -243,14 +243,14 @@ static void retry(struct tune *tune, uint64_t now, uint32_t at, struct rs_calls 
   observe(tune, now, RS_TUNE_RESUMED, &job, RS_ERR_OK);
   uint32_t idle;
   if (!take_idle(tune, &idle)) {
-    tune_create_and_train(tune, at, calls);
+    rs_tune_create_and_train(tune, at, calls);
     return;
   }
   free_slot(tune, at);
   tune->slots[idle].job = job;
   tune->slots[idle].state = BUSY;
   tune->slots[idle].fresh = true;
-  tune_train(tune, idle, calls);
+  rs_tune_train(tune, idle, calls);
 }
 
 /* The attempt is lost; if `actor_gone` there is no actor left to end. */
@@ -260,11 +260,11 @@ static void fail_attempt(struct tune *tune, uint64_t now, uint32_t at, int32_t s
   struct slot *slot = &tune->slots[at];
   struct trial *trial = &tune->trials[slot->job.trial];
   RS_ASSERT(slot->state == BUSY);
-  tune_release_call(tune, slot, -1, calls);
+  rs_tune_release_call(tune, slot, -1, calls);
   if (actor_gone)
-    tune_leave_actor(tune, slot);
+    rs_tune_leave_actor(tune, slot);
   else
-    tune_kill_actor(tune, slot, calls);
+    rs_tune_kill_actor(tune, slot, calls);
   tune->summary.attempts_failed++;
   observe(tune, now, RS_TUNE_FAILED, &slot->job, status);
   if (hopeless(status) || ++tune->fruitless >= RS_TUNE_FRUITLESS_MAX + 10 * (uint64_t)tune->slot_count) {
@@ -272,7 +272,7 @@ static void fail_attempt(struct tune *tune, uint64_t now, uint32_t at, int32_t s
     return;
   }
   if (status == RS_ERR_OBJECT_LOST && trial->object.id.seq) { /* the checkpoint: from the beginning again */
-    tune_forget_checkpoint(tune, trial, calls);
+    rs_tune_forget_checkpoint(tune, trial, calls);
     trial->epoch = 0;
   }
   if (tune->opts.max_failures == RS_TUNE_NO_LIMIT || trial->failures < tune->opts.max_failures) {
@@ -294,7 +294,7 @@ static bool read_result(struct tune *tune, const struct slot *slot, const struct
     return false;
   tune->metrics.count = tune->metrics.checkpoint_bytes = 0;
   tune->metrics.checkpoint = NULL;
-  struct rs_tune_work work = tune_work_of(tune, slot);
+  struct rs_tune_work work = rs_tune_work_of(tune, slot);
   return tune->opts.trainable->read(tune->opts.trainable_arg, &work, result, &tune->metrics) &&
          tune->metrics.count == work.to - work.from;
 }
@@ -309,13 +309,13 @@ static void on_result(struct tune *tune, uint64_t now, uint32_t at, const struct
   }
   struct rs_tune_job job = slot->job;
   record_epochs(tune, now, job.trial, tune->trials[job.trial].epoch);
-  tune_store_checkpoint(tune, slot, result, calls);
-  tune_release_call(tune, slot, tune->opts.trainable->checkpoint_return, calls);
+  rs_tune_store_checkpoint(tune, slot, result, calls);
+  rs_tune_release_call(tune, slot, tune->opts.trainable->checkpoint_return, calls);
   slot->fresh = false;
   double value = tune->metrics.epochs[tune->metrics.count - 1].value;
   observe(tune, now, RS_TUNE_REPORTED, &job, RS_ERR_OK);
   if (slot->to < job.to) {
-    tune_train(tune, at, calls);
+    rs_tune_train(tune, at, calls);
     return;
   }
   tune->summary.rung_reported[job.rung]++;
@@ -378,7 +378,7 @@ static void on_actor(struct tune *tune, uint64_t now, const struct rs_reply *rep
   }
   struct slot *slot = &tune->slots[at];
   if (slot->state == IDLE) {
-    tune_leave_actor(tune, slot);
+    rs_tune_leave_actor(tune, slot);
     free_slot(tune, at);
     return;
   }

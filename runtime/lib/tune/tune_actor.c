@@ -19,7 +19,7 @@ static void call_on_object(struct tune *tune, enum rs_call_kind kind, uint64_t s
   rs_calls_add(calls, call);
 }
 
-struct rs_tune_work tune_work_of(struct tune *tune, const struct slot *slot)
+struct rs_tune_work rs_tune_work_of(struct tune *tune, const struct slot *slot)
 {
   const struct trial *trial = &tune->trials[slot->job.trial];
   struct rs_tune_work work = {.trial = slot->job.trial,
@@ -38,13 +38,13 @@ struct rs_tune_work tune_work_of(struct tune *tune, const struct slot *slot)
   return work;
 }
 
-void tune_train(struct tune *tune, uint32_t at, struct rs_calls *calls)
+void rs_tune_train(struct tune *tune, uint32_t at, struct rs_calls *calls)
 {
   struct slot *slot = &tune->slots[at];
   uint64_t from = tune->trials[slot->job.trial].epoch, step = tune->opts.epochs_per_call_max;
   RS_ASSERT(slot->state == BUSY && from < slot->job.to);
   slot->to = step > 0 && slot->job.to - from > step ? from + step : slot->job.to;
-  struct rs_tune_work work = tune_work_of(tune, slot);
+  struct rs_tune_work work = rs_tune_work_of(tune, slot);
   struct rs_task *task = tune->opts.trainable->train(tune->opts.trainable_arg, &work);
   task->return_count = task->return_count ? task->return_count : 1;
   RS_ASSERT(tune->opts.trainable->checkpoint_return < task->return_count);
@@ -63,14 +63,14 @@ void tune_train(struct tune *tune, uint32_t at, struct rs_calls *calls)
   tune->summary.calls++;
 }
 
-void tune_create_and_train(struct tune *tune, uint32_t at, struct rs_calls *calls)
+void rs_tune_create_and_train(struct tune *tune, uint32_t at, struct rs_calls *calls)
 {
   struct slot *slot = &tune->slots[at];
   slot->actor = tune->next_seq++;
   slot->alive = false;
   slot->fresh = true;
   slot->to = slot->job.to;
-  struct rs_tune_work work = tune_work_of(tune, slot);
+  struct rs_tune_work work = rs_tune_work_of(tune, slot);
   struct rs_task *task = tune->opts.trainable->create(tune->opts.trainable_arg, &work);
   RS_ASSERT(task->return_count == 0);
   task->id = task->actor = id_of(tune, slot->actor);
@@ -84,10 +84,10 @@ void tune_create_and_train(struct tune *tune, uint32_t at, struct rs_calls *call
   rs_map_put(&tune->actors, slot->actor, at);
   tune->pending++;
   tune->summary.actors++;
-  tune_train(tune, at, calls);
+  rs_tune_train(tune, at, calls);
 }
 
-void tune_leave_actor(struct tune *tune, struct slot *slot)
+void rs_tune_leave_actor(struct tune *tune, struct slot *slot)
 {
   if (slot->alive)
     tune->living--;
@@ -96,15 +96,15 @@ void tune_leave_actor(struct tune *tune, struct slot *slot)
   slot->actor = 0;
 }
 
-void tune_kill_actor(struct tune *tune, struct slot *slot, struct rs_calls *calls)
+void rs_tune_kill_actor(struct tune *tune, struct slot *slot, struct rs_calls *calls)
 {
   call_on_object(tune, RS_CALL_ACTOR_KILL, slot->actor, calls);
   rs_map_put(&tune->actors, slot->actor, DYING);
   tune->dying++;
-  tune_leave_actor(tune, slot);
+  rs_tune_leave_actor(tune, slot);
 }
 
-void tune_release_call(struct tune *tune, struct slot *slot, int keep, struct rs_calls *calls)
+void rs_tune_release_call(struct tune *tune, struct slot *slot, int keep, struct rs_calls *calls)
 {
   bool kept = tune->opts.trainable->checkpoint_return >= 0;
   for (int i = 0; kept && i < slot->return_count; i++)
@@ -113,7 +113,7 @@ void tune_release_call(struct tune *tune, struct slot *slot, int keep, struct rs
   slot->call = 0;
 }
 
-void tune_forget_checkpoint(struct tune *tune, struct trial *trial, struct rs_calls *calls)
+void rs_tune_forget_checkpoint(struct tune *tune, struct trial *trial, struct rs_calls *calls)
 {
   free(trial->checkpoint);
   trial->checkpoint = NULL;
@@ -123,11 +123,12 @@ void tune_forget_checkpoint(struct tune *tune, struct trial *trial, struct rs_ca
   trial->object = (struct rs_dep){0};
 }
 
-void tune_store_checkpoint(struct tune *tune, struct slot *slot, const struct rs_result *result, struct rs_calls *calls)
+void rs_tune_store_checkpoint(struct tune *tune, struct slot *slot, const struct rs_result *result,
+                              struct rs_calls *calls)
 {
   struct trial *trial = &tune->trials[slot->job.trial];
   int which = tune->opts.trainable->checkpoint_return;
-  tune_forget_checkpoint(tune, trial, calls);
+  rs_tune_forget_checkpoint(tune, trial, calls);
   trial->checkpoint = rs_memdup(tune->metrics.checkpoint, tune->metrics.checkpoint_bytes);
   trial->checkpoint_bytes = tune->metrics.checkpoint_bytes;
   if (which >= 0) {

@@ -51,23 +51,23 @@ struct tune {
 };
 
 /* The slot's job as a piece of work, up to slot->to. Uses tune->values: one at a time. */
-struct rs_tune_work tune_work_of(struct tune *tune, const struct slot *slot);
+struct rs_tune_work rs_tune_work_of(struct tune *tune, const struct slot *slot);
 
 /* The next call of the slot's job, as far as one call may go, to its actor; or to a new actor, created for it. */
-void tune_train(struct tune *tune, uint32_t at, struct rs_calls *calls);
-void tune_create_and_train(struct tune *tune, uint32_t at, struct rs_calls *calls);
+void rs_tune_train(struct tune *tune, uint32_t at, struct rs_calls *calls);
+void rs_tune_create_and_train(struct tune *tune, uint32_t at, struct rs_calls *calls);
 
 /* The slot has no actor any more; kill: because it is told to end. */
-void tune_leave_actor(struct tune *tune, struct slot *slot);
-void tune_kill_actor(struct tune *tune, struct slot *slot, struct rs_calls *calls);
+void rs_tune_leave_actor(struct tune *tune, struct slot *slot);
+void rs_tune_kill_actor(struct tune *tune, struct slot *slot, struct rs_calls *calls);
 
 /* The slot's call is over: what it returned may go, but for return `keep` (-1: everything). */
-void tune_release_call(struct tune *tune, struct slot *slot, int keep, struct rs_calls *calls);
+void rs_tune_release_call(struct tune *tune, struct slot *slot, int keep, struct rs_calls *calls);
 
 /* The trial of the slot has trained to slot->to: the checkpoint in tune->metrics, or in the result's returns, is its
  * own now. */
-void tune_store_checkpoint(struct tune *tune, struct slot *slot, const struct rs_result *result,
-                           struct rs_calls *calls);
-void tune_forget_checkpoint(struct tune *tune, struct trial *trial, struct rs_calls *calls);
+void rs_tune_store_checkpoint(struct tune *tune, struct slot *slot, const struct rs_result *result,
+                              struct rs_calls *calls);
+void rs_tune_forget_checkpoint(struct tune *tune, struct trial *trial, struct rs_calls *calls);
 
 #endif
