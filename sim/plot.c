@@ -153,7 +153,7 @@ static void add_terminal(struct rs_text *script, enum rs_plot_format format)
     rs_text_add(script, "cairo = strstrt(GPVAL_TERMINALS, 'pngcairo') > 0\n"
                         "terminal(w, h) = cairo ? sprintf(\"set terminal pngcairo size %%d,%%d noenhanced background "
                         "'white' font 'DejaVu Sans,10'\", w, h) : sprintf(\"set terminal png size %%d,%%d noenhanced "
-                        "truecolor background 'white'\", w, h)\n");
+                        "truecolor background 'white' font 'DejaVu Sans,9'\", w, h)\n");
     break;
   case RS_PLOT_PDF:
     rs_text_add(script, "if (strstrt(GPVAL_TERMINALS, 'pdfcairo') == 0) {\n"
