@@ -46,7 +46,8 @@ void rs_cost_zero(struct rs_cost *cost);     /* everything is free and at once *
 uint64_t rs_cost_of(const struct rs_cost *cost, enum rs_cost_role role, const struct rs_work *work, uint64_t bytes);
 
 /* Reads a cost file (JSON object; docs/simulator.md lists its keys) over the defaults: keys that are not there keep
- * them. Unknown keys, wrong types and negative numbers are refused. 0, or -1 and one line in err that names the file. */
+ * them. Unknown keys, wrong types and negative numbers are refused. 0, or -1 and one line in err that names the file.
+ */
 int rs_cost_load(struct rs_cost *cost, const char *path, char *err, size_t err_size);
 
 /* Writes one, whole or not at all (temporary file, then rename). 0, or -1 and one line in err. */

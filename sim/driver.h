@@ -6,9 +6,9 @@
  *     const struct rs_sim_stats *stats = rs_sim_stats(sim);
  *     rs_sim_free(sim);
  *
- * SimGrid takes one platform a process: at most one rs_sim_run in the life of a process. Sweeps and tests fork first.
- * One actor dispatches every control message, alarm and task end of the cluster from one heap; SimGrid keeps the clock, the
- * hosts, the routes and the flows of large objects. docs/simulator.md tells the model in full. Not thread-safe.
+ * SimGrid takes one platform a process: at most one rs_sim_new in the life of a process. Sweeps and tests fork first.
+ * One actor dispatches every control message, alarm and task end of the cluster from one heap; SimGrid keeps the clock,
+ * the hosts, the routes and the flows of large objects. docs/simulator.md tells the model in full. Not thread-safe.
  */
 #ifndef RS_SIM_DRIVER_H
 #define RS_SIM_DRIVER_H
@@ -46,14 +46,14 @@ struct rs_sim_stats {
   uint64_t tasks_started, tasks_ended; /* runs of functions; ended counts failed and killed ones too */
   uint64_t workers_started, workers_ended, nodes_lost, nodes_started;
   uint64_t copies, flows, copy_bytes, flows_peak; /* objects moved; of these as SimGrid flows; most at a time */
-  uint64_t store_bytes;         /* in all object stores now */
-  uint64_t head_busy_ns;        /* the GCS's handling time, without health checks */
-  double health_share;          /* share of the head's CPU that the health check takes, 0..0.95 */
-  uint64_t sleeps;              /* times SimGrid's clock was moved */
+  uint64_t store_bytes;                           /* in all object stores now */
+  uint64_t head_busy_ns;                          /* the GCS's handling time, without health checks */
+  double health_share;                            /* share of the head's CPU that the health check takes, 0..0.95 */
+  uint64_t sleeps;                                /* times SimGrid's clock was moved */
   uint64_t heap_peak;
   uint64_t endpoints, endpoint_bytes; /* alive now; memory of the driver's own records an endpoint */
-  uint64_t trace_hash;          /* of every input and effect but VIEW inputs; the same with the codec forced */
-  uint64_t decision_hash;       /* of the decision traces, without times */
+  uint64_t trace_hash;                /* of every input and effect but VIEW inputs; the same with the codec forced */
+  uint64_t decision_hash;             /* of the decision traces, without times */
 };
 
 /* What the world around wants to know. Each may be NULL. Called from the dispatcher: they must not block or leave. */
@@ -76,21 +76,21 @@ struct rs_sim_hooks {
 };
 
 struct rs_sim_opts {
-  uint64_t seed;            /* of clocks, faults and hooks; the endpoints' streams come from config->seed */
-  uint64_t time_limit_ns;   /* 0: none */
-  uint64_t drain_ns;        /* after the last application is done the run goes on for this long */
-  uint64_t sample_ns;       /* 0: no samples */
-  uint64_t flow_min_bytes;  /* objects from this size on are SimGrid flows, smaller ones occupy the NIC; 0: 1 MiB */
-  uint32_t flows_max;       /* flows at a time, more wait; 0: 4096 */
-  uint64_t connect_ns;      /* a SEND to a host that does not answer fails after this; 0: 3 s */
-  int32_t drift_ppb;        /* each node's clock runs wrong by up to this much, drawn; 0: exact */
-  bool eager;               /* every VIEW is a message event of its own */
-  bool codec_forced;        /* every message is encoded and decoded, views are applied by delta */
-  bool faithful;            /* every message a Comm, every task an sg_exec (at most 1,024 nodes) */
-  bool sanity;              /* rs_endpoint_sanity_check after every step */
-  bool no_hash;             /* leave the trace hash out (it costs about 3 % of the time) */
-  bool catch_signals;       /* SIGINT and SIGTERM end the run: RS_SIM_INTERRUPTED */
-  const char *log;          /* SimGrid log settings; NULL: "root.thres:warning" */
+  uint64_t seed;           /* of clocks, faults and hooks; the endpoints' streams come from config->seed */
+  uint64_t time_limit_ns;  /* 0: none */
+  uint64_t drain_ns;       /* after the last application is done the run goes on for this long */
+  uint64_t sample_ns;      /* 0: no samples */
+  uint64_t flow_min_bytes; /* objects from this size on are SimGrid flows, smaller ones occupy the NIC; 0: 1 MiB */
+  uint32_t flows_max;      /* flows at a time, more wait; 0: 4096 */
+  uint64_t connect_ns;     /* a SEND to a host that does not answer fails after this; 0: 3 s */
+  int32_t drift_ppb;       /* each node's clock runs wrong by up to this much, drawn; 0: exact */
+  bool eager;              /* every VIEW is a message event of its own */
+  bool codec_forced;       /* every message is encoded and decoded, views are applied by delta */
+  bool faithful;           /* every message a Comm, every task an sg_exec (at most 1,024 nodes) */
+  bool sanity;             /* rs_endpoint_sanity_check after every step */
+  bool no_hash;            /* leave the trace hash out (it costs about 3 % of the time) */
+  bool catch_signals;      /* SIGINT and SIGTERM end the run: RS_SIM_INTERRUPTED */
+  const char *log;         /* SimGrid log settings; NULL: "root.thres:warning" */
   const struct rs_sim_hooks *hooks;
 };
 
@@ -101,24 +101,26 @@ enum rs_sim_end {
   RS_SIM_STALLED      /* nothing is left to happen and an application is not done */
 };
 
-/* Everything is referenced, not copied: cluster, config, cost, opts (and what they point to) must outlive sim. `opts` may
- * be NULL. NULL with one line in err for a bad platform file or description. Nothing of SimGrid is started yet, but a
- * platform file is read for what it must not contain (profiles). */
+/* Everything is referenced, not copied: cluster, config, cost, opts (and what they point to) must outlive sim. `opts`
+ * may be NULL. NULL with one line in err for a bad platform file or description. SimGrid is started here: once a
+ * process. */
 struct rs_sim *rs_sim_new(const struct rs_sim_cluster *cluster, const struct rs_config *config,
                           const struct rs_cost *cost, const struct rs_sim_opts *opts, char *err, size_t err_size);
 
-/* A driver program on a node (0: the head) with this application; before rs_sim_run. Returns its address. The application
- * is not owned. A program on another node than the head dies with it; its application then counts as done. */
+/* A driver program on a node (0: the head) with this application; before rs_sim_run. Returns its address. The
+ * application is not owned. A program on another node than the head dies with it; its application then counts as done.
+ */
 rs_addr rs_sim_add_app(struct rs_sim *sim, uint32_t node, struct rs_app *app);
 
 enum rs_sim_end rs_sim_run(struct rs_sim *sim);
 void rs_sim_stop(struct rs_sim *sim); /* from a hook or an application */
 
 const struct rs_sim_stats *rs_sim_stats(const struct rs_sim *sim);
-uint64_t rs_sim_now(const struct rs_sim *sim);                             /* ns since the start */
-uint64_t rs_sim_time_of(const struct rs_sim *sim, uint32_t node, uint64_t clock_ns); /* a node's clock to ns since the start */
-uint32_t rs_sim_node_count(const struct rs_sim *sim);                      /* with the head; also those not launched */
-uint32_t rs_sim_group_of(const struct rs_sim *sim, uint32_t node);         /* RS_SIM_ANY for the head */
+uint64_t rs_sim_now(const struct rs_sim *sim); /* ns since the start */
+uint64_t rs_sim_time_of(const struct rs_sim *sim, uint32_t node,
+                        uint64_t clock_ns);                        /* a node's clock to ns since the start */
+uint32_t rs_sim_node_count(const struct rs_sim *sim);              /* with the head; also those not launched */
+uint32_t rs_sim_group_of(const struct rs_sim *sim, uint32_t node); /* RS_SIM_ANY for the head */
 struct rs_endpoint *rs_sim_endpoint(const struct rs_sim *sim, rs_addr address); /* for tests; NULL where none */
 void rs_sim_free(struct rs_sim *sim);
 

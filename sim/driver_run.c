@@ -1,0 +1,348 @@
+/* driver_run.c -- functions that run on workers, and the cores that a host's endpoints share.
+ *
+ * A function is a duration: the replay function's own, or what the hook says. Its end is one heap entry. Faults by rate
+ * are drawn when it begins: the time to a drop or to the death of its worker is exponential, so the draw is exact and
+ * costs no further event.
+ *
+ * Shared cores (a local cluster on one machine): endpoints take cores first come first served and before functions, as
+ * an operating system lets a process run first that has slept; functions that compute share the cores that are left
+ * equally. That sharing is computed in virtual time V: with n functions and c free cores V advances by min(1, c/n); a
+ * function of duration d that begins at V ends at V + d. Functions that sleep take no core. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/maths.h"
+#include "lib/load/replay.h"
+#include "sim/driver_int.h"
+#include "sim/faithful.h"
+#include "sim/flow.h"
+
+uint64_t sim_exponential(struct rs_rng *rng, double rate_per_s)
+{
+  if (!(rate_per_s > 0))
+    return RS_TIME_NEVER;
+  double seconds = -rs_log(1 - rs_rng_unit(rng)) / rate_per_s;
+  return seconds < 9e9 ? (uint64_t)(seconds * 1e9) : RS_TIME_NEVER;
+}
+
+/* ---- cores ---- */
+
+void sim_pool_init(struct rs_sim *sim)
+{
+  if (!sim->cost->shared_cores)
+    return;
+  sim->pool_count = sim->cost->shared_by_all ? 1 : sim->node_count;
+  sim->pools = rs_alloc_zero(sim->pool_count, sizeof *sim->pools);
+  for (uint32_t i = 0; i < sim->pool_count; i++)
+    sim->pools[i].cores = sim->cost->shared_cores;
+  for (uint32_t i = 0; i < sim->node_count; i++)
+    sim->nodes[i].pool = sim->cost->shared_by_all ? 0 : i;
+}
+
+void sim_pool_free(struct rs_sim *sim)
+{
+  for (uint32_t i = 0; i < sim->pool_count; i++) {
+    free(sim->pools[i].waiting);
+    free(sim->pools[i].spins);
+  }
+  free(sim->pools);
+}
+
+static struct sim_pool *pool_of(struct rs_sim *sim, uint32_t ep)
+{
+  return &sim->pools[sim->nodes[sim->eps[ep].node].pool];
+}
+
+static void advance(const struct rs_sim *sim, struct sim_pool *pool)
+{
+  uint64_t passed = sim->now_ns - pool->virtual_at_ns;
+  uint32_t cores = pool->cores - pool->busy;
+  pool->virtual_at_ns = sim->now_ns;
+  if (pool->spin_count)
+    pool->virtual_ns += cores >= pool->spin_count ? passed : passed * cores / pool->spin_count;
+}
+
+/* Arms the pool's SPIN entry for the function that ends first, at the present share. */
+static void arm_spin(struct rs_sim *sim, struct sim_pool *pool)
+{
+  uint32_t cores = pool->cores - pool->busy;
+  pool->spin_sequence = UINT64_MAX;
+  if (!pool->spin_count || !cores)
+    return;
+  uint64_t first = UINT64_MAX;
+  for (uint32_t i = 0; i < pool->spin_count; i++)
+    if (sim->runs[pool->spins[i]].spin_target < first)
+      first = sim->runs[pool->spins[i]].spin_target;
+  uint64_t left = first > pool->virtual_ns ? first - pool->virtual_ns : 0;
+  if (cores < pool->spin_count)
+    left = (left * pool->spin_count + cores - 1) / cores;
+  pool->spin_sequence = sim_push(sim, sim->now_ns + left, SIM_EV_SPIN, (uint32_t)(pool - sim->pools));
+}
+
+bool sim_pool_take(struct rs_sim *sim, uint32_t ep)
+{
+  struct sim_pool *pool = pool_of(sim, ep);
+  struct sim_ep *e = &sim->eps[ep];
+  if (e->has_core)
+    return true;
+  if (e->waiting)
+    return false;
+  if (pool->busy < pool->cores) {
+    advance(sim, pool);
+    pool->busy++;
+    e->has_core = true;
+    arm_spin(sim, pool);
+    return true;
+  }
+  if (pool->waiting_count == pool->waiting_cap) {
+    uint32_t cap = pool->waiting_cap ? 2 * pool->waiting_cap : 16;
+    uint32_t *ring = rs_alloc(cap * sizeof *ring);
+    for (uint32_t i = 0; i < pool->waiting_count; i++)
+      ring[i] = pool->waiting[(pool->waiting_head + i) % pool->waiting_cap];
+    free(pool->waiting);
+    pool->waiting = ring;
+    pool->waiting_head = 0;
+    pool->waiting_cap = cap;
+  }
+  pool->waiting[(pool->waiting_head + pool->waiting_count++) % pool->waiting_cap] = ep;
+  e->waiting = true;
+  return false;
+}
+
+void sim_pool_give(struct rs_sim *sim, uint32_t ep)
+{
+  if (!sim->pool_count || !sim->eps[ep].has_core)
+    return;
+  struct sim_pool *pool = pool_of(sim, ep);
+  sim->eps[ep].has_core = false;
+  while (pool->waiting_count) { /* the core passes on */
+    uint32_t next = pool->waiting[pool->waiting_head];
+    pool->waiting_head = (pool->waiting_head + 1) % pool->waiting_cap;
+    pool->waiting_count--;
+    if (!sim->eps[next].waiting || !sim->eps[next].core)
+      continue;
+    sim->eps[next].waiting = false;
+    sim->eps[next].has_core = true;
+    sim_granted(sim, next);
+    return;
+  }
+  advance(sim, pool);
+  pool->busy--;
+  arm_spin(sim, pool);
+}
+
+/* ---- functions ---- */
+
+static uint32_t run_new(struct rs_sim *sim)
+{
+  uint32_t run = sim->run_free;
+  if (run) {
+    sim->run_free = sim->runs[run].next;
+  } else {
+    if (sim->run_count + 1 >= sim->run_cap) {
+      sim->run_cap = sim->run_cap ? 2 * sim->run_cap : 256;
+      sim->runs = rs_realloc(sim->runs, sim->run_cap, sizeof *sim->runs);
+    }
+    run = ++sim->run_count;
+    RS_ASSERT(run <= SIM_INDEX_MAX);
+  }
+  sim->runs[run] = (struct sim_run){0};
+  return run;
+}
+
+static void spin_remove(struct rs_sim *sim, uint32_t run)
+{
+  struct sim_pool *pool = pool_of(sim, sim->runs[run].ep);
+  advance(sim, pool);
+  for (uint32_t i = 0; i < pool->spin_count; i++)
+    if (pool->spins[i] == run) {
+      memmove(&pool->spins[i], &pool->spins[i + 1], (--pool->spin_count - i) * sizeof *pool->spins);
+      break;
+    }
+  arm_spin(sim, pool);
+}
+
+static void run_free(struct rs_sim *sim, uint32_t run)
+{
+  struct sim_run *r = &sim->runs[run];
+  rs_task_unref(r->task);
+  if (r->result)
+    rs_result_unref(r->result);
+  *r = (struct sim_run){.next = sim->run_free};
+  sim->run_free = run;
+}
+
+static void run_unlink(struct rs_sim *sim, uint32_t run)
+{
+  uint32_t *at = &sim->eps[sim->runs[run].ep].runs;
+  while (*at != run)
+    at = &sim->runs[*at].next;
+  *at = sim->runs[run].next;
+  if (sim->runs[run].spin)
+    spin_remove(sim, run);
+}
+
+/* The first fault by rate that strikes a function between begin and end: how it ends then. */
+static uint64_t draw_faults(struct rs_sim *sim, uint32_t group, uint64_t begin_ns, uint64_t end_ns, struct sim_run *run)
+{
+  for (uint32_t i = 0; i < sim->cluster->fault_count; i++) {
+    const struct rs_sim_fault *fault = &sim->cluster->faults[i];
+    if (fault->at_ns != RS_TIME_NEVER || (fault->kind != RS_SIM_WORKER_KILL && fault->kind != RS_SIM_TASK_DROP) ||
+        (fault->group != RS_SIM_ANY && fault->group != group))
+      continue;
+    uint64_t from = begin_ns > fault->from_ns ? begin_ns : fault->from_ns;
+    uint64_t at = rs_time_add(from, sim_exponential(&sim->fault_rng, fault->rate_per_s));
+    if (at >= end_ns || (fault->until_ns && at >= fault->until_ns))
+      continue;
+    end_ns = at;
+    run->kills = fault->kind == RS_SIM_WORKER_KILL;
+    run->status = RS_ERR_TASK_FAILED;
+  }
+  return end_ns;
+}
+
+void sim_run_start(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_task *task)
+{
+  struct sim_ep *e = &sim->eps[ep];
+  struct sim_node *node = &sim->nodes[e->node];
+  struct rs_sim_task how = {.task = task, .worker = e->self};
+  struct rs_replay replay;
+  if (task->function == rs_replay_function()) {
+    how.known = true;
+    how.status = rs_replay_decode(task, &replay);
+    if (how.status == RS_ERR_OK) {
+      how.duration_ns = replay.duration_ns;
+      how.spin = replay.mode == RS_REPLAY_SPIN;
+    }
+  }
+  if (sim->hooks.task)
+    sim->hooks.task(sim->hooks.user, ns, &how, &sim->task_rng);
+  if (!how.known)
+    how.status = RS_ERR_UNKNOWN_FUNCTION;
+  uint64_t duration = how.duration_ns;
+  if (node->speed != 1)
+    duration = (uint64_t)((double)duration / node->speed + 0.5);
+  uint32_t run = run_new(sim);
+  struct sim_run *r = &sim->runs[run];
+  r->task = task;
+  r->result = how.result;
+  r->status = how.status;
+  r->ep = ep;
+  r->begin_ns = ns + sim->cost->task_ns;
+  r->end_ns = draw_faults(sim, node->group, r->begin_ns, rs_time_add(r->begin_ns, duration), r);
+  r->duration_ns = r->end_ns - r->begin_ns;
+  r->next = e->runs;
+  e->runs = run;
+  sim->stats.tasks_started++;
+  if (how.spin && sim->pool_count) {
+    struct sim_pool *pool = &sim->pools[node->pool];
+    advance(sim, pool);
+    r->spin = true;
+    r->spin_target = pool->virtual_ns + sim->cost->task_ns + r->duration_ns;
+    RS_GROW(pool->spins, pool->spin_count, pool->spin_cap);
+    pool->spins[pool->spin_count++] = run;
+    arm_spin(sim, pool);
+  } else if (sim->faithful) {
+    r->sequence = sim->heap.sequence++;
+    faithful_exec(sim, e->node, run, r->sequence, r->begin_ns, r->duration_ns);
+  } else {
+    r->sequence = sim_push(sim, r->end_ns, SIM_EV_RUN, run);
+  }
+}
+
+/* Ends a run: the worker gets its TASK_FINISHED or TASK_FAILED now. */
+static void finish(struct rs_sim *sim, uint32_t run)
+{
+  uint32_t ep = sim->runs[run].ep;
+  run_unlink(sim, run);
+  struct sim_run r = sim->runs[run];
+  sim->stats.tasks_ended++;
+  if (r.kills) {
+    run_free(sim, run);
+    sim_worker_die(sim, ep);
+    return;
+  }
+  uint64_t ran_ns = rs_time_since(sim->now_ns, r.begin_ns);
+  struct rs_result *result = NULL;
+  struct rs_replay replay;
+  if (r.status != RS_ERR_OK) {
+    result = rs_result_failed(r.task->id, r.status, rs_error_text(r.status));
+    result->run_ns = ran_ns;
+  } else if (r.result) {
+    result = r.result;
+    sim->runs[run].result = NULL;
+  } else {
+    int bad = rs_replay_decode(r.task, &replay);
+    RS_ASSERT(bad == 0);
+    result = rs_replay_result(r.task, &replay, ran_ns, (uint64_t)sim->config->max_direct_call_object_size,
+                              rs_addr_raylet(sim->eps[ep].self));
+  }
+  for (uint32_t i = 0; i < result->return_count; i++)
+    if (result->returns[i].size_bytes > result->returns[i].inline_bytes)
+      sim_object_put(sim, sim->eps[ep].node, (struct rs_id){r.task->id.owner, r.task->id.seq + 1 + i},
+                     result->returns[i].size_bytes);
+  run_free(sim, run);
+  uint32_t rec = sim_rec_new(sim);
+  sim->recs[rec] = (struct sim_rec){.kind = result->status == RS_ERR_OK ? RS_IN_TASK_FINISHED : RS_IN_TASK_FAILED,
+                                    .ep = ep,
+                                    .to = sim->eps[ep].self,
+                                    .result = result};
+  sim_deliver(sim, rec);
+}
+
+void sim_on_run(struct rs_sim *sim, uint32_t run, uint64_t sequence)
+{
+  if (run > sim->run_count || !sim->runs[run].task || sim->runs[run].sequence != sequence)
+    return; /* killed, or its worker died */
+  finish(sim, run);
+}
+
+void sim_on_spin(struct rs_sim *sim, uint32_t index, uint64_t sequence)
+{
+  struct sim_pool *pool = &sim->pools[index];
+  if (pool->spin_sequence != sequence)
+    return;
+  advance(sim, pool);
+  for (;;) {
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < pool->spin_count; i++)
+      if (sim->runs[pool->spins[i]].spin_target <= pool->virtual_ns &&
+          (!first || sim->runs[pool->spins[i]].spin_target < sim->runs[first].spin_target))
+        first = pool->spins[i];
+    if (!first)
+      break;
+    finish(sim, first);
+  }
+  arm_spin(sim, pool);
+}
+
+void sim_run_kill(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_id task)
+{
+  for (uint32_t run = sim->eps[ep].runs; run; run = sim->runs[run].next)
+    if (rs_id_equal(sim->runs[run].task->id, task)) {
+      struct sim_run *r = &sim->runs[run];
+      if (r->spin) {
+        spin_remove(sim, run);
+        r->spin = false;
+      } else if (!sim->faithful && r->end_ns <= ns) {
+        return; /* it was faster */
+      }
+      r->status = RS_ERR_CANCELLED;
+      r->kills = false;
+      r->end_ns = ns;
+      r->sequence = sim_push(sim, ns, SIM_EV_RUN, run);
+      return;
+    }
+}
+
+void sim_runs_drop(struct rs_sim *sim, uint32_t ep)
+{
+  while (sim->eps[ep].runs) {
+    uint32_t run = sim->eps[ep].runs;
+    run_unlink(sim, run);
+    run_free(sim, run);
+    sim->stats.tasks_ended++;
+  }
+}
