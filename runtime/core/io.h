@@ -1,3 +1,4 @@
+/* clang-format off */
 /* io.h -- the boundary: one input in, effects out. Nothing else crosses it.
  *
  * The core is a set of state machines, called endpoints. It never calls a platform. A driver (libuv, SimGrid, a test, a
@@ -11,20 +12,21 @@
  * effects, byte for byte, under every driver. An endpoint is not thread-safe: one step at a time.
  *
  * What every driver promises
- *   delivery   First in, first out for each (from, to) pair, at most once. Loss is a lost suffix, followed by PEER_DOWN
- * to each end that is alive; after it messages of that pair belong to a new connection. SEND_FAILED says that no
+ *   delivery   First in, first out for each (from, to) pair, at most once. Loss is a lost suffix, followed by PEER_DOWN to
+ *              each end that is alive; after it messages of that pair belong to a new connection. SEND_FAILED says that no
  *              connection could be made; it does not mean that nothing was delivered before.
  *   sessions   A message to an address whose incarnation or endpoint is gone is never delivered to its successor: the
  *              sender gets SEND_FAILED.
- *   VIEW       A message of type RS_MSG_VIEW is a passive input: the driver may drop all but the newest that has
- * arrived (only when it hands over the version by pointer), must deliver it before the endpoint's next other input, and
- * need not wake the endpoint for it unless rs_endpoint_wants_view(). alarms     A TIMER comes at the deadline or later,
- * never before; after it or any other input the deadline is asked again. No progress depends on alarms finer than 1 ms.
- *   death      The end of a worker process reaches its raylet, and each endpoint that had a connection to it, as
- * PEER_DOWN. Hosts that stop answering are found by the health check that the driver runs between the GCS and each
- *              raylet with the health_check_* settings: PEER_DOWN(raylet) at the GCS. Only the GCS declares a node
- * dead.
+ *   VIEW       A message of type RS_MSG_VIEW is a passive input: the driver may drop all but the newest that has arrived
+ *              (only when it hands over the version by pointer), must deliver it before the endpoint's next other input,
+ *              and need not wake the endpoint for it unless rs_endpoint_wants_view().
+ *   alarms     A TIMER comes at the deadline or later, never before; after it or any other input the deadline is asked
+ *              again. No progress depends on alarms finer than 1 ms.
+ *   death      The end of a worker process reaches its raylet, and each endpoint that had a connection to it, as PEER_DOWN.
+ *              Hosts that stop answering are found by the health check that the driver runs between the GCS and each
+ *              raylet with the health_check_* settings: PEER_DOWN(raylet) at the GCS. Only the GCS declares a node dead.
  */
+/* clang-format on */
 #ifndef RS_CORE_IO_H
 #define RS_CORE_IO_H
 

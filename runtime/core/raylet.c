@@ -27,6 +27,7 @@ struct rs_raylet *rs_raylet_new(struct rs_endpoint *ep, const struct rs_start *s
   (void)ep;
   r->info = rs_node_info_ref(start->info);
   r->left = start->info->total;
+  r->own_changed = true;
   r->store = rs_store_new((uint64_t)start->info->total.store_bytes);
   r->next_ep = RS_EP_WORKER;
   r->next_recall_at = RS_TIME_NEVER;
@@ -50,6 +51,7 @@ void rs_raylet_free(struct rs_raylet *r)
   {
     struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
     class->refs++; /* the list must not go while we walk it */
+    class->queued = 0;
     RS_LIST_EACH(&class->queue, link, next) waiting_free(r, RS_ENTRY(link, struct waiting, link));
     rs_raylet_class_unref(r, class);
   }
