@@ -1,6 +1,8 @@
 /* The view: against a plain array; old versions stay as they were; no reference is lost. */
+#include "base/alloc.h"
 #include "base/rng.h"
 #include "check.h"
+#include "core/msg.h"
 #include "policy/view.h"
 
 #include <stdlib.h>
@@ -197,6 +199,42 @@ static void diff_tells_the_changed_nodes(void)
   free(marks);
 }
 
+/* The bytes of an entry are what a VIEW message grows by. */
+static void wire_bytes_are_the_codec_s(void)
+{
+  struct rs_rng rng;
+  rs_rng_seed(&rng, 13);
+  for (int i = 0; i < 300; i++) {
+    struct rs_res total = {.cpu_e4 = (int64_t)rs_rng_below(&rng, 2) * 40000,
+                           .memory_bytes = (int64_t)rs_rng_below(&rng, 2) << 30,
+                           .store_bytes = (int64_t)rs_rng_below(&rng, 2) << 28,
+                           .gpu_count = (uint8_t)rs_rng_below(&rng, 4)};
+    for (uint64_t n = rs_rng_below(&rng, 3), c = 0; c < n; c++)
+      CHECK(rs_res_set_custom(&total, c ? "a" : "b", 10000));
+    struct rs_node_info *info = rs_node_info_new(&total);
+    for (uint64_t n = rs_rng_below(&rng, 3), c = 0; c < n; c++)
+      CHECK(rs_node_info_add_label(info, c ? "zone" : "rack", "1"));
+    struct rs_view_node entry = {.info = info, .state = RS_NODE_ALIVE, .left = total};
+    entry.left.cpu_e4 /= 1 + (int64_t)rs_rng_below(&rng, 2);
+    bool with_info = rs_rng_below(&rng, 2);
+    uint32_t bytes[2];
+    for (uint32_t count = 0; count < 2; count++) {
+      struct rs_m_view *m = rs_msg_new(RS_MSG_VIEW);
+      m->nodes = rs_alloc_zero(1, sizeof *m->nodes);
+      m->nodes[0].state = RS_NODE_ALIVE;
+      m->nodes[0].left = entry.left;
+      if (with_info && count)
+        m->nodes[0].info = rs_node_info_ref(info);
+      m->nodes_count = count;
+      bytes[count] = rs_msg_wire_bytes(&m->head);
+      rs_msg_unref(&m->head);
+    }
+    CHECK_EQ(rs_view_entry_wire_bytes(&entry, with_info), bytes[1] - bytes[0]);
+    CHECK_EQ(info->refs, 1);
+    rs_node_info_unref(info);
+  }
+}
+
 static void the_highest_node_number_fits(void)
 {
   struct rs_node_info *info = info_of(1);
@@ -221,6 +259,7 @@ const struct rs_test rs_tests[] = {
     {"versions equal arrays", versions_equal_arrays},
     {"a sole holder changes in place", a_sole_holder_changes_in_place},
     {"diff tells the changed nodes", diff_tells_the_changed_nodes},
+    {"wire bytes are the codec's", wire_bytes_are_the_codec_s},
     {"the highest node number fits", the_highest_node_number_fits},
     {0},
 };

@@ -165,7 +165,9 @@ const struct rs_view_node *rs_view_get(const struct rs_view *view, rs_node_id no
 
 static uint32_t res_wire_bytes(const struct rs_res *res)
 {
-  return 3u * 8u + 1u + 2u * res->gpu_count + 1u + 16u * res->custom_count;
+  uint32_t bytes = 1 + 8 * (uint32_t)((res->cpu_e4 != 0) + (res->memory_bytes != 0) + (res->store_bytes != 0));
+  bytes += res->gpu_count ? 1 + 2u * res->gpu_count : 0;
+  return bytes + (res->custom_count ? 1 + 16u * res->custom_count : 0);
 }
 
 uint32_t rs_view_entry_wire_bytes(const struct rs_view_node *entry, bool with_info)

@@ -34,12 +34,12 @@ void rs_view_unref(struct rs_view *view); /* NULL is fine */
 
 uint32_t rs_view_span(const struct rs_view *view);       /* one more than the highest node index ever set */
 uint32_t rs_view_alive(const struct rs_view *view);      /* nodes in state ALIVE */
-uint64_t rs_view_wire_bytes(const struct rs_view *view); /* size of a full snapshot on the wire */
+uint64_t rs_view_wire_bytes(const struct rs_view *view); /* all entries on the wire, without a message's fixed part */
 
-/* Bytes of one entry on the wire: node 4, raylet 8, report_seq 4, queued 4, state 1, what is left, a flag 1, and with
- * its info node_type 4, the total, a count 1 and 16 a label. An amount of everything takes 24, 1 + 2 a GPU and 1 + 16 a
- * custom name. Close to what the codec writes, and the basis of rs_view_wire_bytes, which is kept with each change in
- * O(1). */
+/* Bytes of one entry in a VIEW message, as the codec writes it: node 4, raylet 8, report_seq 4, queued 4, state 1, what
+ * is left, a flag 1, and with its info node_type 4, the total, a count 1 and 16 a label. An amount of everything takes
+ * 1, 8 for each of CPU, memory and store that is not 0, and where there are any 1 + 2 a GPU and 1 + 16 a custom name.
+ * Summed up in rs_view_wire_bytes, which is kept with each change. */
 uint32_t rs_view_entry_wire_bytes(const struct rs_view_node *entry, bool with_info);
 
 /* The entry of a node, or NULL when absent. Valid while the version is held and not set again. */
