@@ -1,6 +1,7 @@
 # The scenario schema, built into the simulator: scenarios/scenario.rng becomes a C array, so that the program validates
 # from any folder. Reading happens at configure time, and again whenever the schema changes. The schema and the scenarios
 # are installed too. May be included before or after rs_sim is defined.
+include_guard(GLOBAL)
 set(RS_SCHEMA_SOURCE ${CMAKE_SOURCE_DIR}/scenarios/scenario.rng)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${RS_SCHEMA_SOURCE})
 file(READ ${RS_SCHEMA_SOURCE} RS_SCHEMA_HEX HEX)

@@ -263,15 +263,6 @@ static void free_texts(char **texts, uint32_t count)
   free(texts);
 }
 
-static void free_options(struct rs_scenario_option *options, uint32_t count)
-{
-  for (uint32_t i = 0; i < count; i++) {
-    free(options[i].name);
-    free(options[i].value);
-  }
-  free(options);
-}
-
 static void free_cluster(struct rs_scenario_cluster *cluster)
 {
   for (uint32_t i = 0; i < cluster->type_count; i++) {
@@ -325,8 +316,11 @@ void rs_scenario_free(struct rs_scenario *scenario)
   free(scenario->title);
   free_cluster(&scenario->cluster);
   free(scenario->policies.placement);
-  free_options(scenario->policies.options, scenario->policies.option_count);
-  free_options(scenario->policies.configs, scenario->policies.config_count);
+  for (uint32_t i = 0; i < scenario->policies.config_count; i++) {
+    free(scenario->policies.configs[i].name);
+    free(scenario->policies.configs[i].value);
+  }
+  free(scenario->policies.configs);
   for (uint32_t i = 0; i < scenario->workload_count; i++)
     free_workload(&scenario->workloads[i]);
   free(scenario->workloads);

@@ -106,18 +106,16 @@ struct rs_scenario_cluster {
 
 /* ---- Policies ---------------------------------------------------------------------------------------------------- */
 
-struct rs_scenario_option {
+struct rs_scenario_setting {
   char *name, *value;
   uint32_t line;
 };
 
 struct rs_scenario_policies {
   uint32_t line;
-  char *placement;                    /* a name of the registry, or the resolved path of a shared library */
-  bool placement_library;             /* which of the two */
-  struct rs_scenario_option *options; /* of the placement policy */
-  uint32_t option_count;
-  struct rs_scenario_option *configs; /* overrides of runtime/core/config.def, in file order; later ones win */
+  char *placement;                     /* a name of the registry, or the resolved path of a shared library */
+  bool placement_library;              /* which of the two */
+  struct rs_scenario_setting *configs; /* overrides of runtime/core/config.def, in file order; later ones win */
   uint32_t config_count;
 };
 

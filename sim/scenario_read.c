@@ -15,6 +15,8 @@
 #include "sim/units.h"
 
 #define NODES_MAX UINT64_C(10000000)
+#define MS UINT64_C(1000000)
+#define DAY (86400000 * MS)
 
 /* ---- Attributes by type ------------------------------------------------------------------------------------------ */
 
@@ -332,7 +334,7 @@ static bool read_cluster(struct rs_scenario_reader *reader, const xmlNode *eleme
 
 static bool read_policies(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_policies *out)
 {
-  uint32_t option_cap = 0, config_cap = 0;
+  uint32_t config_cap = 0;
   const struct rs_scenario_names *names = reader->names;
   const char *placement = rs_scenario_get(element, "placement");
   size_t length = strlen(placement);
@@ -347,11 +349,6 @@ static bool read_policies(struct rs_scenario_reader *reader, const xmlNode *elem
                            names->policies))
       return false;
   }
-  for (const xmlNode *at = rs_scenario_child(element, "option"); at; at = rs_scenario_next(at, "option")) {
-    RS_GROW(out->options, out->option_count, option_cap);
-    out->options[out->option_count++] = (struct rs_scenario_option){
-        rs_scenario_read_text(at, "name"), rs_scenario_read_text(at, "value"), rs_scenario_line(at)};
-  }
   for (const xmlNode *at = rs_scenario_child(element, "config"); at; at = rs_scenario_next(at, "config")) {
     char why[RS_UNITS_WHY_BYTES] = "is not a value of this setting";
     const char *name = rs_scenario_get(at, "name"), *value = rs_scenario_get(at, "value");
@@ -360,7 +357,7 @@ static bool read_policies(struct rs_scenario_reader *reader, const xmlNode *elem
     if (names->config_check && names->config_check(names->user, name, value, why, sizeof why))
       return rs_scenario_fail_at(reader, rs_scenario_find(at, "value"), "%s=\"%.60s\" %s", name, value, why);
     RS_GROW(out->configs, out->config_count, config_cap);
-    out->configs[out->config_count++] = (struct rs_scenario_option){copy(name), copy(value), rs_scenario_line(at)};
+    out->configs[out->config_count++] = (struct rs_scenario_setting){copy(name), copy(value), rs_scenario_line(at)};
   }
   return true;
 }
@@ -370,13 +367,15 @@ static bool read_autoscaler(struct rs_scenario_reader *reader, const xmlNode *el
 {
   out->enabled = true;
   out->line = rs_scenario_line(element);
-  if (!rs_scenario_read_number(reader, element, "upscaling_speed", 0, 1e6, &out->upscaling_speed) ||
+  if (!rs_scenario_read_number(reader, element, "upscaling_speed", 0, 10000, &out->upscaling_speed) ||
       !rs_scenario_read_time(reader, element, "idle_timeout", &out->idle_timeout_ns) ||
-      !rs_scenario_read_count(reader, element, "max_launches", 1, NODES_MAX, &out->max_launches) ||
+      !rs_scenario_read_count(reader, element, "max_launches", 1, 1000000, &out->max_launches) ||
       !rs_scenario_read_time(reader, element, "interval", &out->interval_ns))
     return false;
-  if (out->interval_ns == 0)
-    return fail_value(reader, element, "interval", "is no pause at all; write at least \"1 ms\"");
+  if (out->interval_ns < 100 * MS || out->interval_ns > DAY / 24)
+    return fail_value(reader, element, "interval", "is out of range; write \"100 ms\" to \"1 h\"");
+  if (out->idle_timeout_ns > 1000 * DAY)
+    return fail_value(reader, element, "idle_timeout", "is out of range; write at most \"1000 d\"");
   return true;
 }
 

@@ -87,7 +87,7 @@ static const char full[] =
     " <workers start_time='normal(50 ms, 5 ms)'/>\n"
     " <costs file='scenario.rng'/>\n"
     "</cluster>\n"
-    "<policies placement='./scenario.rng'><option name='k' value='2'/><config name='trace_level' "
+    "<policies placement='./scenario.rng'><config name='trace_level' "
     "value='2'/></policies>\n"
     "<autoscaler upscaling_speed='2' idle_timeout='1 min' max_launches='5' interval='1 s'/>\n"
     "<tune start='5 s' schedulers='fifo, asha-stopping' metric='accuracy' mode='max' eta='3' r_min='2' r_max='81'\n"
@@ -151,8 +151,6 @@ static void check_full_cluster(const struct rs_scenario *s)
   CHECK_STR(s->cluster.costs, RS_SOURCE_DIR "/scenarios/scenario.rng");
   CHECK(s->policies.placement_library);
   CHECK_STR(s->policies.placement, RS_SOURCE_DIR "/scenarios/./scenario.rng");
-  CHECK_EQ(s->policies.option_count, 1);
-  CHECK_STR(s->policies.options[0].value, "2");
   CHECK_STR(s->policies.configs[0].name, "trace_level");
   CHECK_EQ(s->policies.configs[0].line, 13);
   CHECK(s->autoscaler.enabled && s->autoscaler.upscaling_speed == 2);
