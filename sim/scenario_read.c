@@ -15,6 +15,7 @@
 #include "sim/units.h"
 
 #define NODES_MAX UINT64_C(10000000)
+#define POINTS_MAX UINT64_C(1000000) /* of all sweeps together */
 #define MS UINT64_C(1000000)
 #define DAY (86400000 * MS)
 
@@ -456,6 +457,7 @@ static bool read_sweep(struct rs_scenario_reader *reader, const xmlNode *element
 static bool read_sweeps(struct rs_scenario_reader *reader, const xmlNode *root, struct rs_scenario *out)
 {
   uint32_t cap = 0;
+  uint64_t points = 1;
   for (const xmlNode *at = rs_scenario_child(root, "sweep"); at; at = rs_scenario_next(at, "sweep")) {
     for (uint32_t i = 0; i < out->sweep_count; i++)
       if (strcmp(out->sweeps[i].path, rs_scenario_get(at, "path")) == 0)
@@ -463,6 +465,11 @@ static bool read_sweeps(struct rs_scenario_reader *reader, const xmlNode *root, 
     RS_GROW(out->sweeps, out->sweep_count, cap);
     if (!read_sweep(reader, at, &out->sweeps[out->sweep_count++]))
       return false;
+    points *= out->sweeps[out->sweep_count - 1].value_count; /* a list has at most 1,024 entries: no overflow */
+    if (points > POINTS_MAX)
+      return rs_scenario_fail(reader, out->sweeps[out->sweep_count - 1].line,
+                              "the sweeps make %llu runs with this one; at most %llu, use fewer values",
+                              (unsigned long long)points, (unsigned long long)POINTS_MAX);
   }
   return true;
 }

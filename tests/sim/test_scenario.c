@@ -354,6 +354,43 @@ static void test_overrides(void)
   CHECK(!rs_scenario_override_split(empty, &override));
 }
 
+/* A platform's hosts are the nodes; "data:" is the folder that RAYSIM_DATA names. */
+static void test_platform_and_data(void)
+{
+  setenv("RAYSIM_DATA", RS_SOURCE_DIR "/tests/sim/bad_scenarios", 1);
+  struct rs_scenario *s = parse(
+      "<scenario name='a'><cluster platform='hello.xml' head='h0'><nodes name='gpu' hosts='g*' cpus='host' gpus='2'/>"
+      "<nodes name='rest' count='3'/></cluster><tasks count='1' duration='1 s'><resources cpus='64'/></tasks>"
+      "<trace file='data:trace.csv'><column field='arrival' name='t' unit='timestamp'/>"
+      "<column field='duration' value='1 s'/></trace></scenario>",
+      NULL);
+  CHECK_STR(s->cluster.platform, RS_SOURCE_DIR "/scenarios/hello.xml");
+  CHECK_STR(s->cluster.head_host, "h0");
+  CHECK(s->cluster.types[0].count == RS_SCENARIO_NONE && s->cluster.types[0].cpu_e4 == RS_SCENARIO_FROM_HOST);
+  CHECK_STR(s->cluster.types[0].hosts, "g*");
+  CHECK_EQ(s->cluster.types[1].count, 3);
+  CHECK_STR(s->cluster.types[1].hosts, "*");
+  const struct rs_scenario_trace *trace = &s->workloads[1].trace;
+  CHECK_STR(trace->file, RS_SOURCE_DIR "/tests/sim/bad_scenarios/trace.csv");
+  CHECK(trace->columns[RS_TRACE_ARRIVAL].timestamp && trace->columns[RS_TRACE_DURATION].value == 1e9);
+  rs_scenario_free(s);
+  unsetenv("RAYSIM_DATA");
+}
+
+/* With an autoscaler a cluster may start empty, and a demand may wait for a type that is not running yet. */
+static void test_autoscaled(void)
+{
+  struct rs_scenario *s = parse("<scenario name='a'><cluster><nodes name='cpu' count='0' max='9'/>"
+                                "<nodes name='gpu' count='0' max='4' gpus='1'/></cluster><autoscaler/>"
+                                "<tasks count='1' duration='1 s'><resources gpus='1'/></tasks></scenario>",
+                                NULL);
+  CHECK(s->autoscaler.enabled && s->autoscaler.upscaling_speed == 1);
+  CHECK_EQ(s->autoscaler.idle_timeout_ns, INT64_C(300000000000));
+  CHECK_EQ(s->cluster.types[1].count, 0);
+  CHECK_EQ(s->cluster.types[1].count_max, 4);
+  rs_scenario_free(s);
+}
+
 static const char *const policies[] = {"hybrid", "spread", "random", "pack", "locality", NULL};
 static const char *const schedulers[] = {"fifo", "asha", "asha-stopping", "sha", "hyperband", NULL};
 
@@ -533,6 +570,8 @@ const struct rs_test rs_tests[] = {{"defaults", test_defaults},
                                    {"sweeps", test_sweeps},
                                    {"as_run", test_as_run},
                                    {"overrides", test_overrides},
+                                   {"platform_and_data", test_platform_and_data},
+                                   {"autoscaled", test_autoscaled},
                                    {"shipped", test_shipped},
                                    {"asha", test_asha},
                                    {"schema_is_embedded", test_schema_is_embedded},

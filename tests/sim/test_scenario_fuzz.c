@@ -48,15 +48,16 @@ static void test_truncations(void)
   CHECK(try_text(end));
 }
 
-static void test_bytes(void)
+/* Damages the file `rounds` times; how many were still scenarios. */
+static size_t damage(const char *path, uint64_t seed, int rounds)
 {
   static const char likely[] = "<>\"'&;=/-! \n\t\0[]()@,.09eE%";
   struct rs_rng rng;
-  rs_rng_seed(&rng, 7);
-  read_text(RS_SOURCE_DIR "/scenarios/asha.xml");
+  rs_rng_seed(&rng, seed);
+  read_text(path);
   const char *body = strstr(text, "<scenario");
   size_t from = (size_t)(body - text), accepted = 0;
-  for (int round = 0; round < 4000; round++) {
+  for (int round = 0; round < rounds; round++) {
     memcpy(damaged, text, text_bytes);
     size_t bytes = text_bytes;
     uint64_t changes = 1 + rs_rng_below(&rng, 3);
@@ -83,8 +84,16 @@ static void test_bytes(void)
     }
     accepted += try_text(bytes);
   }
-  printf("\n    4000 damaged files, %zu still scenarios ", accepted);
-  CHECK(accepted > 0 && accepted < 2000);
+  return accepted;
+}
+
+static void test_bytes(void)
+{
+  size_t asha = damage(RS_SOURCE_DIR "/scenarios/asha.xml", 7, 4000);
+  size_t failures = damage(RS_SOURCE_DIR "/scenarios/failures.xml", 8, 1000);
+  size_t policies = damage(RS_SOURCE_DIR "/scenarios/policies.xml", 9, 500);
+  printf("\n    still scenarios: %zu of 4000, %zu of 1000, %zu of 500 ", asha, failures, policies);
+  CHECK(asha > 0 && asha < 2000 && failures < 500 && policies < 250);
 }
 
 static const char *const words[] = {"-1",
