@@ -44,6 +44,10 @@ bool rs_scenario_fail(struct rs_scenario_reader *reader, uint32_t line, const ch
 bool rs_scenario_fail_at(struct rs_scenario_reader *reader, const xmlAttr *attribute, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same: `name="its value" why`. The element has the attribute. Always false. */
+bool rs_scenario_fail_value(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
+                            const char *why);
+
 /* ---- scenario_xml.c ---------------------------------------------------------------------------------------------- */
 
 bool rs_scenario_parse_text(struct rs_scenario_reader *reader, const char *text, size_t bytes);

@@ -13,12 +13,6 @@
 #define TASKS_MAX UINT64_C(10000000000)
 #define HEADER_BYTES_MAX 65536
 
-static bool fail_value(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, const char *why)
-{
-  return rs_scenario_fail_at(reader, rs_scenario_find(element, name), "%s=\"%.60s\" %s", name,
-                             rs_scenario_get(element, name), why);
-}
-
 static char *copy(const char *text)
 {
   return rs_memdup(text, strlen(text) + 1);
@@ -34,8 +28,8 @@ static bool read_demand(struct rs_scenario_reader *reader, const xmlNode *elemen
       !rs_scenario_read_size(reader, element, "memory", &out->memory_bytes))
     return false;
   if (out->gpu_e4 > RS_SCENARIO_UNIT && out->gpu_e4 % RS_SCENARIO_UNIT != 0)
-    return fail_value(reader, element, "gpus",
-                      "is a fraction above one device; write a share under 1 or whole devices");
+    return rs_scenario_fail_value(reader, element, "gpus",
+                                  "is a fraction above one device; write a share under 1 or whole devices");
   return rs_scenario_read_extras(reader, element, &out->resources, &out->resource_count, &out->labels,
                                  &out->label_count);
 }
@@ -46,14 +40,14 @@ static bool read_schedulers(struct rs_scenario_reader *reader, const xmlNode *el
 {
   char why[RS_UNITS_WHY_BYTES];
   if (rs_units_list(rs_scenario_get(element, "schedulers"), &out->schedulers, &out->scheduler_count, why, sizeof why))
-    return fail_value(reader, element, "schedulers", why);
+    return rs_scenario_fail_value(reader, element, "schedulers", why);
   for (uint32_t i = 0; i < out->scheduler_count; i++) {
     if (!rs_scenario_known(reader, rs_scenario_find(element, "schedulers"), "scheduler", out->schedulers[i],
                            reader->names->schedulers))
       return false;
     for (uint32_t j = 0; j < i; j++)
       if (strcmp(out->schedulers[i], out->schedulers[j]) == 0)
-        return fail_value(reader, element, "schedulers", "has the same scheduler twice; keep one");
+        return rs_scenario_fail_value(reader, element, "schedulers", "has the same scheduler twice; keep one");
   }
   return true;
 }
@@ -79,7 +73,7 @@ static bool read_curves(struct rs_scenario_reader *reader, const xmlNode *elemen
       !rs_scenario_read_size(reader, element, "checkpoint", &out->checkpoint_bytes))
     return false;
   if (out->epoch_ns.kind == RS_DIST_CONSTANT && !(out->epoch_ns.a > 0))
-    return fail_value(reader, element, "epoch_time", "is no time at all; write more than 0");
+    return rs_scenario_fail_value(reader, element, "epoch_time", "is no time at all; write more than 0");
   if (function) {
     out->function = rs_scenario_read_text(element, "function");
     return rs_scenario_known(reader, rs_scenario_find(element, "function"), "training function", out->function,
@@ -96,12 +90,12 @@ static bool read_params(struct rs_scenario_reader *reader, const xmlNode *elemen
     const char *name = rs_scenario_get(at, "name");
     for (uint32_t i = 0; i < out->param_count; i++)
       if (strcmp(out->params[i].name, name) == 0)
-        return fail_value(reader, at, "name", "names two parameters; keep one");
+        return rs_scenario_fail_value(reader, at, "name", "names two parameters; keep one");
     RS_GROW(out->params, out->param_count, cap);
     struct rs_scenario_param *param = &out->params[out->param_count++];
     *param = (struct rs_scenario_param){.name = copy(name), .line = rs_scenario_line(at)};
     if (rs_units_space(rs_scenario_get(at, "space"), param, why, sizeof why))
-      return fail_value(reader, at, "space", why);
+      return rs_scenario_fail_value(reader, at, "space", why);
   }
   return true;
 }
@@ -126,11 +120,11 @@ static bool read_tune(struct rs_scenario_reader *reader, const xmlNode *element,
   out->eta = (uint32_t)eta;
   out->reuse_actors = rs_scenario_read_bool(element, "reuse_actors");
   if (out->r_min > out->r_max)
-    return fail_value(reader, element, "r_min", "is more than r_max; write at most r_max");
+    return rs_scenario_fail_value(reader, element, "r_min", "is more than r_max; write at most r_max");
   if (out->grace > out->r_max)
-    return fail_value(reader, element, "grace", "is more than r_max; write at most r_max");
+    return rs_scenario_fail_value(reader, element, "grace", "is more than r_max; write at most r_max");
   if (out->num_samples == RS_SCENARIO_NONE && out->time_budget_ns == RS_SCENARIO_NONE)
-    return fail_value(reader, element, "num_samples", "never ends; give a number or a time_budget");
+    return rs_scenario_fail_value(reader, element, "num_samples", "never ends; give a number or a time_budget");
   return read_demand(reader, rs_scenario_child(element, "resources"), &out->demand) &&
          read_curves(reader, rs_scenario_child(element, "curves"), out) && read_params(reader, element, out);
 }
@@ -148,7 +142,7 @@ static bool read_objects(struct rs_scenario_reader *reader, const xmlNode *eleme
       !rs_scenario_read_count(reader, element, "per_task", 1, 10000, &out->objects_per_task))
     return false;
   if (out->objects_per_task > out->object_count)
-    return fail_value(reader, element, "per_task", "is more than the pool has; write at most count");
+    return rs_scenario_fail_value(reader, element, "per_task", "is more than the pool has; write at most count");
   return true;
 }
 
@@ -165,15 +159,15 @@ static bool read_tasks(struct rs_scenario_reader *reader, const xmlNode *element
       !rs_scenario_read_share(reader, element, "fail_probability", &out->fail_probability))
     return false;
   if (rs_units_arrival(rs_scenario_get(element, "arrival"), &out->arrival, why, sizeof why))
-    return fail_value(reader, element, "arrival", why);
+    return rs_scenario_fail_value(reader, element, "arrival", why);
   if (rs_units_graph(rs_scenario_get(element, "graph"), &out->graph, &out->width, &out->window, why, sizeof why))
-    return fail_value(reader, element, "graph", why);
+    return rs_scenario_fail_value(reader, element, "graph", why);
   out->spread_strategy = strcmp(rs_scenario_get(element, "strategy"), "spread") == 0;
   out->retry_exceptions = rs_scenario_read_bool(element, "retry_exceptions");
   if (out->drivers > out->count)
-    return fail_value(reader, element, "drivers", "is more than there are tasks; write at most count");
+    return rs_scenario_fail_value(reader, element, "drivers", "is more than there are tasks; write at most count");
   if (out->fail_probability >= 1 && out->retry_exceptions && out->max_retries == RS_SCENARIO_NONE)
-    return fail_value(reader, element, "fail_probability", "never lets a task end; write less than 1");
+    return rs_scenario_fail_value(reader, element, "fail_probability", "never lets a task end; write less than 1");
   const xmlNode *objects = rs_scenario_child(element, "objects");
   return read_demand(reader, rs_scenario_child(element, "resources"), &out->demand) &&
          (!objects || read_objects(reader, objects, out));
@@ -218,11 +212,11 @@ static bool read_unit(struct rs_scenario_reader *reader, const xmlNode *element,
       return true;
     out->scale = strcmp(unit, amounts[1]) == 0 ? out->scale / 1000 : out->scale / 100;
     if (strcmp(unit, amounts[1]) != 0 && strcmp(unit, amounts[2]) != 0)
-      return fail_value(reader, element, "unit", "counts no resource; write \"1\", \"milli\" or \"%\"");
+      return rs_scenario_fail_value(reader, element, "unit", "counts no resource; write \"1\", \"milli\" or \"%\"");
     return true;
   case RS_TRACE_NAME:
     if (unit)
-      return fail_value(reader, element, "unit", "goes with a number; a name has none, remove it");
+      return rs_scenario_fail_value(reader, element, "unit", "goes with a number; a name has none, remove it");
     return true;
   case RS_TRACE_FIELDS: break;
   }
@@ -236,7 +230,7 @@ static bool read_constant(struct rs_scenario_reader *reader, const xmlNode *elem
   uint64_t number = 0;
   int64_t amount = 0;
   if (rs_scenario_find(element, "unit"))
-    return fail_value(reader, element, "unit", "goes with a column; write the unit into the value");
+    return rs_scenario_fail_value(reader, element, "unit", "goes with a column; write the unit into the value");
   switch (field) {
   case RS_TRACE_DURATION:
   case RS_TRACE_ARRIVAL:
@@ -252,7 +246,7 @@ static bool read_constant(struct rs_scenario_reader *reader, const xmlNode *elem
     if (!rs_scenario_read_amount(reader, element, "value", &amount))
       return false;
     break;
-  case RS_TRACE_NAME: return fail_value(reader, element, "value", "names no column; write name=\"...\"");
+  case RS_TRACE_NAME: return rs_scenario_fail_value(reader, element, "value", "names no column; write name=\"...\"");
   case RS_TRACE_FIELDS: return false;
   }
   out->value = (double)number + (double)amount;
@@ -311,7 +305,7 @@ static bool read_column(struct rs_scenario_reader *reader, const xmlNode *elemen
     field++;
   struct rs_scenario_column *column = &out->columns[field];
   if (column->given)
-    return fail_value(reader, element, "field", "has two columns; keep one");
+    return rs_scenario_fail_value(reader, element, "field", "has two columns; keep one");
   column->given = true;
   column->line = rs_scenario_line(element);
   column->name = rs_scenario_read_text(element, "name");
@@ -329,7 +323,7 @@ static bool read_trace(struct rs_scenario_reader *reader, const xmlNode *element
   if (strcmp(delimiter, "tab") == 0)
     delimiter = "\t";
   if (strlen(delimiter) != 1 || *delimiter == '"')
-    return fail_value(reader, element, "delimiter", "is not one character; write \",\", \";\" or \"tab\"");
+    return rs_scenario_fail_value(reader, element, "delimiter", "is not one character; write \",\", \";\" or \"tab\"");
   out->delimiter = *delimiter;
   if (!rs_scenario_read_count(reader, element, "skip", 0, TASKS_MAX, &out->skip_rows) ||
       !rs_scenario_read_count_limit(reader, element, "rows", 1, TASKS_MAX, &out->max_rows) ||

@@ -21,7 +21,8 @@
 
 /* ---- Attributes by type ------------------------------------------------------------------------------------------ */
 
-static bool fail_value(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, const char *why)
+bool rs_scenario_fail_value(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
+                            const char *why)
 {
   return rs_scenario_fail_at(reader, rs_scenario_find(element, name), "%s=\"%.60s\" %s", name,
                              rs_scenario_get(element, name), why);
@@ -32,7 +33,7 @@ static bool fail_value(struct rs_scenario_reader *reader, const xmlNode *element
     char why[RS_UNITS_WHY_BYTES];                                                                                      \
     const char *text = rs_scenario_get(element, name);                                                                 \
     if (text && (call))                                                                                                \
-      return fail_value(reader, element, name, why);                                                                   \
+      return rs_scenario_fail_value(reader, element, name, why);                                                       \
     return true;                                                                                                       \
   } while (0)
 
@@ -204,11 +205,11 @@ bool rs_scenario_read_extras(struct rs_scenario_reader *reader, const xmlNode *e
     static const char *const own[] = {"cpus", "gpus", "memory", "CPU", "GPU", "object_store_memory"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
       if (strcmp(name, own[i]) == 0)
-        return fail_value(reader, at, "name",
-                          "is a resource of its own; use the attributes cpus, gpus, memory, object_store_memory");
+        return rs_scenario_fail_value(
+            reader, at, "name", "is a resource of its own; use the attributes cpus, gpus, memory, object_store_memory");
     for (uint32_t i = 0; i < *resource_count; i++)
       if (strcmp((*resources)[i].name, name) == 0)
-        return fail_value(reader, at, "name", "is given twice; keep one");
+        return rs_scenario_fail_value(reader, at, "name", "is given twice; keep one");
     RS_GROW(*resources, *resource_count, resource_cap);
     struct rs_scenario_resource *out = &(*resources)[(*resource_count)++];
     *out = (struct rs_scenario_resource){.name = copy(name)};
@@ -218,10 +219,10 @@ bool rs_scenario_read_extras(struct rs_scenario_reader *reader, const xmlNode *e
   for (const xmlNode *at = rs_scenario_child(element, "label"); at; at = rs_scenario_next(at, "label")) {
     const char *key = rs_scenario_get(at, "key");
     if (!*key)
-      return fail_value(reader, at, "key", "is empty; name the label");
+      return rs_scenario_fail_value(reader, at, "key", "is empty; name the label");
     for (uint32_t i = 0; i < *label_count; i++)
       if (strcmp((*labels)[i].key, key) == 0)
-        return fail_value(reader, at, "key", "is given twice; keep one");
+        return rs_scenario_fail_value(reader, at, "key", "is given twice; keep one");
     RS_GROW(*labels, *label_count, label_cap);
     (*labels)[(*label_count)++] = (struct rs_scenario_label){copy(key), rs_scenario_read_text(at, "value")};
   }
@@ -246,9 +247,9 @@ static bool read_node_count(struct rs_scenario_reader *reader, const xmlNode *el
       !rs_scenario_read_count(reader, element, "max", 0, NODES_MAX, &out->count_max))
     return false;
   if (out->count_min > out->count)
-    return fail_value(reader, element, "min", "is more than count; write at most count");
+    return rs_scenario_fail_value(reader, element, "min", "is more than count; write at most count");
   if (out->count_max < out->count)
-    return fail_value(reader, element, "max", "is less than count; write at least count");
+    return rs_scenario_fail_value(reader, element, "max", "is less than count; write at least count");
   return true;
 }
 
@@ -262,10 +263,12 @@ static bool read_nodes(struct rs_scenario_reader *reader, const xmlNode *element
   if (!read_node_count(reader, element, platform, out))
     return false;
   if (!platform && strcmp(out->hosts, "*") != 0)
-    return fail_value(reader, element, "hosts", "selects hosts of a platform file; add platform=\"...\" to <cluster>");
+    return rs_scenario_fail_value(reader, element, "hosts",
+                                  "selects hosts of a platform file; add platform=\"...\" to <cluster>");
   if (strcmp(rs_scenario_get(element, "cpus"), "host") == 0) {
     if (!platform)
-      return fail_value(reader, element, "cpus", "takes the cores of a platform's hosts; write a number of CPUs");
+      return rs_scenario_fail_value(reader, element, "cpus",
+                                    "takes the cores of a platform's hosts; write a number of CPUs");
     out->cpu_e4 = RS_SCENARIO_FROM_HOST;
   } else if (!rs_scenario_read_amount(reader, element, "cpus", &out->cpu_e4)) {
     return false;
@@ -281,7 +284,8 @@ static bool read_nodes(struct rs_scenario_reader *reader, const xmlNode *element
       !rs_scenario_read_number(reader, element, "price", 0, 1e9, &out->price_per_hour))
     return false;
   if (out->object_store_bytes > out->memory_bytes)
-    return fail_value(reader, element, "object_store_memory", "is more than the node's memory; write at most memory");
+    return rs_scenario_fail_value(reader, element, "object_store_memory",
+                                  "is more than the node's memory; write at most memory");
   return rs_scenario_read_extras(reader, element, &out->resources, &out->resource_count, &out->labels,
                                  &out->label_count);
 }
@@ -309,11 +313,11 @@ static bool read_cluster(struct rs_scenario_reader *reader, const xmlNode *eleme
     return false;
   out->head_host = rs_scenario_read_text(element, "head");
   if (out->head_host && !platform)
-    return fail_value(reader, element, "head", "names a host of a platform file; add platform=\"...\"");
+    return rs_scenario_fail_value(reader, element, "head", "names a host of a platform file; add platform=\"...\"");
   for (const xmlNode *at = rs_scenario_child(element, "nodes"); at; at = rs_scenario_next(at, "nodes")) {
     for (uint32_t i = 0; i < out->type_count; i++)
       if (strcmp(out->types[i].name, rs_scenario_get(at, "name")) == 0)
-        return fail_value(reader, at, "name", "names two node types; give each its own name");
+        return rs_scenario_fail_value(reader, at, "name", "names two node types; give each its own name");
     RS_GROW(out->types, out->type_count, cap);
     out->types[out->type_count] = (struct rs_scenario_node_type){0};
     if (!read_nodes(reader, at, platform, &out->types[out->type_count++]))
@@ -374,9 +378,9 @@ static bool read_autoscaler(struct rs_scenario_reader *reader, const xmlNode *el
       !rs_scenario_read_time(reader, element, "interval", &out->interval_ns))
     return false;
   if (out->interval_ns < 100 * MS || out->interval_ns > DAY / 24)
-    return fail_value(reader, element, "interval", "is out of range; write \"100 ms\" to \"1 h\"");
+    return rs_scenario_fail_value(reader, element, "interval", "is out of range; write \"100 ms\" to \"1 h\"");
   if (out->idle_timeout_ns > 1000 * DAY)
-    return fail_value(reader, element, "idle_timeout", "is out of range; write at most \"1000 d\"");
+    return rs_scenario_fail_value(reader, element, "idle_timeout", "is out of range; write at most \"1000 d\"");
   return true;
 }
 
@@ -402,7 +406,7 @@ static bool read_fault(struct rs_scenario_reader *reader, const xmlNode *element
     return rs_scenario_fail(reader, out->line, "<%s> has %s; write either at=\"60 s\" or rate=\"0.1/h\"", tag,
                             at ? "both a time and a rate" : "neither a time nor a rate");
   if (rate && rs_scenario_find(element, "node"))
-    return fail_value(reader, element, "node", "goes with a time; a rate strikes nodes at random");
+    return rs_scenario_fail_value(reader, element, "node", "goes with a time; a rate strikes nodes at random");
   out->comes_back = rs_scenario_find(element, "down_time") != NULL;
   if (!rs_scenario_read_time(reader, element, "at", &out->at_ns) ||
       !read_rate(reader, element, "rate", &out->rate_per_s) ||
@@ -413,9 +417,9 @@ static bool read_fault(struct rs_scenario_reader *reader, const xmlNode *element
       !rs_scenario_read_time_dist(reader, element, "down_time", &out->down_ns))
     return false;
   if (out->from_ns >= out->until_ns)
-    return fail_value(reader, element, "until", "is not after \"from\"; write a later time");
+    return rs_scenario_fail_value(reader, element, "until", "is not after \"from\"; write a later time");
   if (out->node != RS_SCENARIO_NONE && out->count != 1)
-    return fail_value(reader, element, "count", "goes without \"node\"; leave one of them out");
+    return rs_scenario_fail_value(reader, element, "count", "goes without \"node\"; leave one of them out");
   return true;
 }
 
@@ -446,11 +450,11 @@ static bool read_sweep(struct rs_scenario_reader *reader, const xmlNode *element
     out->label = copy(at ? at + 1 : out->path);
   }
   if (rs_units_list(rs_scenario_get(element, "values"), &out->values, &out->value_count, why, sizeof why))
-    return fail_value(reader, element, "values", why);
+    return rs_scenario_fail_value(reader, element, "values", why);
   for (uint32_t i = 0; i < out->value_count; i++)
     for (uint32_t j = 0; j < i; j++)
       if (strcmp(out->values[i], out->values[j]) == 0)
-        return fail_value(reader, element, "values", "has the same value twice; keep one");
+        return rs_scenario_fail_value(reader, element, "values", "has the same value twice; keep one");
   return true;
 }
 
@@ -461,7 +465,7 @@ static bool read_sweeps(struct rs_scenario_reader *reader, const xmlNode *root, 
   for (const xmlNode *at = rs_scenario_child(root, "sweep"); at; at = rs_scenario_next(at, "sweep")) {
     for (uint32_t i = 0; i < out->sweep_count; i++)
       if (strcmp(out->sweeps[i].path, rs_scenario_get(at, "path")) == 0)
-        return fail_value(reader, at, "path", "is swept twice; keep one <sweep> for it");
+        return rs_scenario_fail_value(reader, at, "path", "is swept twice; keep one <sweep> for it");
     RS_GROW(out->sweeps, out->sweep_count, cap);
     if (!read_sweep(reader, at, &out->sweeps[out->sweep_count++]))
       return false;
@@ -480,7 +484,7 @@ static bool read_outputs(struct rs_scenario_reader *reader, const xmlNode *eleme
     free(out->directory);
     out->directory = rs_scenario_read_text(element, "directory");
     if (!*out->directory)
-      return fail_value(reader, element, "directory", "is empty; name a folder");
+      return rs_scenario_fail_value(reader, element, "directory", "is empty; name a folder");
   }
   out->tasks_csv = rs_scenario_read_bool(element, "tasks");
   if (!rs_scenario_read_count(reader, element, "timeline_events", 0, 1000000000, &out->timeline_events) ||
@@ -488,7 +492,7 @@ static bool read_outputs(struct rs_scenario_reader *reader, const xmlNode *eleme
       !rs_scenario_read_time(reader, element, "sample_interval", &out->sample_interval_ns))
     return false;
   if (out->sample_interval_ns == 0)
-    return fail_value(reader, element, "sample_interval", "is no interval; write at least \"1 ms\"");
+    return rs_scenario_fail_value(reader, element, "sample_interval", "is no interval; write at least \"1 ms\"");
   return true;
 }
 
@@ -520,7 +524,7 @@ bool rs_scenario_read(struct rs_scenario_reader *reader)
   out->real = reader->options->real;
   out->real_time_scale = 1;
   if (strcmp(out->name, ".") == 0 || strcmp(out->name, "..") == 0)
-    return fail_value(reader, element, "name", "cannot name a folder; use a word");
+    return rs_scenario_fail_value(reader, element, "name", "cannot name a folder; use a word");
   if (!rs_scenario_read_count(reader, root, "seed", 0, INT64_MAX / 2, &out->seed) ||
       !rs_scenario_read_count(reader, root, "repetitions", 1, 1000000, &out->repetitions) ||
       !rs_scenario_read_time_limit(reader, root, "time_limit", &out->time_limit_ns))
