@@ -45,7 +45,7 @@ static void bad_arguments_are_refused(void)
   task->args[8] = 2; /* no such mode */
   CHECK_EQ(rs_replay_decode(task, &back), RS_ERR_MALFORMED);
   task->args[8] = 0;
-  task->args[13] = 1; /* must be zero */
+  task->args[13] = 2; /* bits 9 and up must be zero */
   CHECK_EQ(rs_replay_decode(task, &back), RS_ERR_MALFORMED);
   task->args[13] = 0;
   task->args_bytes = RS_REPLAY_HEADER_BYTES - 1;
@@ -90,6 +90,55 @@ static void large_results_are_in_the_store(void)
   rs_task_unref(task);
 }
 
+static void tag_and_failure(void)
+{
+  struct rs_replay replay = {.duration_ns = 5, .tag = 255, .fails = true, .return_bytes = 1000}, back;
+  struct rs_task *task = task_of(&replay, 1);
+  CHECK_EQ(task->args[12], 255);
+  CHECK_EQ(task->args[13], 1);
+  CHECK_EQ(rs_replay_decode(task, &back), 0);
+  CHECK_EQ(back.tag, 255);
+  CHECK(back.fails);
+  struct rs_result *result = rs_replay_result(task, &back, 123, 100, 77);
+  CHECK_EQ(result->status, RS_ERR_TASK_FAILED);
+  CHECK(rs_id_equal(result->task, task->id));
+  CHECK_EQ(result->run_ns, 123);
+  CHECK_EQ(result->node, 77);
+  CHECK_EQ(result->return_count, 0);
+  rs_result_unref(result);
+  rs_task_unref(task);
+  replay = (struct rs_replay){.duration_ns = 5, .tag = 3};
+  task = task_of(&replay, 1);
+  CHECK_EQ(rs_replay_decode(task, &back), 0);
+  CHECK_EQ(back.tag, 3);
+  CHECK(!back.fails);
+  rs_task_unref(task);
+}
+
+static void a_result_and_an_object(void)
+{
+  static const uint8_t value[] = {9, 8, 7};
+  struct rs_replay replay = {.duration_ns = 5, .result = value, .result_bytes = 3, .return_bytes = 101};
+  struct rs_task *task = task_of(&replay, 2);
+  struct rs_result *result = rs_replay_result(task, &replay, 1, 100, 77);
+  CHECK_EQ(result->return_count, 2);
+  CHECK_EQ(result->returns[0].size_bytes, 3);
+  CHECK_EQ(result->returns[0].inline_bytes, 3);
+  CHECK(memcmp(result->data + result->returns[0].inline_at, value, 3) == 0);
+  CHECK_EQ(result->returns[1].size_bytes, 101);
+  CHECK_EQ(result->returns[1].inline_bytes, 0);
+  rs_result_unref(result);
+  /* A small object travels behind the result, as zeros. */
+  replay.return_bytes = 4;
+  result = rs_replay_result(task, &replay, 1, 100, 77);
+  CHECK_EQ(result->data_bytes, 7);
+  CHECK_EQ(result->returns[1].inline_bytes, 4);
+  CHECK_EQ(result->returns[1].inline_at, 3);
+  CHECK_EQ(result->data[3], 0);
+  rs_result_unref(result);
+  rs_task_unref(task);
+}
+
 static void no_returns_no_value(void)
 {
   static const uint8_t value[] = {9};
@@ -107,6 +156,8 @@ const struct rs_test rs_tests[] = {
     {"replay: bad arguments are refused", bad_arguments_are_refused},
     {"replay: small results are inside", small_results_are_inside},
     {"replay: large results are in the store", large_results_are_in_the_store},
+    {"replay: tag and failure", tag_and_failure},
+    {"replay: a result and an object", a_result_and_an_object},
     {"replay: no returns, no value", no_returns_no_value},
     {0},
 };

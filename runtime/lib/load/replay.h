@@ -2,9 +2,11 @@
  *
  * Scenario tasks and trials that replay recorded or modelled curves are all this one function: the worker sleeps or
  * computes for the duration and returns the bytes; the simulator lets the duration pass and returns the same bytes.
- * Arguments (little-endian): u64 duration_ns, u32 mode, u32 zero, u64 return_bytes,
- * then the inline result's bytes. With return_bytes > 0 the first return is an object of that size in the store; otherwise
- * it is the inline result.
+ * Arguments (little-endian): u64 duration_ns, u32 mode, u32 tag (bits 0..7) and fails (bit 8), u64 return_bytes, then
+ * the inline result's bytes.
+ *
+ * With one return it is an object of return_bytes when that is > 0, otherwise the inline result. With two or more
+ * returns and return_bytes > 0 the first is the inline result and the second the object. Returns beyond are empty.
  */
 #ifndef RS_LIB_REPLAY_H
 #define RS_LIB_REPLAY_H
@@ -14,10 +16,13 @@
 enum rs_replay_mode { RS_REPLAY_SLEEP, RS_REPLAY_SPIN };
 
 #define RS_REPLAY_HEADER_BYTES 24u
+#define RS_REPLAY_TAG_MAX 255u
 
 struct rs_replay {
   uint64_t duration_ns;
   uint32_t mode;
+  uint32_t tag; /* 0..RS_REPLAY_TAG_MAX: describes the task to who watches it (the rung of a trial); no meaning here */
+  bool fails;   /* it ends with an application error, RS_ERR_TASK_FAILED, after its duration */
   uint64_t return_bytes;
   const uint8_t *result; /* points into the task's arguments */
   uint32_t result_bytes;
@@ -32,8 +37,9 @@ void rs_replay_encode(const struct rs_replay *replay, uint8_t *out);
 /* 0, or RS_ERR_MALFORMED. */
 int rs_replay_decode(const struct rs_task *task, struct rs_replay *out);
 
-/* The result that the task must give after its duration: with return_count returns as the task says. One reference.
- * inline_max: max_direct_call_object_size; a larger first return is in the store of `raylet`. */
+/* The result that the task must give after its duration: with return_count returns as the task says, or a failure
+ * (status RS_ERR_TASK_FAILED, no returns) where it fails. One reference. inline_max: max_direct_call_object_size; a
+ * larger return is in the store of `raylet`. */
 struct rs_result *rs_replay_result(const struct rs_task *task, const struct rs_replay *replay, uint64_t run_ns,
                                    uint64_t inline_max, rs_addr raylet);
 
