@@ -1,1 +1,34 @@
 # The libuv driver, the C API, the node daemon and the command line.
+file(GLOB RS_UV_SOURCES CONFIGURE_DEPENDS runtime/uv/*.c)
+add_library(rs_uv STATIC ${RS_UV_SOURCES})
+target_link_libraries(rs_uv PUBLIC rs_core PkgConfig::UV PkgConfig::SODIUM Threads::Threads ${CMAKE_DL_LIBS})
+
+# The node daemon: head, node and worker. Functions of loaded libraries find rs_uv_* in it, so nothing is dropped.
+add_executable(raysimd runtime/raysimd.c runtime/api/functions.c)
+target_link_libraries(raysimd PRIVATE -Wl,--whole-archive rs_uv -Wl,--no-whole-archive)
+set_target_properties(raysimd PROPERTIES ENABLE_EXPORTS ON)
+
+# libraysim: core, driver and public API in one.
+file(GLOB RS_API_SOURCES CONFIGURE_DEPENDS runtime/api/*.c)
+add_library(rs_api OBJECT ${RS_API_SOURCES})
+target_link_libraries(rs_api PUBLIC rs_uv)
+add_library(raysim_shared SHARED $<TARGET_OBJECTS:rs_api> $<TARGET_OBJECTS:rs_uv> $<TARGET_OBJECTS:rs_core>)
+add_library(raysim_static STATIC $<TARGET_OBJECTS:rs_api> $<TARGET_OBJECTS:rs_uv> $<TARGET_OBJECTS:rs_core>)
+foreach(target raysim_shared raysim_static)
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME raysim LINKER_LANGUAGE C)
+  target_link_libraries(${target} PUBLIC PkgConfig::UV PkgConfig::SODIUM Threads::Threads ${CMAKE_DL_LIBS})
+  target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR}/runtime)
+endforeach()
+set_target_properties(raysim_shared PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION})
+
+# raysim start, stop, status: called by the main program.
+file(GLOB RS_CLI_SOURCES CONFIGURE_DEPENDS runtime/cli/start*.c runtime/cli/stop*.c runtime/cli/status*.c)
+add_library(rs_cli STATIC ${RS_CLI_SOURCES})
+target_link_libraries(rs_cli PUBLIC rs_uv)
+
+if(RAYSIM_BENCH)
+  add_executable(noop bench/noop.c)
+  set_target_properties(noop PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  target_link_libraries(noop PRIVATE rs_flags raysim_static)
+  add_dependencies(noop raysimd)
+endif()

@@ -1,0 +1,273 @@
+/* start.c -- raysim start: a head with its nodes, or a node that joins a head. */
+#include "cli/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "uv/session.h"
+#include "uv/uv.h"
+
+extern char **environ;
+
+static const char help[] =
+    "usage: raysim start --head [--nodes N] [--num-cpus K] [--num-gpus G] [--memory BYTES] [--port P] [--bind ADDRESS]\n"
+    "                    [--set SETTING=VALUE]... [--policy NAME] [--load LIBRARY] [--block]\n"
+    "       raysim start --address=HOST:PORT [--num-cpus K] [--num-gpus G] [--memory BYTES] [--bind ADDRESS]\n"
+    "                    [--token-file FILE] [--load LIBRARY]\n"
+    "\n"
+    "  --head        start a cluster on this host: a head and N - 1 more nodes (default 1), each with K logical CPUs\n"
+    "                (default: this machine's), until `raysim stop`\n"
+    "  --address     add a node of this host to the cluster whose head listens there\n"
+    "  --bind        numeric address to listen on; default 127.0.0.1, so that nobody else reaches it\n"
+    "  --token-file  the cluster's token, copied from the head's session folder; default: that of the newest session here\n"
+    "  --load        shared library with functions for the workers (runtime/api/raysim.h)\n"
+    "  --block       stay in the foreground and end the cluster with this command\n";
+
+struct arguments {
+  bool head, block;
+  const char *address, *bind, *token, *load, *session;
+  const char *num_cpus, *num_gpus, *memory;
+  uint32_t nodes;
+  uint16_t port;
+  double cpus, gpus, memory_bytes;
+  struct rs_config config;
+};
+
+static int wrong(const char *what, const char *value, const char *right)
+{
+  fprintf(stderr, "raysim start: %s%s%s: %s\n", what, value ? " " : "", value ? value : "", right);
+  return 2;
+}
+
+static bool number(const char *text, double min, double max, double *out)
+{
+  char *end;
+  errno = 0;
+  *out = strtod(text, &end);
+  return *text && !*end && errno == 0 && *out >= min && *out <= max;
+}
+
+static int set_config(struct arguments *a, const char *text)
+{
+  char name[128];
+  const char *equals = strchr(text, '=');
+  double value;
+  if (!equals || (size_t)(equals - text) >= sizeof name || !number(equals + 1, -1, 1e15, &value))
+    return wrong("--set", text, "SETTING=VALUE with a whole number is wanted");
+  memcpy(name, text, (size_t)(equals - text));
+  name[equals - text] = 0;
+  switch (rs_config_set(&a->config, name, (int64_t)value)) {
+  case 0: return 0;
+  case -1: return wrong("--set", text, "there is no such setting; `raysim list settings` has them all");
+  default: return wrong("--set", text, "out of range");
+  }
+}
+
+static int parse(int argc, char **argv, struct arguments *a)
+{
+  a->nodes = 1;
+  a->cpus = (double)sysconf(_SC_NPROCESSORS_ONLN);
+  rs_config_defaults(&a->config);
+  for (int i = 1; i < argc; i++) {
+    char *name = argv[i], *equals = strchr(name, '='), *value = NULL;
+    double n;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+      fputs(help, stdout);
+      return -1;
+    }
+    if (strcmp(name, "--head") == 0) {
+      a->head = true;
+      continue;
+    }
+    if (strcmp(name, "--block") == 0) {
+      a->block = true;
+      continue;
+    }
+    size_t length = equals ? (size_t)(equals - name) : strlen(name);
+    if (equals)
+      value = equals + 1;
+    else if (i + 1 < argc)
+      value = argv[++i];
+    else
+      return wrong(name, NULL, "a known option with a value is wanted; see raysim start --help");
+#define IS(text) (length == sizeof text - 1 && strncmp(name, text, length) == 0)
+    if (IS("--address"))
+      a->address = value;
+    else if (IS("--bind"))
+      a->bind = value;
+    else if (IS("--token-file"))
+      a->token = value;
+    else if (IS("--load"))
+      a->load = value;
+    else if (IS("--session"))
+      a->session = value;
+    else if (IS("--nodes")) {
+      if (!number(value, 1, 4096, &n) || n != (double)(uint32_t)n)
+        return wrong("--nodes", value, "a whole number from 1 to 4096 is wanted");
+      a->nodes = (uint32_t)n;
+    } else if (IS("--port")) {
+      if (!number(value, 0, 65535, &n) || n != (double)(uint16_t)n)
+        return wrong("--port", value, "a port from 0 (any free one) to 65535 is wanted");
+      a->port = (uint16_t)n;
+    } else if (IS("--num-cpus")) {
+      if (!number(value, 0, 1e6, &a->cpus))
+        return wrong("--num-cpus", value, "a number from 0 to 1000000 is wanted");
+      a->num_cpus = value;
+    } else if (IS("--num-gpus")) {
+      if (!number(value, 0, RS_GPU_MAX, &a->gpus) || a->gpus != (double)(int)a->gpus)
+        return wrong("--num-gpus", value, "a whole number from 0 to 16 is wanted");
+      a->num_gpus = value;
+    } else if (IS("--memory")) {
+      if (!number(value, 0, 1e18, &a->memory_bytes))
+        return wrong("--memory", value, "a number of bytes is wanted");
+      a->memory = value;
+    } else if (IS("--policy")) {
+      a->config.policy = rs_place_policy_by_name(value);
+      if (!a->config.policy)
+        return wrong("--policy", value, "there is no such policy; `raysim list policies` has them all");
+    } else if (IS("--set")) {
+      int rc = set_config(a, value);
+      if (rc != 0)
+        return rc;
+    } else {
+      return wrong(name, NULL, "there is no such option; see raysim start --help");
+    }
+#undef IS
+  }
+  if (a->head == (a->address != NULL))
+    return wrong("--head or --address=HOST:PORT", NULL, "exactly one of them is wanted");
+  return 0;
+}
+
+static int start_head(const struct arguments *a)
+{
+  struct rs_res total = {.cpu_e4 = (int64_t)(a->cpus * RS_ONE_E4 + 0.5), .memory_bytes = (int64_t)a->memory_bytes};
+  total.gpu_count = (uint8_t)a->gpus;
+  for (int i = 0; i < total.gpu_count; i++)
+    total.gpu_e4[i] = RS_ONE_E4;
+  struct rs_node_info *info = rs_node_info_new(&total), **infos = rs_alloc(a->nodes * sizeof *infos);
+  info->node_type = UINT32_MAX;
+  for (uint32_t i = 0; i < a->nodes; i++)
+    infos[i] = info;
+  struct rs_uv_cluster *cluster;
+  char error[RS_UV_ERROR_MAX];
+  int rc = rs_uv_local_cluster_start(&(struct rs_uv_cluster_options){.config = &a->config,
+                                                                     .node_count = a->nodes,
+                                                                     .infos = infos,
+                                                                     .load = a->load,
+                                                                     .port = a->port,
+                                                                     .bind = a->bind,
+                                                                     .detached = !a->block},
+                                     &cluster, error);
+  free(infos);
+  rs_node_info_unref(info);
+  if (rc != 0) {
+    fprintf(stderr, "raysim start: %s\n", error);
+    return 1;
+  }
+  const char *host = a->bind ? a->bind : "127.0.0.1";
+  printf("head at %s:%u, %u node%s of %g CPUs\n", host, rs_uv_cluster_port(cluster), a->nodes, a->nodes == 1 ? "" : "s",
+         a->cpus);
+  printf("session %s\n", rs_uv_cluster_session(cluster));
+  printf("add a node:  raysim start --address=%s:%u\n", host, rs_uv_cluster_port(cluster));
+  printf("end it:      raysim stop\n");
+  fflush(stdout);
+  if (a->block) {
+    int status;
+    while (waitpid(rs_uv_cluster_pid(cluster), &status, 0) < 0 && errno == EINTR)
+      ;
+  }
+  rs_uv_local_cluster_stop(cluster);
+  return 0;
+}
+
+/* A node runs by itself once it has joined; that is seen in the session's list of processes, or it has ended. */
+static int start_node(const struct arguments *a)
+{
+  char session[RS_UV_PATH_MAX], token[RS_UV_PATH_MAX], error[RS_UV_ERROR_MAX];
+  bool own = false;
+  if (a->token) {
+    snprintf(token, sizeof token, "%s", a->token);
+  } else {
+    if (rs_session_find(a->session, session, error) != 0) {
+      fprintf(stderr, "raysim start: %s; or name the cluster's token with --token-file\n", error);
+      return 1;
+    }
+    rs_session_token_path(session, token, sizeof token);
+    own = true;
+  }
+  if (access(token, R_OK) != 0) {
+    fprintf(stderr, "raysim start: %s: cannot read the cluster's token: %s\n", token, strerror(errno));
+    return 1;
+  }
+  char program[RS_UV_PATH_MAX + 16] = "raysimd", self[RS_UV_PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  const char *named = getenv("RAYSIMD");
+  if (named && *named) {
+    snprintf(program, sizeof program, "%.*s", RS_UV_PATH_MAX, named);
+  } else if (n > 0) {
+    self[n] = 0;
+    char *slash = strrchr(self, '/');
+    if (slash) {
+      *slash = 0;
+      snprintf(program, sizeof program, "%s/raysimd", self);
+      if (access(program, X_OK) != 0)
+        snprintf(program, sizeof program, "raysimd");
+    }
+  }
+  const char *argv[20] = {"raysimd", "--join", a->address, "--token-file", token};
+  int count = 5;
+  const char *more[][2] = {{"--bind", a->bind},         {"--num-cpus", a->num_cpus}, {"--num-gpus", a->num_gpus},
+                           {"--memory", a->memory},     {"--load", a->load},         {"--session", own ? session : NULL}};
+  for (unsigned i = 0; i < sizeof more / sizeof more[0]; i++)
+    if (more[i][1]) {
+      argv[count++] = more[i][0];
+      argv[count++] = more[i][1];
+    }
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  int ready[2];
+  if (pipe2(ready, O_CLOEXEC) != 0) {
+    fprintf(stderr, "raysim start: %s\n", strerror(errno));
+    return 1;
+  }
+  posix_spawn_file_actions_adddup2(&actions, ready[1], 1); /* it says where it is, then lets go of both outputs */
+  pid_t pid;
+  int rc = posix_spawnp(&pid, program, &actions, &attributes, (char **)(uintptr_t)argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  close(ready[1]);
+  if (rc != 0) {
+    fprintf(stderr, "raysim start: %s: cannot start it: %s\n", program, strerror(rc));
+    return 1;
+  }
+  char text[128];
+  ssize_t got = read(ready[0], text, sizeof text - 1);
+  close(ready[0]);
+  if (got <= 0)
+    return 1; /* it has said why */
+  text[got] = 0;
+  fputs(text, stdout);
+  return 0;
+}
+
+int rs_cmd_start(int argc, char **argv)
+{
+  struct arguments a = {0};
+  int rc = parse(argc, argv, &a);
+  if (rc != 0)
+    return rc < 0 ? 0 : rc;
+  return a.head ? start_head(&a) : start_node(&a);
+}

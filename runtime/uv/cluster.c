@@ -1,0 +1,404 @@
+/* cluster.c -- starting and ending a local cluster, and asking a head what runs.
+ *
+ * The head is a program of its own (raysimd); what it is to be goes to it through an unlinked file, and it says through a
+ * pipe when every node has registered. It starts its nodes itself, by fork. A cluster that is not detached holds the reading
+ * end of a second pipe: when its starter is gone, however that ended, the pipe ends and the cluster leaves.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "uv/node.h"
+#include "uv/session.h"
+
+extern char **environ;
+
+enum { START_MS = 30000, STOP_MS = 8000, GONE_MS = 3000 };
+
+struct rs_uv_cluster {
+  char session[RS_UV_PATH_MAX];
+  uint16_t port;
+  pid_t pid;
+  int life_fd;
+  bool detached;
+};
+
+const char *rs_uv_cluster_session(const struct rs_uv_cluster *cluster) { return cluster->session; }
+uint16_t rs_uv_cluster_port(const struct rs_uv_cluster *cluster) { return cluster->port; }
+int rs_uv_cluster_pid(const struct rs_uv_cluster *cluster) { return cluster->pid; }
+
+/* raysimd: beside the running program, one folder above it (tests and benchmarks of a build), or in $PATH. */
+static void find_program(const char *wanted, char *out, size_t cap)
+{
+  const char *named = wanted ? wanted : getenv("RAYSIMD");
+  if (named && *named) {
+    snprintf(out, cap, "%s", named);
+    return;
+  }
+  char self[RS_UV_PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n > 0) {
+    self[n] = 0;
+    for (int up = 0; up < 2; up++) {
+      char *slash = strrchr(self, '/');
+      if (!slash)
+        break;
+      *slash = 0;
+      snprintf(out, cap, "%s/raysimd", self);
+      if (access(out, X_OK) == 0)
+        return;
+    }
+  }
+  snprintf(out, cap, "raysimd");
+}
+
+static void pause_ms(int ms) { nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL); }
+
+/* True once process `pid`, our child, has ended. */
+static bool wait_child(pid_t pid, int limit_ms)
+{
+  for (int waited = 0;; waited += 2) {
+    pid_t got = waitpid(pid, NULL, WNOHANG);
+    if (got == pid || (got < 0 && errno == ECHILD))
+      return true;
+    if (waited >= limit_ms)
+      return false;
+    pause_ms(2);
+  }
+}
+
+/* Waits until every process that the session names is gone. */
+static void wait_gone(const char *session)
+{
+  char path[RS_UV_PATH_MAX + 8], role[32];
+  snprintf(path, sizeof path, "%s/pids", session);
+  for (int waited = 0; waited < GONE_MS; waited += 5) {
+    FILE *file = fopen(path, "re");
+    if (!file)
+      return;
+    int pid;
+    unsigned long long start;
+    bool left = false;
+    while (fscanf(file, "%d %llu %31s", &pid, &start, role) == 3)
+      left = left || (start && rs_process_start_time(pid) == start);
+    fclose(file);
+    if (!left)
+      return;
+    pause_ms(5);
+  }
+}
+
+static void end_by_force(const char *session, pid_t pid)
+{
+  if (pid > 0) {
+    kill(pid, SIGKILL);
+    wait_child(pid, STOP_MS);
+  }
+  rs_session_kill_all(session);
+  wait_gone(session);
+  rs_session_remove(session);
+}
+
+/* A copy of the descriptor above those that the child gets by number. */
+static int move_up(int fd)
+{
+  if (fd < 0)
+    return fd;
+  int up = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+  close(fd);
+  return up;
+}
+
+static int setup_file(const struct rs_node_options *options)
+{
+  struct rs_writer w = {NULL, 0, 0};
+  rs_node_options_put(&w, options);
+  w = (struct rs_writer){rs_alloc(w.size), w.size, 0};
+  rs_node_options_put(&w, options);
+  int fd = memfd_create("raysim-setup", MFD_CLOEXEC);
+  if (fd >= 0 && write(fd, w.out, w.size) != (ssize_t)w.size) {
+    close(fd);
+    fd = -1;
+  }
+  free(w.out);
+  if (fd >= 0)
+    lseek(fd, 0, SEEK_SET);
+  return move_up(fd);
+}
+
+static pid_t spawn_head(const char *program, int setup_fd, int ready_fd, int life_fd, const char *log)
+{
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (log) {
+    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  }
+  posix_spawn_file_actions_adddup2(&actions, setup_fd, 3);
+  posix_spawn_file_actions_adddup2(&actions, ready_fd, 4);
+  if (life_fd >= 0)
+    posix_spawn_file_actions_adddup2(&actions, life_fd, 5);
+  char *argv[] = {(char *)(uintptr_t)"raysimd", (char *)(uintptr_t)"--head", life_fd >= 0 ? (char *)(uintptr_t)"--attached" : NULL,
+                  NULL};
+  pid_t pid = -1;
+  int rc = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  errno = rc;
+  return rc == 0 ? pid : -1;
+}
+
+/* The head's one line: "R port", or "E reason". */
+static int read_ready(int fd, uint64_t timeout_ms, uint16_t *port, char *error)
+{
+  char text[256];
+  size_t n = 0;
+  uint64_t end = uv_hrtime() + timeout_ms * RS_MS;
+  while (n < sizeof text - 1 && (n == 0 || text[n - 1] != '\n')) {
+    uint64_t now = uv_hrtime();
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int rc = now < end ? poll(&p, 1, (int)((end - now) / RS_MS) + 1) : 0;
+    if (rc < 0 && errno == EINTR)
+      continue;
+    ssize_t got = rc > 0 ? read(fd, text + n, sizeof text - 1 - n) : 0;
+    if (rc == 0) {
+      snprintf(error, RS_UV_ERROR_MAX, "not every node had registered within %llu ms", (unsigned long long)timeout_ms);
+      return RS_ERR_TIMED_OUT;
+    }
+    if (got <= 0) {
+      snprintf(error, RS_UV_ERROR_MAX, "the head ended before it was ready");
+      return RS_ERR_PEER_LOST;
+    }
+    n += (size_t)got;
+  }
+  text[n] = 0;
+  unsigned value;
+  if (text[0] == 'R' && sscanf(text + 1, "%u", &value) == 1) {
+    *port = (uint16_t)value;
+    return 0;
+  }
+  text[strcspn(text, "\n")] = 0;
+  snprintf(error, RS_UV_ERROR_MAX, "%s", text[0] == 'E' ? text + 2 : "the head said something unknown");
+  return RS_ERR_REFUSED;
+}
+
+static void fill(struct rs_node_options *o, const struct rs_uv_cluster_options *options, const char *session)
+{
+  memset(o, 0, sizeof *o);
+  o->head = true;
+  snprintf(o->session, sizeof o->session, "%s", session);
+  snprintf(o->bind, sizeof o->bind, "%s", options->bind ? options->bind : "127.0.0.1");
+  if (options->config)
+    o->setup.config = *options->config;
+  else
+    rs_config_defaults(&o->setup.config);
+  snprintf(o->setup.session, sizeof o->setup.session, "%s", session);
+  const char *record = options->record ? options->record : getenv("RAYSIM_RECORD");
+  char full[4096];
+  if (options->load && realpath(options->load, full))
+    snprintf(o->setup.load, sizeof o->setup.load, "%.*s", RS_UV_PATH_MAX - 1, full);
+  if (record && *record && realpath(record, full))
+    snprintf(o->setup.record, sizeof o->setup.record, "%.*s", RS_UV_PATH_MAX - 1, full);
+  snprintf(o->setup.head_host, sizeof o->setup.head_host, "%s",
+           strcmp(o->bind, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(o->bind, "::") == 0 ? "::1" : o->bind);
+  o->setup.head_port = options->port;
+  o->node_count = options->node_count;
+  o->infos = (struct rs_node_info **)(uintptr_t)options->infos;
+  o->types = (struct rs_node_type *)(uintptr_t)options->node_types;
+  o->type_count = options->node_type_count;
+}
+
+int rs_uv_local_cluster_start(const struct rs_uv_cluster_options *options, struct rs_uv_cluster **out, char *error)
+{
+  *out = NULL;
+  char session[RS_UV_PATH_MAX], program[RS_UV_PATH_MAX + 16], log[RS_UV_PATH_MAX + 8];
+  if (options->node_count == 0 || !options->infos) {
+    snprintf(error, RS_UV_ERROR_MAX, "a cluster has at least one node");
+    return RS_ERR_REFUSED;
+  }
+  if (options->load && access(options->load, R_OK) != 0) {
+    snprintf(error, RS_UV_ERROR_MAX, "%.200s: cannot load functions: %s", options->load, strerror(errno));
+    return RS_ERR_REFUSED;
+  }
+  int rc = rs_session_create(session, error);
+  if (rc != 0)
+    return rc;
+  snprintf(log, sizeof log, "%s/log", session);
+  find_program(options->program, program, sizeof program);
+  struct rs_node_options *o = rs_alloc(sizeof *o);
+  fill(o, options, session);
+  int setup_fd = setup_file(o), ready[2] = {-1, -1}, life[2] = {-1, -1};
+  free(o);
+  pid_t pid = -1;
+  bool fine = setup_fd >= 0 && pipe2(ready, O_CLOEXEC) == 0 && (options->detached || pipe2(life, O_CLOEXEC) == 0);
+  if (fine) {
+    ready[1] = move_up(ready[1]);
+    life[0] = move_up(life[0]);
+    pid = spawn_head(program, setup_fd, ready[1], life[0], options->detached ? log : NULL);
+  }
+  if (pid < 0) {
+    snprintf(error, RS_UV_ERROR_MAX, "%s: cannot start it: %s", program, strerror(errno));
+    rc = RS_ERR_REFUSED;
+  }
+  if (setup_fd >= 0)
+    close(setup_fd);
+  if (ready[1] >= 0)
+    close(ready[1]);
+  if (life[0] >= 0)
+    close(life[0]);
+  struct rs_uv_cluster *cluster = rs_alloc_zero(1, sizeof *cluster);
+  *cluster = (struct rs_uv_cluster){.pid = pid, .life_fd = life[1], .detached = options->detached};
+  memcpy(cluster->session, session, sizeof session);
+  if (pid > 0)
+    rc = read_ready(ready[0], options->timeout_ms ? options->timeout_ms : START_MS, &cluster->port, error);
+  if (ready[0] >= 0)
+    close(ready[0]);
+  if (rc == 0) {
+    *out = cluster;
+    return 0;
+  }
+  if (life[1] >= 0)
+    close(life[1]);
+  end_by_force(session, pid);
+  free(cluster);
+  return rc;
+}
+
+void rs_uv_local_cluster_stop(struct rs_uv_cluster *cluster)
+{
+  if (!cluster)
+    return;
+  if (!cluster->detached) {
+    close(cluster->life_fd);
+    if (!wait_child(cluster->pid, STOP_MS))
+      end_by_force(cluster->session, cluster->pid);
+    else
+      end_by_force(cluster->session, 0);
+  }
+  free(cluster);
+}
+
+/* ---- asking a head ---- */
+
+struct query {
+  struct rs_proc proc;
+  struct rs_uv_status *status;
+  bool done;
+  char error[RS_UV_ERROR_MAX];
+};
+
+static void query_welcome(struct rs_proc *proc, struct rs_conn *conn, struct rs_reader *body, rs_addr *who)
+{
+  (void)proc, (void)body, (void)who;
+  rs_conn_send(conn, RS_FRAME_STATUS, NULL, 0);
+}
+
+static void query_rejected(struct rs_proc *proc, struct rs_conn *conn, const char *why)
+{
+  (void)conn;
+  struct query *query = proc->role;
+  snprintf(query->error, sizeof query->error, "the head did not answer: %s", why);
+  rs_proc_stop(proc);
+}
+
+static bool query_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs_frame *f)
+{
+  (void)conn;
+  struct query *query = proc->role;
+  struct rs_uv_status *status = query->status;
+  if (f->type != RS_FRAME_STATUS_REPLY)
+    return false;
+  struct rs_reader r = {f->body, f->body + f->body_bytes, 0};
+  uint32_t count = rs_get_u32(&r);
+  status->worker_count = rs_get_u32(&r);
+  if (count > rs_get_left(&r))
+    return false;
+  status->nodes = rs_alloc_zero(count + 1, sizeof *status->nodes);
+  for (uint32_t i = 0; i < count && r.error == 0; i++) {
+    struct rs_uv_node *node = &status->nodes[i];
+    node->raylet = rs_get_u64(&r);
+    node->pid = (int)rs_get_u64(&r);
+    node->alive = rs_get_flag(&r);
+    rs_get_text(&r, node->host, sizeof node->host);
+    node->port = rs_get_u16(&r);
+    if (rs_get_flag(&r))
+      node->info = rs_get_info(&r);
+    status->node_count++;
+  }
+  query->done = r.error == 0;
+  rs_proc_stop(proc);
+  return query->done;
+}
+
+static void query_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_effect *effect)
+{
+  (void)proc, (void)ep, (void)effect;
+}
+
+static uint64_t query_timer(struct rs_proc *proc, uint64_t now)
+{
+  (void)now;
+  struct query *query = proc->role;
+  snprintf(query->error, sizeof query->error, "the head did not answer in time");
+  rs_proc_stop(proc);
+  return RS_TIME_NEVER;
+}
+
+int rs_uv_status_get(const char *wanted, struct rs_uv_status *status, char *error)
+{
+  static const struct rs_role_ops ops = {.welcome = query_welcome,
+                                         .rejected = query_rejected,
+                                         .frame = query_frame,
+                                         .effect = query_effect,
+                                         .timer = query_timer};
+  char session[RS_UV_PATH_MAX], path[RS_UV_PATH_MAX];
+  memset(status, 0, sizeof *status);
+  int rc = rs_session_find(wanted, session, error);
+  if (rc != 0)
+    return rc;
+  struct query *query = rs_alloc_zero(1, sizeof *query);
+  query->status = status;
+  snprintf(query->error, sizeof query->error, "the head closed the connection");
+  rs_session_token_path(session, path, sizeof path);
+  struct rs_proc *proc = &query->proc;
+  rc = RS_ERR_REFUSED;
+  if (rs_proc_init(proc, &ops, query) == 0) {
+    if (rs_auth_token_read(path, proc->token, query->error) == 0) {
+      rs_socket_path(path, sizeof path, session, rs_addr_make(0, 1, RS_EP_RAYLET));
+      pthread_mutex_lock(&proc->lock);
+      struct rs_conn *conn = rs_conn_to_unix(proc, path, RS_PURPOSE_QUERY, RS_ADDR_NONE);
+      proc->role_deadline = rs_proc_now(proc) + RS_UV_HANDSHAKE_MS * RS_MS;
+      pthread_mutex_unlock(&proc->lock);
+      if (conn)
+        rs_proc_run(proc);
+    }
+    if (query->done)
+      rc = 0;
+    else
+      memcpy(error, query->error, RS_UV_ERROR_MAX);
+    rs_proc_free(proc);
+  }
+  if (rc != 0)
+    rs_uv_status_free(status);
+  free(query);
+  return rc;
+}
+
+void rs_uv_status_free(struct rs_uv_status *status)
+{
+  for (uint32_t i = 0; i < status->node_count; i++)
+    rs_node_info_unref(status->nodes[i].info);
+  free(status->nodes);
+  *status = (struct rs_uv_status){0};
+}

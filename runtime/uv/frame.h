@@ -1,0 +1,51 @@
+/* frame.h -- cutting a byte stream into frames.
+ *
+ * A frame is a length (u32, little-endian: the bytes that follow), a type (u8) and a body. The length of a frame is looked at
+ * before anything is kept for it: one that is empty or longer than the limit in force ends the connection.
+ */
+#ifndef RS_UV_FRAME_H
+#define RS_UV_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RS_FRAME_HEADER 5u
+
+enum rs_frame_type {
+  /* the handshake */
+  RS_FRAME_HELLO = 1,
+  RS_FRAME_CHALLENGE = 2,
+  RS_FRAME_PROOF = 3,
+  RS_FRAME_WELCOME = 4,
+  RS_FRAME_REFUSED = 5,
+  /* afterwards */
+  RS_FRAME_MSG = 16,   /* u64 from, u64 to, a message's wire form */
+  RS_FRAME_PING = 17,  /* u64 number */
+  RS_FRAME_PONG = 18,  /* the same */
+  RS_FRAME_WHERE = 19, /* u64 raylet: where does its process listen? */
+  RS_FRAME_ROUTE = 20, /* u64 raylet, u8 known, u16 port, host */
+  RS_FRAME_FETCH = 21, /* u64 request, id: the bytes of that object, please */
+  RS_FRAME_DATA = 22,  /* u64 request, i32 status, u64 size, u64 offset, bytes */
+  RS_FRAME_STORE = 23, /* id, u64 size, u64 offset, u8 zeros, bytes: into the node's store */
+  RS_FRAME_DROP = 24,  /* id: out of the node's store */
+  RS_FRAME_LEAVE = 25, /* end this node */
+  RS_FRAME_STATUS = 26,
+  RS_FRAME_STATUS_REPLY = 27,
+  RS_FRAME_ABOUT = 28   /* u64 pid, info: what a node that has joined says about itself */
+};
+
+struct rs_frame {
+  uint8_t type;
+  const uint8_t *body;
+  size_t body_bytes;
+};
+
+/* Looks at the first frame of `bytes`. > 0: *frame is set, that many bytes are used up. 0: more bytes are needed, *need in
+ * all (RS_FRAME_HEADER while the length itself is missing). RS_ERR_MALFORMED, RS_ERR_TOO_LARGE: the stream is broken.
+ * frame_max counts type and body. */
+int64_t rs_frame_next(const uint8_t *bytes, size_t have, size_t frame_max, struct rs_frame *frame, size_t *need);
+
+/* Writes length and type; out has RS_FRAME_HEADER bytes. */
+void rs_frame_header(uint8_t *out, uint8_t type, size_t body_bytes);
+
+#endif

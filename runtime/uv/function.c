@@ -1,0 +1,92 @@
+/* function.c -- the registry, and the functions that every worker has:
+ *
+ *   raysim.noop    returns nothing
+ *   raysim.replay  lets a duration pass and returns given bytes (lib/load/replay.h)
+ */
+#include "uv/function.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/load/replay.h"
+
+static struct entry {
+  uint64_t name;
+  rs_uv_function function;
+} *entries;
+static uint32_t entry_count, entry_cap;
+
+rs_uv_function rs_function_find(uint64_t name)
+{
+  for (uint32_t i = 0; i < entry_count; i++)
+    if (entries[i].name == name)
+      return entries[i].function;
+  return NULL;
+}
+
+bool rs_uv_function_register(const char *name, rs_uv_function function)
+{
+  uint64_t hash = rs_name_hash(name);
+  if (rs_function_find(hash))
+    return false;
+  RS_GROW(entries, entry_count, entry_cap);
+  entries[entry_count++] = (struct entry){hash, function};
+  return true;
+}
+
+int rs_function_load(const char *path, char *error)
+{
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void (*enter)(void) = NULL;
+  void *symbol = library ? dlsym(library, "raysim_register_functions") : NULL;
+  if (!symbol) {
+    snprintf(error, RS_UV_ERROR_MAX, "%s: cannot load functions: %s", path, library ? "it has no raysim_register_functions" : dlerror());
+    return -1;
+  }
+  memcpy(&enter, &symbol, sizeof enter);
+  enter();
+  return 0;
+}
+
+static int noop(struct rs_uv_context *context)
+{
+  (void)context;
+  return 0;
+}
+
+static int replay(struct rs_uv_context *context)
+{
+  struct rs_replay r;
+  if (rs_replay_decode(rs_uv_context_task(context), &r) != 0) {
+    rs_uv_fail(context, "raysim.replay: malformed arguments");
+    return 1;
+  }
+  if (r.mode == RS_REPLAY_SPIN) {
+    for (uint64_t end = uv_hrtime() + r.duration_ns; uv_hrtime() < end && !rs_uv_cancelled(context);)
+      ;
+  } else if (r.duration_ns > 0) {
+    rs_uv_sleep(context, r.duration_ns);
+  }
+  if (context->task->return_count == 0)
+    return 0;
+  if (r.return_bytes == 0) {
+    rs_uv_return(context, 0, r.result, r.result_bytes);
+    return 0;
+  }
+  uint8_t *bytes = calloc(r.return_bytes, 1);
+  if (!bytes) {
+    rs_uv_fail(context, "raysim.replay: no memory for the object");
+    return 1;
+  }
+  memcpy(bytes, r.result, r.result_bytes < r.return_bytes ? r.result_bytes : r.return_bytes);
+  context->returns[0].bytes = bytes; /* taken over as it is */
+  context->returns[0].size = r.return_bytes;
+  return 0;
+}
+
+void rs_function_register_builtin(void)
+{
+  rs_uv_function_register("raysim.noop", noop);
+  rs_uv_function_register("raysim.replay", replay);
+}

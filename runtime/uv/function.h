@@ -1,0 +1,27 @@
+/* function.h -- the functions that a worker can run, by name hash, and running one. */
+#ifndef RS_UV_FUNCTION_H
+#define RS_UV_FUNCTION_H
+
+#include "uv/proc.h"
+
+struct rs_worker;
+
+struct rs_uv_context {
+  struct rs_worker *worker;
+  struct rs_proc *proc;
+  const struct rs_task *task;
+  rs_gpu_mask gpus;
+  struct {
+    uint8_t *bytes;
+    size_t size;
+  } returns[RS_TASK_RETURNS_MAX];
+  char text[RS_ERROR_TEXT_MAX];
+};
+
+rs_uv_function rs_function_find(uint64_t name);
+void rs_function_register_builtin(void);
+
+/* Opens a shared library and calls its raysim_register_functions. 0, or -1 with `error`. */
+int rs_function_load(const char *path, char *error);
+
+#endif

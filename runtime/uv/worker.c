@@ -1,0 +1,284 @@
+/* worker.c -- see worker.h.
+ *
+ * The main thread runs a function, steps the endpoint itself with the result, and goes on with the next task that the step
+ * brought: between short tasks nothing waits for another thread. Results of tasks shorter than RS_UV_FLUSH_US wait for
+ * company while more tasks are queued, at most that long (the loop's alarm, in steps of 1 ms, sees to it when a long
+ * task follows); otherwise they leave at once.
+ */
+#include "uv/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "uv/function.h"
+#include "uv/recorder.h"
+
+static _Noreturn void leave(struct rs_proc *proc, int status)
+{
+  rs_proc_flush(proc);
+  unlink(proc->unix_path);
+  for (uint32_t i = 0; i < proc->ep_count; i++)
+    rs_recorder_close(proc->eps[i].recorder);
+  _exit(status);
+}
+
+static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_effect *effect)
+{
+  (void)ep;
+  struct rs_worker *worker = proc->role;
+  switch (effect->kind) {
+  case RS_OUT_TASK_RUN:
+    RS_ASSERT(!worker->has_next);
+    worker->next.task = rs_task_ref(effect->task);
+    worker->next.gpus = effect->count;
+    worker->has_next = true;
+    atomic_store(&worker->cancelled, false);
+    pthread_cond_signal(&worker->work);
+    break;
+  case RS_OUT_TASK_KILL:
+    if ((worker->has_next && rs_id_equal(worker->next.task->id, effect->object)) ||
+        rs_id_equal(worker->running, effect->object)) {
+      atomic_store(&worker->cancelled, true);
+      pthread_cond_broadcast(&worker->work);
+      proc->role_deadline = rs_time_min(proc->role_deadline, rs_proc_now(proc) + RS_UV_KILL_GRACE_MS * RS_MS);
+      rs_proc_wake(proc);
+    }
+    break;
+  case RS_OUT_FREE: {
+    uint8_t body[16];
+    struct rs_writer w = {body, sizeof body, 0};
+    rs_put_id(&w, effect->object);
+    rs_peer_send(proc, rs_peer_get(proc, rs_addr_raylet(proc->self)), RS_FRAME_DROP, body, w.size, NULL, 0);
+    break;
+  }
+  case RS_OUT_EXIT: leave(proc, 0);
+  default: break; /* replies: functions do not submit tasks yet */
+  }
+}
+
+static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
+{
+  (void)now;
+  struct rs_worker *worker = proc->role;
+  if (atomic_load(&worker->cancelled) && worker->running.owner)
+    leave(proc, 1); /* it did not end by itself */
+  return RS_TIME_NEVER;
+}
+
+static void on_open(struct rs_proc *proc, struct rs_peer *peer)
+{
+  if (peer->addr == rs_addr_raylet(proc->self) && proc->ep_count == 0)
+    rs_proc_add_endpoint(proc, &(struct rs_start){.roles = RS_ROLE_WORKER,
+                                                  .self = proc->self,
+                                                  .gcs = rs_addr_make(0, 1, RS_EP_GCS),
+                                                  .config = &proc->setup.config});
+}
+
+static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
+{
+  if (peer->addr == rs_addr_raylet(proc->self))
+    leave(proc, 0);
+}
+
+static const struct rs_role_ops ops = {
+    .open = on_open, .lost = on_lost, .effect = on_effect, .timer = on_timer};
+
+/* ---- running one function ---- */
+
+const struct rs_task *rs_uv_context_task(const struct rs_uv_context *context) { return context->task; }
+
+const uint8_t *rs_uv_context_args(const struct rs_uv_context *context, uint32_t *size_bytes)
+{
+  *size_bytes = context->task->args_bytes;
+  return context->task->args;
+}
+
+rs_gpu_mask rs_uv_context_gpus(const struct rs_uv_context *context) { return context->gpus; }
+void **rs_uv_context_actor(struct rs_uv_context *context) { return &context->worker->actor; }
+bool rs_uv_cancelled(const struct rs_uv_context *context) { return atomic_load(&context->worker->cancelled); }
+
+void rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes)
+{
+  RS_ASSERT(index < context->task->return_count);
+  free(context->returns[index].bytes);
+  context->returns[index].bytes = rs_memdup(bytes, size_bytes);
+  context->returns[index].size = size_bytes;
+}
+
+void rs_uv_fail(struct rs_uv_context *context, const char *text)
+{
+  snprintf(context->text, sizeof context->text, "%s", text);
+}
+
+bool rs_uv_sleep(struct rs_uv_context *context, uint64_t duration_ns)
+{
+  struct rs_worker *worker = context->worker;
+  uint64_t end = rs_time_add(uv_hrtime(), duration_ns); /* uv_hrtime() is CLOCK_MONOTONIC */
+  struct timespec until = {.tv_sec = (time_t)(end / RS_S), .tv_nsec = (long)(end % RS_S)};
+  if (duration_ns < RS_MS) { /* short: nobody cancels that */
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
+      ;
+    return !rs_uv_cancelled(context);
+  }
+  pthread_mutex_lock(&worker->proc.lock);
+  while (!atomic_load(&worker->cancelled) && uv_hrtime() < end)
+    pthread_cond_timedwait(&worker->work, &worker->proc.lock, &until);
+  pthread_mutex_unlock(&worker->proc.lock);
+  return !rs_uv_cancelled(context);
+}
+
+int rs_uv_read_dep(struct rs_uv_context *context, uint32_t index, uint8_t **bytes, size_t *size_bytes)
+{
+  struct rs_proc *proc = context->proc;
+  *bytes = NULL;
+  *size_bytes = 0;
+  if (index >= context->task->dep_count)
+    return RS_ERR_OBJECT_LOST;
+  pthread_mutex_lock(&proc->lock);
+  struct rs_fetch *fetch = rs_transfer_fetch(proc, context->task->deps[index].id, rs_addr_raylet(proc->self));
+  rs_proc_flush(proc);
+  while (!fetch->done)
+    pthread_cond_wait(&proc->changed, &proc->lock);
+  int status = fetch->status;
+  if (status == RS_ERR_OK) {
+    *bytes = fetch->data;
+    *size_bytes = fetch->size;
+    fetch->data = NULL;
+  }
+  rs_transfer_forget(fetch);
+  pthread_mutex_unlock(&proc->lock);
+  return status;
+}
+
+/* The result of a function that has returned, without what goes into the store. */
+static struct rs_result *result_of(struct rs_uv_context *context, int rc, uint64_t inline_max)
+{
+  const struct rs_task *task = context->task;
+  if (rs_uv_cancelled(context))
+    return rs_result_failed(task->id, RS_ERR_CANCELLED, "cancelled while it ran");
+  if (rc != 0) {
+    if (!context->text[0])
+      snprintf(context->text, sizeof context->text, "the function returned %d", rc);
+    return rs_result_failed(task->id, RS_ERR_TASK_FAILED, context->text);
+  }
+  size_t inside = 0;
+  for (uint32_t i = 0; i < task->return_count; i++)
+    if (context->returns[i].size <= inline_max && inside + context->returns[i].size <= RS_INLINE_MAX)
+      inside += context->returns[i].size;
+  struct rs_result *result = rs_result_new(task->return_count, (uint32_t)inside);
+  result->task = task->id;
+  size_t at = 0;
+  for (uint32_t i = 0; i < task->return_count; i++) {
+    size_t size = context->returns[i].size;
+    result->returns[i].size_bytes = size;
+    if (size > inline_max || at + size > RS_INLINE_MAX)
+      continue;
+    result->returns[i].inline_bytes = (uint32_t)size;
+    result->returns[i].inline_at = size ? (uint32_t)at : 0;
+    if (size)
+      memcpy(result->data + at, context->returns[i].bytes, size);
+    at += size;
+  }
+  return result;
+}
+
+/* Runs `next`; with the lock, which is released while the function runs. */
+static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
+{
+  struct rs_proc *proc = &worker->proc;
+  struct rs_task *task = worker->next.task;
+  context->task = task;
+  context->gpus = worker->next.gpus;
+  context->text[0] = 0;
+  worker->has_next = false;
+  worker->running = task->id;
+  pthread_mutex_unlock(&proc->lock);
+
+  rs_uv_function function = rs_function_find(task->function);
+  uint64_t begin = uv_hrtime();
+  struct rs_result *result;
+  if (function) {
+    int rc = function(context);
+    result = result_of(context, rc, (uint64_t)proc->setup.config.max_direct_call_object_size);
+  } else {
+    result = rs_result_failed(task->id, RS_ERR_UNKNOWN_FUNCTION, "the worker knows no function of that name");
+  }
+  uint64_t run_ns = uv_hrtime() - begin;
+
+  pthread_mutex_lock(&proc->lock);
+  result->run_ns = run_ns;
+  result->node = rs_addr_raylet(proc->self);
+  if (result->status == RS_ERR_OK)
+    for (uint32_t i = 0; i < result->return_count; i++)
+      if (result->returns[i].size_bytes != result->returns[i].inline_bytes)
+        rs_transfer_store(proc, (struct rs_id){task->id.owner, task->id.seq + 1 + i}, context->returns[i].bytes,
+                          context->returns[i].size);
+  for (uint32_t i = 0; i < task->return_count; i++) {
+    free(context->returns[i].bytes);
+    context->returns[i].bytes = NULL;
+    context->returns[i].size = 0;
+  }
+  worker->running = (struct rs_id){0, 0};
+  rs_proc_input(proc, proc->self,
+                &(struct rs_input){.kind = result->status == RS_ERR_OK ? RS_IN_TASK_FINISHED : RS_IN_TASK_FAILED,
+                                   .result = result});
+  rs_proc_drain(proc);
+  uint64_t waits = proc->last_now - proc->dirty_since;
+  if (!worker->has_next || run_ns > RS_UV_FLUSH_US * RS_US || waits > RS_UV_FLUSH_US * RS_US) {
+    rs_proc_flush(proc);
+  } else if (!rs_list_empty(&proc->dirty)) {
+    proc->hold = true;
+    if (proc->timer_at > proc->dirty_since + RS_UV_FLUSH_US * RS_US)
+      rs_proc_wake(proc);
+  }
+  rs_task_unref(task);
+}
+
+static void *loop_main(void *proc)
+{
+  rs_proc_run(proc);
+  return NULL;
+}
+
+int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *session, const uint8_t *token)
+{
+  struct rs_worker *worker = rs_alloc_zero(1, sizeof *worker);
+  struct rs_proc *proc = &worker->proc;
+  char error[RS_UV_ERROR_MAX] = "cannot start a loop", path[RS_UV_PATH_MAX];
+  prctl(PR_SET_NAME, "raysim-worker");
+  prctl(PR_SET_TIMERSLACK, 1UL);
+  if (rs_proc_init(proc, &ops, worker) != 0) {
+    fprintf(stderr, "raysimd: worker: %s\n", error);
+    return 1;
+  }
+  pthread_condattr_t attr;
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_cond_init(&worker->work, &attr);
+  pthread_condattr_destroy(&attr);
+  proc->self = self;
+  proc->setup = *setup;
+  memcpy(proc->token, token, RS_TOKEN_BYTES);
+  snprintf(proc->session, sizeof proc->session, "%s", session);
+  rs_socket_path(path, sizeof path, session, self);
+  if (rs_listen_unix(proc, path, error) != 0) {
+    fprintf(stderr, "raysimd: worker: %s\n", error);
+    return 1;
+  }
+  rs_peer_get(proc, rs_addr_raylet(self))->want_connect = proc->connect_pending = true;
+  struct rs_uv_context *context = rs_alloc_zero(1, sizeof *context);
+  context->worker = worker;
+  context->proc = proc;
+  pthread_mutex_lock(&proc->lock);
+  pthread_t loop;
+  if (pthread_create(&loop, NULL, loop_main, proc) != 0)
+    return 1;
+  for (;;) {
+    while (!worker->has_next)
+      pthread_cond_wait(&worker->work, &proc->lock);
+    run_one(worker, context);
+  }
+}
