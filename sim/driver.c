@@ -193,18 +193,13 @@ static void loop(struct rs_sim *sim)
     uint64_t due = rs_heap_due(&sim->heap);
     if (sim->opts.time_limit_ns && due > sim->opts.time_limit_ns)
       due = sim->opts.time_limit_ns;
-    sim_clock_wait(sim, due);
-    if (rs_heap_due(&sim->heap) < due)
+    if (!sim_clock_wait(sim, due) || rs_heap_due(&sim->heap) < due || due == RS_TIME_NEVER)
       continue; /* a flow ended meanwhile */
-    if (sim->opts.time_limit_ns && rs_heap_due(&sim->heap) > sim->opts.time_limit_ns) {
-      if (due != sim->opts.time_limit_ns)
-        continue;
+    if (rs_heap_due(&sim->heap) > due) { /* the time limit */
       sim->now_ns = due;
       sim->end = RS_SIM_LIMIT;
       break;
     }
-    if (due == RS_TIME_NEVER)
-      continue;
     if (sim->heap.count > sim->stats.heap_peak)
       sim->stats.heap_peak = sim->heap.count;
     struct rs_heap_entry entry = rs_heap_pop(&sim->heap);
@@ -259,7 +254,6 @@ static void start_simgrid(const struct rs_sim_opts *opts)
                   (char *)(uintptr_t) "--cfg=network/model:CM02",
                   (char *)(uintptr_t) "--cfg=network/crosstraffic:0",
                   (char *)(uintptr_t) "--cfg=network/TCP-gamma:0",
-                  (char *)(uintptr_t) "--cfg=precision/timing:1e-9",
                   NULL};
   int argc = sizeof argv / sizeof *argv - 1;
   simgrid_init(&argc, argv);

@@ -292,12 +292,12 @@ static bool catch_up(struct rs_sim *sim, uint32_t ep, uint64_t *start_ns)
 {
   uint64_t ns = *start_ns;
   uint32_t number, newest = sim_view_due(sim, ep, ns, &number);
+  uint64_t free_ns = sim->eps[ep].busy_until_ns;
   for (; newest && number <= newest; number++) {
     struct sim_pub *pub = sim_pub_at(sim, number);
     uint64_t arrival = sim_pub_arrival(sim, ep, pub);
     if (arrival == RS_TIME_NEVER)
       continue;
-    uint64_t free_ns = sim->eps[ep].busy_until_ns;
     uint32_t entries = ((const struct rs_m_view *)(const void *)pub->msg)->nodes_count;
     struct rs_work work = {.inputs = 1, .nodes = entries};
     uint64_t takes = number < newest ? 0 : charge(sim, ep, &work, rs_msg_wire_bytes(pub->msg));

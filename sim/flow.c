@@ -386,28 +386,30 @@ void sim_clock_sync(struct rs_sim *sim)
   sim->flows->clock_ns = sim->now_ns;
 }
 
-void sim_clock_wait(struct rs_sim *sim, uint64_t due_ns)
+bool sim_clock_wait(struct rs_sim *sim, uint64_t due_ns)
 {
   struct sim_flows *flows = sim->flows;
   if (!flows->activities) {
     if (due_ns == RS_TIME_NEVER || due_ns < flows->clock_ns + LAG_NS)
-      return;
+      return true;
     double left_s = (double)due_ns * 1e-9 - simgrid_get_clock();
     if (left_s >= 1e-9) {
       sg_actor_sleep_for(left_s);
       sim->stats.sleeps++;
     }
     flows->clock_ns = due_ns;
-    return;
+    return true;
   }
   if (due_ns == RS_TIME_NEVER) {
     sg_sem_acquire(flows->semaphore);
-    return;
+    return false;
   }
   double left_s = (double)due_ns * 1e-9 - simgrid_get_clock();
   if (left_s >= 1e-9) {
-    rs_sg_sem_wait(flows->semaphore, left_s);
     sim->stats.sleeps++;
+    if (rs_sg_sem_wait(flows->semaphore, left_s))
+      return false; /* something ended, perhaps earlier and unseen: look again */
   }
   flows->clock_ns = due_ns;
+  return true;
 }

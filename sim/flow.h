@@ -35,7 +35,7 @@ void sim_flows_break(struct rs_sim *sim, uint32_t node, bool cut);
 void sim_flows_init(struct rs_sim *sim); /* in the dispatcher, after the platform is there */
 void sim_flows_free(struct rs_sim *sim);
 bool sim_flows_active(const struct rs_sim *sim);
-void sim_clock_wait(struct rs_sim *sim, uint64_t due_ns);
+bool sim_clock_wait(struct rs_sim *sim, uint64_t due_ns);
 void sim_clock_sync(struct rs_sim *sim);           /* SimGrid's clock is at sim->now_ns afterwards */
 void sim_clock_wake(struct rs_sim *sim);           /* from another actor: an entry was pushed */
 uint64_t sim_clock_ns(const struct rs_sim *sim);   /* SimGrid's clock, never before sim->now_ns */
