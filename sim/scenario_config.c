@@ -7,7 +7,6 @@
 
 #include "base/assert.h"
 #include "base/time.h"
-#include "lib/tune/sched.h"
 #include "policy/policy.h"
 #include "sim/units.h"
 
@@ -102,4 +101,38 @@ void rs_scenario_config(const struct rs_scenario *scenario, uint64_t seed, struc
     RS_ASSERT(result == 0);
     set(out, policies->configs[i].name, value);
   }
+}
+
+void rs_scenario_sched_opts(const struct rs_scenario_tune *tune, struct rs_tune_sched_opts *out)
+{
+  *out = (struct rs_tune_sched_opts){.mode = tune->mode == RS_MODE_MAX ? RS_TUNE_MAX : RS_TUNE_MIN,
+                                     .eta = tune->eta,
+                                     .r_min = tune->r_min,
+                                     .r_max = tune->r_max,
+                                     .grace = tune->grace,
+                                     .brackets = (uint32_t)tune->brackets,
+                                     .bracket_size = (uint32_t)tune->bracket_size, /* both in range: scenario_load.c */
+                                     .trial_count = RS_TUNE_TRIALS_UNBOUNDED};
+}
+
+bool rs_scenario_check_schedulers(const struct rs_scenario *scenario, char *error, size_t error_bytes)
+{
+  for (uint32_t i = 0; i < scenario->workload_count; i++) {
+    const struct rs_scenario_workload *workload = &scenario->workloads[i];
+    struct rs_tune_sched_opts opts;
+    if (workload->kind != RS_WORKLOAD_TUNE)
+      continue;
+    rs_scenario_sched_opts(&workload->tune, &opts);
+    for (uint32_t j = 0; j < workload->tune.scheduler_count; j++) {
+      const struct rs_tune_sched *sched = rs_tune_sched_find(workload->tune.schedulers[j]);
+      const char *why = sched ? rs_tune_sched_check(sched, &opts) : "there is no scheduler of this name";
+      if (!why)
+        continue;
+      snprintf(error, error_bytes,
+               "%s:%u: \"%.60s\" with the scheduler %s: %s; change eta, r_min, r_max or the brackets", scenario->file,
+               workload->line, workload->name, workload->tune.schedulers[j], why);
+      return false;
+    }
+  }
+  return true;
 }

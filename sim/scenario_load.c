@@ -110,7 +110,7 @@ static bool read_tune(struct rs_scenario_reader *reader, const xmlNode *element,
       !rs_scenario_read_count(reader, element, "r_min", 1, EPOCHS_MAX, &out->r_min) ||
       !rs_scenario_read_count(reader, element, "grace", 1, EPOCHS_MAX, &out->grace) ||
       !rs_scenario_read_count(reader, element, "brackets", 0, 64, &out->brackets) ||
-      !rs_scenario_read_count(reader, element, "bracket_size", 0, EPOCHS_MAX, &out->bracket_size) ||
+      !rs_scenario_read_count(reader, element, "bracket_size", 0, 1u << 24, &out->bracket_size) ||
       !rs_scenario_read_count_limit(reader, element, "num_samples", 1, EPOCHS_MAX, &out->num_samples) ||
       !rs_scenario_read_count_limit(reader, element, "concurrency", 1, EPOCHS_MAX, &out->concurrency) ||
       !rs_scenario_read_count_limit(reader, element, "max_failures", 0, EPOCHS_MAX, &out->max_failures) ||

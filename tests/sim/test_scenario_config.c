@@ -114,5 +114,38 @@ static void test_all_names(void)
   }
 }
 
-const struct rs_test rs_tests[] = {{"defaults", test_defaults}, {"settings", test_settings},   {"limits", test_limits},
-                                   {"refusals", test_refusals}, {"all_names", test_all_names}, {0}};
+static void test_schedulers(void)
+{
+  struct rs_tune_sched_opts opts;
+  struct rs_scenario *s =
+      parse("<tune r_max='81' eta='3' r_min='1' mode='max' grace='9' brackets='2' bracket_size='27' "
+            "schedulers='fifo, asha, asha-stopping, sha, hyperband'>"
+            "<curves source='function' function='f'/></tune>");
+  CHECK_STR(error, "");
+  rs_scenario_sched_opts(&s->workloads[1].tune, &opts);
+  CHECK_EQ(opts.mode, RS_TUNE_MAX);
+  CHECK_EQ(opts.eta, 3);
+  CHECK_EQ(opts.r_max, 81);
+  CHECK_EQ(opts.grace, 9);
+  CHECK_EQ(opts.brackets, 2);
+  CHECK_EQ(opts.bracket_size, 27);
+  CHECK(rs_scenario_check_schedulers(s, error, sizeof error));
+  rs_scenario_free(s);
+  s = parse(
+      "<tune r_max='81' eta='3' brackets='9' schedulers='fifo, asha'><curves source='function' function='f'/></tune>");
+  CHECK_STR(error, "");
+  CHECK(!rs_scenario_check_schedulers(s, error, sizeof error));
+  CHECK_STR(
+      error,
+      "a.xml:1: \"tune\" with the scheduler asha: there are fewer brackets than asked for between the smallest and "
+      "the largest resource; change eta, r_min, r_max or the brackets");
+  rs_scenario_free(s);
+}
+
+const struct rs_test rs_tests[] = {{"defaults", test_defaults},
+                                   {"settings", test_settings},
+                                   {"limits", test_limits},
+                                   {"refusals", test_refusals},
+                                   {"all_names", test_all_names},
+                                   {"schedulers", test_schedulers},
+                                   {0}};
