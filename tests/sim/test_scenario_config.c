@@ -1,6 +1,8 @@
 /* The registries' names are what a scenario may use, and its settings arrive in the core's configuration. */
 #include "check.h"
 
+#include <dirent.h>
+
 #include "lib/tune/sched.h"
 #include "policy/policy.h"
 #include "sim/scenario_config.h"
@@ -133,7 +135,9 @@ static void test_schedulers(void)
   rs_scenario_free(s);
   s = parse(
       "<tune r_max='81' eta='3' brackets='9' schedulers='fifo, asha'><curves source='function' function='f'/></tune>");
-  CHECK_STR(error, "");
+  CHECK_STR(error,
+            "a.xml:1: \"tune\" with the scheduler asha: a bracket would start above the largest resource; change "
+            "eta, r_min, r_max or the brackets");
   CHECK(!rs_scenario_check_schedulers(s, error, sizeof error));
   CHECK_STR(
       error,
@@ -142,10 +146,36 @@ static void test_schedulers(void)
   rs_scenario_free(s);
 }
 
-const struct rs_test rs_tests[] = {{"defaults", test_defaults},
-                                   {"settings", test_settings},
-                                   {"limits", test_limits},
-                                   {"refusals", test_refusals},
-                                   {"all_names", test_all_names},
-                                   {"schedulers", test_schedulers},
-                                   {0}};
+/* Every shipped scenario, with the names that really exist. */
+static void test_shipped(void)
+{
+  int count = 0;
+  DIR *folder = opendir(RS_SOURCE_DIR "/scenarios");
+  CHECK(folder != NULL);
+  rs_scenario_registry_names(&registry, NULL, &names);
+  for (struct dirent *entry; (entry = readdir(folder));) {
+    char path[512];
+    const char *dot = strrchr(entry->d_name, '.');
+    if (!dot || strcmp(dot, ".xml") != 0)
+      continue;
+    snprintf(path, sizeof path, RS_SOURCE_DIR "/scenarios/%s", entry->d_name);
+    for (int real = 0; real < 2; real++) {
+      struct rs_scenario_options options = {.real = real, .names = &names};
+      struct rs_config config;
+      error[0] = 0;
+      struct rs_scenario *s = rs_scenario_load(path, &options, error, sizeof error);
+      CHECK_STR(error, "");
+      CHECK(rs_scenario_check_schedulers(s, error, sizeof error));
+      rs_scenario_config(s, s->seed, &config);
+      rs_scenario_free(s);
+    }
+    count++;
+  }
+  closedir(folder);
+  CHECK(count >= 8);
+}
+
+const struct rs_test rs_tests[] = {{"defaults", test_defaults},   {"settings", test_settings},
+                                   {"limits", test_limits},       {"refusals", test_refusals},
+                                   {"all_names", test_all_names}, {"schedulers", test_schedulers},
+                                   {"shipped", test_shipped},     {0}};
