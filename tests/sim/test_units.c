@@ -21,8 +21,8 @@ static char why[RS_UNITS_WHY_BYTES];
 
 #define BAD(type, ctype, text, wanted)                                                                                 \
   do {                                                                                                                 \
-    ctype refused;                                                                                                       \
-    CHECK(rs_units_##type(text, &refused, why, sizeof why) == -1);                                                       \
+    ctype refused;                                                                                                     \
+    CHECK(rs_units_##type(text, &refused, why, sizeof why) == -1);                                                     \
     CHECK_STR(why, wanted);                                                                                            \
   } while (0)
 
