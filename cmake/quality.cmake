@@ -9,3 +9,9 @@ function(rs_gate name)
   add_test(NAME ${name} COMMAND ${ARGN})
   set_tests_properties(${name} PROPERTIES LABELS quality TIMEOUT 900 SKIP_RETURN_CODE 77)
 endfunction()
+
+# Purity (tests/purity): what the core's object code references and owns; that the gate fires; what the runtime links.
+rs_gate(purity sh ${CMAKE_SOURCE_DIR}/tests/purity/purity.sh ${CMAKE_BINARY_DIR}/purity $<TARGET_FILE:rs_core>)
+rs_gate(purity_planted sh ${CMAKE_SOURCE_DIR}/tests/purity/planted.sh ${CMAKE_BINARY_DIR}/purity_planted
+        $<TARGET_FILE:rs_core> ${CMAKE_C_COMPILER})
+rs_gate(purity_links sh ${CMAKE_SOURCE_DIR}/tests/purity/links.sh $<TARGET_FILE:raysimd> $<TARGET_FILE:raysim_shared>)

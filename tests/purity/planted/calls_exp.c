@@ -1,0 +1,7 @@
+/* wanted: exp is referenced */
+double exp(double x);
+double rs_planted(double x);
+double rs_planted(double x)
+{
+  return exp(x);
+}
