@@ -480,6 +480,9 @@ static size_t feed(struct rs_conn *conn, const uint8_t *bytes, size_t size, size
     if (n == 0)
       return used;
     if (n < 0 || !on_frame(conn, &frame, bytes + used, (size_t)n)) {
+      if (conn->state == RS_CONN_OPEN)
+        fprintf(stderr, "raysim: %u.%u: closed a connection on which a malformed frame came (type %u)\n",
+                rs_addr_node(conn->proc->self), rs_addr_ep(conn->proc->self), n < 0 ? 0u : frame.type);
       rs_conn_fail(conn, conn->state == RS_CONN_WAIT_CHALLENGE ? "the other side does not know the cluster's token"
                                                                : "the other side sent something malformed");
       return size;

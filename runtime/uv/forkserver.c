@@ -148,6 +148,7 @@ int rs_forkserver_start(struct rs_forkserver *server, rs_fork_main child, void *
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != self)
       _exit(1);
+    prctl(PR_SET_NAME, "raysim-fork");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (dup2(pair[1], 3) < 0)
       _exit(1);

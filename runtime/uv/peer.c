@@ -379,7 +379,7 @@ bool rs_peer_on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct r
       rs_route_set(proc, raylet, host, port);
     else
       rs_route_unknown(proc, raylet);
-    *known = false; /* a raylet passes it on to those who asked */
+    *known = rs_addr_ep(proc->self) != RS_EP_RAYLET; /* which passes it on to those who asked */
     return true;
   }
   default: *known = false; return true;
