@@ -89,6 +89,8 @@ void raysim_submit_many(struct raysim *ray, const char *function, const void *ar
     refs[i] = first + 2 * i;
   }
   rs_uv_client_call(ray->client, call);
+  for (uint32_t i = 0; options->large_result && i < count; i++)
+    rs_uv_client_want(ray->client, (struct rs_id){rs_uv_client_self(ray->client), refs[i] + 1});
 }
 
 raysim_ref raysim_submit(struct raysim *ray, const char *function, const void *args, size_t args_bytes,

@@ -230,6 +230,8 @@ static void objects(void)
     call->tasks[i] = task;
   }
   rs_uv_client_call(client, call);
+  for (uint32_t i = 0; i < TASKS; i++)
+    rs_uv_client_want(client, (struct rs_id){rs_uv_client_self(client), first + 2 * i + 1});
   uint32_t nodes[2] = {0};
   for (uint32_t i = 0; i < TASKS; i++) {
     struct rs_result *result;
