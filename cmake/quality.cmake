@@ -15,3 +15,15 @@ rs_gate(purity sh ${CMAKE_SOURCE_DIR}/tests/purity/purity.sh ${CMAKE_BINARY_DIR}
 rs_gate(purity_planted sh ${CMAKE_SOURCE_DIR}/tests/purity/planted.sh ${CMAKE_BINARY_DIR}/purity_planted
         $<TARGET_FILE:rs_core> ${CMAKE_C_COMPILER})
 rs_gate(purity_links sh ${CMAKE_SOURCE_DIR}/tests/purity/links.sh $<TARGET_FILE:raysimd> $<TARGET_FILE:raysim_shared>)
+
+# Tidy (tests/tidy): the house rules that a text can show, the exported names, the layout, the linters; and that the first two fire.
+rs_gate(tidy sh ${CMAKE_SOURCE_DIR}/tests/tidy/tidy.sh ${CMAKE_SOURCE_DIR})
+rs_gate(tidy_planted sh ${CMAKE_SOURCE_DIR}/tests/tidy/planted.sh ${CMAKE_BINARY_DIR}/tidy_planted ${CMAKE_C_COMPILER})
+set(names $<TARGET_FILE:rs_core> rs_ $<TARGET_FILE:rs_uv> rs_ $<TARGET_FILE:raysim_static> "rs_|raysim_")
+if(TARGET rs_sim)
+  list(APPEND names $<TARGET_FILE:rs_sim> "rs_|sim_|faithful_")
+endif()
+rs_gate(tidy_names sh ${CMAKE_SOURCE_DIR}/tests/tidy/names.sh ${names})
+foreach(kind format clang-tidy cppcheck)
+  rs_gate(${kind} sh ${CMAKE_SOURCE_DIR}/tests/tidy/lint.sh ${kind} ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+endforeach()
