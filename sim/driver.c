@@ -91,7 +91,7 @@ void sim_ep_die(struct rs_sim *sim, uint32_t ep)
     rs_endpoint_free(e->core);
   e->core = NULL;
   e->timer_due_ns = RS_TIME_NEVER;
-  e->waking = e->waiting = false;
+  e->waking = e->waiting = e->granted = false;
 }
 
 void sim_ep_bury(struct rs_sim *sim, uint32_t ep)

@@ -75,7 +75,7 @@ struct sim_ep {
   uint32_t app;
   uint8_t role;            /* enum rs_cost_role */
   bool waking;             /* a WAKE entry is in the heap */
-  bool waiting, has_core;  /* where cores are shared */
+  bool waiting, has_core, granted;  /* where cores are shared */
   bool wants_view, listed; /* listed: it is in sim->wanting */
 };
 

@@ -472,12 +472,16 @@ void sim_on_wake(struct rs_sim *sim, uint32_t ep, uint64_t sequence)
   if (!sim->eps[ep].waking || sim->eps[ep].wake_sequence != sequence)
     return;
   sim->eps[ep].waking = false;
-  sim_pool_give(sim, ep);
+  if (sim->eps[ep].granted)
+    sim->eps[ep].granted = false; /* it has just been given a core */
+  else
+    sim_pool_give(sim, ep);
   serve(sim, ep);
 }
 
 void sim_granted(struct rs_sim *sim, uint32_t ep)
 {
+  sim->eps[ep].granted = true;
   wake_at(sim, ep, sim->now_ns);
 }
 

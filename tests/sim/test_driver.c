@@ -36,6 +36,8 @@ static struct rs_msg *message(uint32_t count)
   struct rs_m_object_free *m = rs_msg_new(RS_MSG_OBJECT_FREE);
   m->objects_count = count;
   m->objects = rs_alloc_zero(count, sizeof *m->objects);
+  for (uint32_t i = 0; i < count; i++)
+    m->objects[i] = (struct rs_id){1, i + 1};
   return &m->head;
 }
 

@@ -98,6 +98,7 @@ static inline void run_do(struct run *run)
   pid_t child = fork();
   CHECK(child >= 0);
   if (child == 0) {
+    alarm(60); /* a run that never ends is a failure */
     int code = run_child(run);
     fflush(NULL);
     _exit(code);
