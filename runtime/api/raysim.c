@@ -83,14 +83,13 @@ void raysim_submit_many(struct raysim *ray, const char *function, const void *ar
     task->id = (struct rs_id){rs_uv_client_self(ray->client), first + 2 * i};
     task->function = name;
     task->return_count = 1;
+    task->flags = RS_TASK_KEEP; /* until raysim_get has taken it */
     if (args_bytes)
       memcpy(task->args, args, args_bytes);
     call->tasks[i] = task;
     refs[i] = first + 2 * i;
   }
   rs_uv_client_call(ray->client, call);
-  for (uint32_t i = 0; options->large_result && i < count; i++)
-    rs_uv_client_want(ray->client, (struct rs_id){rs_uv_client_self(ray->client), refs[i] + 1});
 }
 
 raysim_ref raysim_submit(struct raysim *ray, const char *function, const void *args, size_t args_bytes,
@@ -130,8 +129,8 @@ int raysim_get(struct raysim *ray, raysim_ref ref, int64_t timeout_ms, struct ra
       memcpy(value->bytes, result->data + result->returns[0].inline_at, value->size);
   } else if (result->return_count > 0) {
     rc = raysim_get_object(ray, ref + 1, timeout_ms, value);
-    raysim_release(ray, ref + 1);
   }
+  raysim_release(ray, ref + 1);
   rs_result_unref(result);
   return rc;
 }

@@ -59,8 +59,6 @@ struct raysim_task_options {
   double num_cpus;     /* 0: 1 */
   double num_gpus;
   int max_retries;     /* after the death of a worker or node; 0: Ray's 3; -1: none; -2: without a limit */
-  int large_result;    /* 1: results above 100 KiB are kept in the object store until raysim_get has taken them; 0: such a
-                          result is dropped, and raysim_get says that it is lost */
 };
 
 /* Submits a task with one return value; the arguments are copied. NULL options: the defaults. */

@@ -208,21 +208,8 @@ static int start_node(const struct arguments *a)
     fprintf(stderr, "raysim start: %s: cannot read the cluster's token: %s\n", token, strerror(errno));
     return 1;
   }
-  char program[RS_UV_PATH_MAX + 16] = "raysimd", self[RS_UV_PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-  const char *named = getenv("RAYSIMD");
-  if (named && *named) {
-    snprintf(program, sizeof program, "%.*s", RS_UV_PATH_MAX, named);
-  } else if (n > 0) {
-    self[n] = 0;
-    char *slash = strrchr(self, '/');
-    if (slash) {
-      *slash = 0;
-      snprintf(program, sizeof program, "%s/raysimd", self);
-      if (access(program, X_OK) != 0)
-        snprintf(program, sizeof program, "raysimd");
-    }
-  }
+  char program[RS_UV_PATH_MAX + 16];
+  rs_uv_find_program(NULL, program, sizeof program);
   const char *argv[20] = {"raysimd", "--join", a->address, "--token-file", token};
   int count = 5;
   const char *more[][2] = {{"--bind", a->bind},         {"--num-cpus", a->num_cpus}, {"--num-gpus", a->num_gpus},

@@ -364,13 +364,6 @@ int rs_uv_client_put(struct rs_uv_client *client, uint64_t seq, const void *byte
   return rc;
 }
 
-void rs_uv_client_want(struct rs_uv_client *client, struct rs_id object)
-{
-  struct rs_call *call = rs_call_new(RS_CALL_GET, 0);
-  call->object = object;
-  rs_uv_client_call(client, call);
-}
-
 int rs_uv_client_get(struct rs_uv_client *client, struct rs_id object, uint64_t timeout_ns, uint8_t **bytes,
                      size_t *size_bytes)
 {

@@ -38,8 +38,7 @@ const char *rs_uv_cluster_session(const struct rs_uv_cluster *cluster) { return 
 uint16_t rs_uv_cluster_port(const struct rs_uv_cluster *cluster) { return cluster->port; }
 int rs_uv_cluster_pid(const struct rs_uv_cluster *cluster) { return cluster->pid; }
 
-/* raysimd: beside the running program, one folder above it (tests and benchmarks of a build), or in $PATH. */
-static void find_program(const char *wanted, char *out, size_t cap)
+void rs_uv_find_program(const char *wanted, char *out, size_t cap)
 {
   const char *named = wanted ? wanted : getenv("RAYSIMD");
   if (named && *named) {
@@ -235,7 +234,7 @@ int rs_uv_local_cluster_start(const struct rs_uv_cluster_options *options, struc
   if (rc != 0)
     return rc;
   snprintf(log, sizeof log, "%s/log", session);
-  find_program(options->program, program, sizeof program);
+  rs_uv_find_program(options->program, program, sizeof program);
   struct rs_node_options *o = rs_alloc(sizeof *o);
   fill(o, options, session);
   int setup_fd = setup_file(o), ready[2] = {-1, -1}, life[2] = {-1, -1};

@@ -147,12 +147,14 @@ int rs_uv_client_wait(struct rs_uv_client *client, uint64_t task_seq, uint64_t t
 
 /* Puts bytes into the node's store as object `seq`, or brings an object there and reads it into a new buffer (free it). */
 int rs_uv_client_put(struct rs_uv_client *client, uint64_t seq, const void *bytes, size_t size_bytes);
-/* Says that an object will be read: a task's return that nobody has asked for when the task ends is freed at once. */
-void rs_uv_client_want(struct rs_uv_client *client, struct rs_id object);
 int rs_uv_client_get(struct rs_uv_client *client, struct rs_id object, uint64_t timeout_ns, uint8_t **bytes,
                      size_t *size_bytes);
 
 /* ---- programs ---- */
+
+/* Where raysimd is: `wanted`, $RAYSIMD, beside the running program, one folder above it (tests and benchmarks of a build),
+ * or the bare name, for $PATH. */
+void rs_uv_find_program(const char *wanted, char *out, size_t cap);
 
 int rs_uv_daemon_main(int argc, char **argv); /* all that raysimd does */
 

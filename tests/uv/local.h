@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "check.h"
 #include "lib/load/replay.h"
+#include "uv/auth.h"
 #include "uv/session.h"
 #include "uv/uv.h"
 

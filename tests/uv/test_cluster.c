@@ -72,15 +72,15 @@ static void node_hit(int signal_number, const struct rs_config *config)
 {
   struct rs_uv_cluster *cluster = local_start(3, 2, config);
   struct rs_uv_client *client = local_attach(cluster);
-  uint64_t first = local_submit(client, 60, 100000, 3);
+  uint64_t first = local_submit(client, 150, 100000, 3);
   local_pause_ms(250); /* workers run on all nodes */
   int pid = pid_of_node(cluster, 2, NULL), workers[16];
   int before = local_descendants(pid, "raysim-worker", workers, 16);
   CHECK(before > 0);
   kill(pid, signal_number);
   uint32_t nodes[64] = {0};
-  local_take(client, first, 60, nodes);
-  CHECK_EQ(nodes[0] + nodes[1] + nodes[2], 60);
+  local_take(client, first, 150, nodes);
+  CHECK_EQ(nodes[0] + nodes[1] + nodes[2], 150);
   CHECK(nodes[0] > nodes[2]);
   bool alive = true;
   for (int i = 0; i < 300 && alive; i++) {
@@ -226,12 +226,11 @@ static void objects(void)
     task->id = (struct rs_id){rs_uv_client_self(client), first + 2 * i};
     task->function = rs_replay_function();
     task->return_count = 1;
+    task->flags = RS_TASK_KEEP;
     rs_replay_encode(&replay, task->args);
     call->tasks[i] = task;
   }
   rs_uv_client_call(client, call);
-  for (uint32_t i = 0; i < TASKS; i++)
-    rs_uv_client_want(client, (struct rs_id){rs_uv_client_self(client), first + 2 * i + 1});
   uint32_t nodes[2] = {0};
   for (uint32_t i = 0; i < TASKS; i++) {
     struct rs_result *result;

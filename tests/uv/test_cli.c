@@ -1,0 +1,112 @@
+/* raysim start, stop and status: a cluster that outlives its command, a node that joins it by hand, wrong usage. */
+#include <fcntl.h>
+
+#include "cli/start.h"
+#include "local.h"
+
+#define RUN(command, ...)                                                                                              \
+  run(command, (char *[]){(char *)(uintptr_t)"x", __VA_ARGS__, NULL}, sizeof((char *[]){"x", __VA_ARGS__}) / sizeof(char *))
+
+static char output[8192];
+
+/* What it prints goes to `output`. */
+static int run(int (*command)(int, char **), char **argv, size_t argc)
+{
+  char path[] = "/tmp/raysim-cli-XXXXXX";
+  int fd = mkstemp(path), out = dup(1), err = dup(2);
+  CHECK(fd >= 0);
+  fflush(stdout);
+  fflush(stderr);
+  dup2(fd, 1);
+  dup2(fd, 2);
+  int rc = command((int)argc, argv);
+  fflush(stdout);
+  fflush(stderr);
+  dup2(out, 1);
+  dup2(err, 2);
+  close(out);
+  close(err);
+  ssize_t n = pread(fd, output, sizeof output - 1, 0);
+  output[n > 0 ? n : 0] = 0;
+  close(fd);
+  unlink(path);
+  return rc;
+}
+
+static int lines(void)
+{
+  int count = 0;
+  for (const char *at = output; *at; at++)
+    count += *at == '\n';
+  return count;
+}
+
+static void usage(void)
+{
+  CHECK_EQ(RUN(rs_cmd_start, "--nodes", "4"), 2);
+  CHECK_EQ(lines(), 1);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--address=127.0.0.1:1"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--nodes", "0"), 2);
+  CHECK(strstr(output, "--nodes 0") != NULL);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus", "many"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus=nan"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--port", "65536"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--set", "no_such=1"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--policy", "nonsense"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--what", "1"), 2);
+  CHECK_EQ(lines(), 1);
+  CHECK_EQ(RUN(rs_cmd_stop, "--what"), 2);
+  CHECK_EQ(RUN(rs_cmd_status, "--format", "xml"), 2);
+  CHECK_EQ(RUN(rs_cmd_status, "--session", "/nonexistent"), 1);
+  CHECK_EQ(lines(), 1);
+  CHECK_EQ(RUN(rs_cmd_stop, "--session", "/nonexistent"), 1);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--load", "/nonexistent.so"), 1);
+  CHECK_EQ(lines(), 1);
+  CHECK_EQ(RUN(rs_cmd_start, "--address=127.0.0.1:1", "--token-file", "/nonexistent"), 1);
+}
+
+static void whole_life(void)
+{
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--nodes", "2", "--num-cpus", "1.5"), 0);
+  char session[RS_UV_PATH_MAX], address[80], other[RS_UV_PATH_MAX + 16];
+  unsigned port;
+  const char *at = strstr(output, "session ");
+  CHECK(at && sscanf(at, "session %255s", session) == 1);
+  CHECK(sscanf(output, "head at 127.0.0.1:%u", &port) == 1);
+  CHECK_EQ(RUN(rs_cmd_status, "--session", session), 0);
+  CHECK(strstr(output, "2 of 2 nodes alive, 3 CPUs") != NULL);
+  /* a node by hand */
+  snprintf(address, sizeof address, "--address=127.0.0.1:%u", port);
+  CHECK_EQ(RUN(rs_cmd_start, address, "--session", session, "--num-cpus", "2"), 0);
+  CHECK(strstr(output, "node 2 joined") != NULL);
+  CHECK_EQ(RUN(rs_cmd_status, "--session", session, "--format=json"), 0);
+  CHECK(strstr(output, "\"node\": 2, \"incarnation\": 1, \"alive\": true") != NULL);
+  CHECK(strstr(output, "\"cpus\": 2,") != NULL);
+  /* one with another token */
+  char error[RS_UV_ERROR_MAX];
+  snprintf(other, sizeof other, "%s/other", session);
+  CHECK_EQ(rs_auth_token_create(other, error), 0);
+  CHECK_EQ(RUN(rs_cmd_start, address, "--token-file", other), 1);
+  CHECK(strstr(output, "token") != NULL);
+  /* it works, on all three */
+  struct rs_uv_client *client;
+  CHECK_EQ(rs_uv_client_open(session, &client, error), 0);
+  uint32_t nodes[64] = {0};
+  local_take(client, local_submit(client, 60, 20000, 0), 60, nodes);
+  CHECK(nodes[0] > 0 && nodes[1] > 0 && nodes[2] > 0);
+  struct rs_uv_status status;
+  CHECK_EQ(rs_uv_status_get(session, &status, error), 0);
+  int pids[3] = {status.nodes[0].pid, status.nodes[1].pid, status.nodes[2].pid};
+  rs_uv_status_free(&status);
+  rs_uv_client_close(client);
+  CHECK_EQ(RUN(rs_cmd_stop, "--session", session), 0);
+  for (int i = 0; i < 200 && rs_process_start_time(pids[2]); i++)
+    local_pause_ms(10);
+  for (int i = 0; i < 3; i++)
+    CHECK_EQ(rs_process_start_time(pids[i]), 0);
+  struct stat st;
+  CHECK(stat(session, &st) != 0);
+  CHECK_EQ(RUN(rs_cmd_status, "--session", session), 1);
+}
+
+const struct rs_test rs_tests[] = {{"usage", usage}, {"whole_life", whole_life}, {0}};
