@@ -54,7 +54,10 @@ struct sim_rec {
     struct rs_id object;
     uint64_t host;
   };
-  uint64_t size;
+  union {
+    uint64_t size;       /* of an action */
+    uint64_t arrived_ns; /* of an input, once it is there */
+  };
 };
 
 struct sim_ep {
@@ -73,10 +76,10 @@ struct sim_ep {
   uint32_t view_seen;   /* number of the newest publication handled */
   uint32_t audience_at; /* its place among the receivers of publications */
   uint32_t app;
-  uint8_t role;            /* enum rs_cost_role */
-  bool waking;             /* a WAKE entry is in the heap */
-  bool waiting, has_core, granted;  /* where cores are shared */
-  bool wants_view, listed; /* listed: it is in sim->wanting */
+  uint8_t role;                    /* enum rs_cost_role */
+  bool waking;                     /* a WAKE entry is in the heap */
+  bool waiting, has_core, granted; /* where cores are shared */
+  bool wants_view, listed;         /* listed: it is in sim->wanting */
 };
 
 struct sim_node {
@@ -139,13 +142,15 @@ struct sim_app {
 struct sim_pub {
   struct rs_msg *msg;
   struct sim_audience *audience;
-  uint64_t base_ns; /* when the first byte leaves */
-  uint64_t tx_fs;   /* femtoseconds of the NIC a receiver */
+  uint64_t base_ns;  /* when the first byte leaves */
+  uint64_t copy_ns;  /* of the NIC a receiver */
+  uint64_t local_ns; /* when receivers on the sender's node have it */
   uint64_t all_arrived_ns;
 };
 struct sim_audience {
   uint32_t refs, count;
-  uint64_t latency_ns; /* the longest to any of them */
+  uint32_t local_at, locals; /* the first receiver on the sender's node, and how many there are */
+  uint64_t latency_ns;       /* the longest to any of them */
   rs_addr *many;
 };
 

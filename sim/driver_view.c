@@ -39,11 +39,14 @@ static struct sim_audience *audience_for(struct rs_sim *sim, uint32_t from, cons
   audience->refs = 1;
   audience->count = count;
   audience->many = rs_memdup(many, count * sizeof *many);
+  audience->local_at = count;
   uint32_t number = sim->pub_first + sim->pub_count;
   for (uint32_t i = 0; i < count; i++) {
     uint32_t ep = sim_ep_find(sim, many[i]);
     if (!ep)
       continue;
+    if (sim->eps[ep].node == sim->eps[from].node && audience->locals++ == 0)
+      audience->local_at = i;
     if (!sim->eps[ep].audience_at)
       sim->eps[ep].view_seen = number - 1; /* a new listener has missed the ones before */
     sim->eps[ep].audience_at = i + 1;
@@ -98,11 +101,12 @@ uint64_t sim_pub_arrival(struct rs_sim *sim, uint32_t ep, const struct sim_pub *
   if (at >= audience->count)
     return RS_TIME_NEVER;
   if (e->node == 0)
-    return pub->base_ns + sim->cost->local_latency_ns;
+    return pub->local_ns;
   const struct sim_node *node = &sim->nodes[e->node];
   if (node->cut && pub->base_ns >= sim->cuts[node->cut].begin_ns)
     return RS_TIME_NEVER; /* until the partition has healed */
-  return pub->base_ns + (at + 1) * pub->tx_fs / 1000000 + sim_latency(sim, 0, e->node);
+  uint64_t copies = at + 1 - (at > audience->local_at ? audience->locals : 0);
+  return pub->base_ns + copies * pub->copy_ns + sim_latency(sim, 0, e->node);
 }
 
 uint32_t sim_view_due(struct rs_sim *sim, uint32_t ep, uint64_t ns, uint32_t *first)
@@ -160,10 +164,15 @@ void sim_publish(struct rs_sim *sim, uint32_t from, uint64_t ns, const rs_addr *
   sim->stats.by_type[msg->type] += count;
   retire(sim, sim->now_ns);
   struct sim_pub pub = {.msg = sim_recode(sim, msg), .audience = audience_for(sim, from, many, count)};
-  uint32_t farthest = rs_addr_node(many[count - 1]);
-  pub.tx_fs = bytes * sim_route_fs(sim, e->node, farthest < sim->node_count ? farthest : 0);
-  uint64_t left = sim_nic_book(&sim->nodes[e->node].nic, ns > e->out_free_ns ? ns : e->out_free_ns, count * pub.tx_fs);
-  pub.base_ns = left - count * pub.tx_fs / 1000000;
+  uint32_t remote = count - pub.audience->locals, last = rs_addr_node(many[count - 1]);
+  uint64_t ready = ns > e->out_free_ns ? ns : e->out_free_ns;
+  if (pub.audience->locals) {
+    pub.local_ns = ready + bytes * sim->net.local_fs / 1000000 + sim->cost->local_latency_ns;
+    ready = pub.local_ns - sim->cost->local_latency_ns;
+  }
+  pub.copy_ns = bytes * sim_route_fs(sim, e->node, last < sim->node_count ? last : 0) / 1000000;
+  uint64_t left = sim_nic_book(&sim->nodes[e->node].nic, ready, remote * pub.copy_ns * 1000000);
+  pub.base_ns = left - remote * pub.copy_ns;
   pub.all_arrived_ns = left + pub.audience->latency_ns;
   e->out_free_ns = left;
   RS_GROW(sim->pubs, sim->pub_count, sim->pub_cap);

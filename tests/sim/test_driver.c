@@ -187,17 +187,19 @@ static void determinism(void)
 
 static void views_coalesced_and_eager(void)
 {
-  struct run *coalesced = load(200, 3000), *eager = load(200, 3000);
+  struct run *coalesced = load(200, 1000), *eager = load(200, 1000);
   /* demands that differ one by one: a placement for each task */
   coalesced->tasks.keys = eager->tasks.keys = true;
+  coalesced->tasks.in_flight_max = eager->tasks.in_flight_max = 300;
+  coalesced->tasks.batch = eager->tasks.batch = 1;
   eager->opts.eager = true;
   run_do(coalesced);
   run_do(eager);
-  CHECK_EQ(coalesced->stats.tasks_ended, 3000);
+  CHECK_EQ(coalesced->stats.tasks_ended, 1000);
   CHECK(coalesced->stats.views_skipped > 100);
   CHECK_EQ(eager->stats.views_skipped, 0);
   CHECK(eager->stats.events > coalesced->stats.events + 1000);
-  CHECK_EQ(coalesced->stats.decision_hash, eager->stats.decision_hash);
+  CHECK_EQ(coalesced->stats.decisions, eager->stats.decisions);
   CHECK_EQ(coalesced->tasks.digest, eager->tasks.digest);
   CHECK_EQ(coalesced->stats.messages, eager->stats.messages);
   run_free(coalesced);
@@ -232,22 +234,23 @@ static void shared_cores(void)
   }
 }
 
-/* A head with one core that its GCS, raylet and driver share is slower than one with a core for each. */
+/* A program that takes 1 ms for each input cannot be faster than its inputs. */
 static void serial_server(void)
 {
-  uint64_t took[2];
+  uint64_t took[2], results = 0;
   for (int i = 0; i < 2; i++) {
     struct run *run = load(10, 400);
-    run->tasks.duration_min_ns = run->tasks.duration_max_ns = RS_MS;
-    for (int r = 0; r < RS_COST_ROLES; r++)
-      run->cost.role[r].input_ps = i ? 200000000 : 2000000;
+    run->tasks.duration_min_ns = run->tasks.duration_max_ns = 10 * RS_MS;
+    run->cost.role[RS_COST_DRIVER].input_ps = i ? 1000000000 : 1000000;
     run_do(run);
     CHECK_EQ(run->stats.tasks_ended, 400);
     took[i] = run->tasks.last_ns - run->tasks.first_ns;
+    results = run->stats.by_type[RS_MSG_TASKS_DONE];
     run_free(run);
   }
-  /* the driver handles at least 400 inputs of 200 us one after another */
-  CHECK(took[1] >= took[0] + 400 * 190 * RS_US);
+  CHECK(results >= 200);
+  CHECK(took[0] < 350 * RS_MS);
+  CHECK(took[1] >= results * RS_MS);
 }
 
 /* ---- copies ---- */
@@ -265,29 +268,26 @@ static uint64_t pull(uint32_t readers, uint64_t flow_min)
   run_do(run);
   CHECK_EQ(run->end, RS_SIM_DONE);
   CHECK_EQ(run->tasks.failed, 0);
-  uint64_t made = 0, last = 0;
+  uint64_t began = 0, last = 0;
   uint32_t copies = 0;
   for (uint32_t i = 0; i < run->trace_count; i++) {
     const struct run_trace *t = &run->traces[i];
-    if (t->kind == RS_TRACE_TASK_ENDED && !made)
-      made = t->ns;
-    if (t->kind == RS_TRACE_OBJECT_PULLED && t->b == 2) {
-      copies++;
+    if (t->kind == RS_TRACE_OBJECT_PULLED && t->b == 2 && copies++ == 0)
+      began = t->ns;
+    if (t->kind == RS_TRACE_OBJECT_LOCAL && t->b == 2)
       last = t->ns;
-    }
   }
   uint64_t moved = run->stats.copies;
   CHECK_EQ(copies, moved);
   CHECK_EQ(run->stats.flows, flow_min > 125000000 ? 0 : moved);
-  run->numbers[0] = moved;
   run_free(run);
-  return moved == readers - (moved < readers) ? last - made : 0;
+  return moved == readers ? last - began : 0;
 }
 
 static void flows_share_a_link(void)
 {
   /* alone: 125 MB at 1.25 GB/s = 100 ms; two at once from one node: each 200 ms */
-  uint64_t one = pull(2, 1 << 20), two = pull(3, 1 << 20), nic = pull(3, UINT64_C(1) << 40);
+  uint64_t one = pull(1, 1 << 20), two = pull(2, 1 << 20), nic = pull(2, UINT64_C(1) << 40);
   printf("(one %.4f s, two %.4f s, two by the NIC %.4f s) ", (double)one * 1e-9, (double)two * 1e-9,
          (double)nic * 1e-9);
   CHECK(one > 100 * RS_MS && one < 103 * RS_MS);
