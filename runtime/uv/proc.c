@@ -275,6 +275,8 @@ static void on_prepare(uv_prepare_t *prepare)
     if (!hold)
       rs_proc_flush(proc);
   } while (proc->queue_count > 0 || proc->connect_pending || (!hold && !rs_list_empty(&proc->dirty)));
+  if (rs_transfer_waiting(proc)) /* its peer takes more at once: another turn, after what else has come */
+    uv_async_send(&proc->async);
   if (proc->poll_stale || proc->paused)
     consider_pause(proc, now);
   uint64_t deadline = rs_time_min(rs_conn_next_deadline(proc), proc->role_deadline);

@@ -257,6 +257,7 @@ struct rs_fetch *rs_transfer_fetch(struct rs_proc *proc, struct rs_id id, rs_add
 void rs_transfer_forget(struct rs_fetch *fetch);
 bool rs_transfer_on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs_frame *frame, bool *known);
 void rs_transfer_pump(struct rs_proc *proc);
+bool rs_transfer_waiting(struct rs_proc *proc); /* bytes could be queued now */
 void rs_transfer_lost(struct rs_proc *proc, rs_addr peer);
 void rs_transfer_free_all(struct rs_proc *proc);
 /* Sends an object to the own node's store (NULL: zeros), waiting while too much is queued: not on the loop's thread, with

@@ -133,6 +133,16 @@ void rs_transfer_pump(struct rs_proc *proc)
   }
 }
 
+bool rs_transfer_waiting(struct rs_proc *proc)
+{
+  for (struct rs_link *at = proc->transfers.next; at != &proc->transfers; at = at->next) {
+    struct rs_peer *peer = rs_peer_find(proc, RS_ENTRY(at, struct rs_transfer_out, link)->to);
+    if (peer && rs_out_size(&peer->out) < 2 * RS_UV_CHUNK_BYTES)
+      return true;
+  }
+  return false;
+}
+
 static bool on_data(struct rs_proc *proc, struct rs_peer *peer, struct rs_reader *r)
 {
   uint64_t request = rs_get_u64(r);
