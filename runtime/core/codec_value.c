@@ -243,7 +243,10 @@ struct rs_node_info *rs_get_info(struct rs_reader *r)
 
 /* ---- tasks and results ---- */
 
-enum { TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS, TASK_HAS_ACTOR = 128 };
+enum {
+  TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP,
+  TASK_HAS_ACTOR = 128
+};
 
 void rs_put_dep(struct rs_writer *w, const struct rs_dep *dep)
 {
