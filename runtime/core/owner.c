@@ -189,8 +189,10 @@ static void cancel(struct rs_endpoint *ep, const struct rs_call *call)
     return;
   t->retries_left = 0;
   if (t->state != TASK_PUSHED) {
-    if (t->state == TASK_QUEUED && t->key)
+    if (t->state == TASK_QUEUED && t->key) {
       t->key->queued--;
+      rs_owner_key_changed(ep->owner, t->key); /* its lease request may have become needless */
+    }
     if (t->actor && t->state != TASK_DELAYED)
       t->actor->queued--;
     rs_owner_task_fail(ep, t, RS_ERR_CANCELLED);
@@ -263,7 +265,7 @@ static void orphan(struct rs_endpoint *ep)
   if (o->orphaned)
     return;
   o->orphaned = true;
-  rs_owner_actor_orphan(ep);
+  rs_owner_actor_orphan(ep, RS_ERR_NODE_DIED);
   uint32_t count = 0;
   uint64_t *seqs = rs_alloc(o->tasks.count * sizeof *seqs);
   RS_LIST_EACH(&o->keys, at, after)
@@ -301,6 +303,8 @@ void rs_owner_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     orphan(ep);
     return;
   }
+  if (peer == ep->head) /* which gives up the actors of an owner that it lost: both ends agree that they are gone */
+    rs_owner_actor_orphan(ep, RS_ERR_PEER_LOST);
   rs_owner_lease_on_peer_down(ep, peer);
   rs_owner_actor_on_peer_down(ep, peer);
 }

@@ -227,9 +227,9 @@ void rs_owner_actor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
   rs_send(ep, ep->head, m);
 }
 
-void rs_owner_actor_orphan(struct rs_endpoint *ep)
+void rs_owner_actor_orphan(struct rs_endpoint *ep, int reason)
 {
-  RS_LIST_EACH(&ep->owner->actors, at, after) bury(ep, RS_ENTRY(at, struct owned_actor, link), RS_ERR_NODE_DIED);
+  RS_LIST_EACH(&ep->owner->actors, at, after) bury(ep, RS_ENTRY(at, struct owned_actor, link), reason);
 }
 
 void rs_owner_actor_free_all(struct rs_owner *o)

@@ -113,6 +113,7 @@ void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool fron
 struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
                                   rs_node_id target);
 void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key);
+void rs_owner_key_changed(struct rs_owner *o, struct sched_key *key); /* looked at when the step settles */
 void rs_owner_lease_settle(struct rs_endpoint *ep);
 bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
 void rs_owner_lease_on_result(struct rs_endpoint *ep, struct lease *lease, struct rs_result *result);
@@ -130,7 +131,7 @@ void rs_owner_actor_kill(struct rs_endpoint *ep, const struct rs_call *call);
 void rs_owner_actor_on_state(struct rs_endpoint *ep, const struct rs_m_actor_state *m);
 void rs_owner_actor_on_result(struct rs_endpoint *ep, struct owned_actor *a, struct rs_result *result);
 void rs_owner_actor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
-void rs_owner_actor_orphan(struct rs_endpoint *ep);
+void rs_owner_actor_orphan(struct rs_endpoint *ep, int reason); /* every actor is gone */
 void rs_owner_actor_free_all(struct rs_owner *o);
 
 /* owner_object.c */

@@ -67,7 +67,7 @@ struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand
   }
 }
 
-static void mark_dirty(struct rs_owner *o, struct sched_key *key)
+void rs_owner_key_changed(struct rs_owner *o, struct sched_key *key)
 {
   if (rs_list_empty(&key->dirty_link))
     rs_list_push_back(&o->dirty, &key->dirty_link);
@@ -120,7 +120,7 @@ void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool fron
   else
     rs_list_push_back(&key->queue, &t->link);
   key->queued++;
-  mark_dirty(o, key);
+  rs_owner_key_changed(o, key);
 }
 
 /* ---- requests ---- */
@@ -273,7 +273,7 @@ static void lease_forget(struct rs_owner *o, struct lease *lease)
   rs_list_remove(&lease->link);
   rs_map_remove(&o->lease_by_worker, lease->worker, NULL);
   key->lease_count--;
-  mark_dirty(o, key);
+  rs_owner_key_changed(o, key);
   free(lease);
   rs_owner_key_unref(o, key);
 }
@@ -294,7 +294,7 @@ void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
     return_lease(ep, lease->raylet, lease->number, false);
     lease_forget(ep->owner, lease);
   } else if (key->queued == 0) {
-    mark_dirty(ep->owner, key); /* requests may have become needless */
+    rs_owner_key_changed(ep->owner, key); /* requests may have become needless */
   }
 }
 
@@ -362,7 +362,7 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
     rs_map_put_ptr(&o->lease_by_worker, lease->worker, lease);
     rs_owner_lease_refill(ep, lease);
   }
-  mark_dirty(o, key);
+  rs_owner_key_changed(o, key);
   rs_owner_key_unref(o, key);
 }
 
@@ -393,7 +393,7 @@ static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
     key->queued--;
     rs_owner_task_fail(ep, t, m->reason);
   }
-  mark_dirty(o, key);
+  rs_owner_key_changed(o, key);
   rs_owner_key_unref(o, key);
 }
 

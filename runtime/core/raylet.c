@@ -414,6 +414,9 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
   if (ours && rs_node_feasible(r->info, &m->demand)) {
     struct waiting *w = waiting_new(r, m, owner, true);
     commit(ep, w);
+  } else if (ours && m->strategy == RS_STRATEGY_NODE_AFFINITY) {
+    for (uint32_t i = 0; i < m->count; i++)
+      reject(ep, owner, m->request + i, RS_ERR_INFEASIBLE);
   } else if (m->hops > 0) {
     for (uint32_t i = 0; i < m->count; i++) {
       if (r->draining || !rs_res_fits(&r->left, &m->demand) || !rs_labels_match(r->info, &m->demand)) {
@@ -434,7 +437,7 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
   } else if (affine && !ours) {
     const struct rs_view_node *entry = r->view ? rs_view_get(r->view, m->target) : NULL;
     struct waiting *w = waiting_new(r, m, owner, false);
-    if (entry && entry->state == RS_NODE_ALIVE) {
+    if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &m->demand)) {
       enqueue(r, w);
       while (w->count > 1) {
         spill(ep, w, m->target);
