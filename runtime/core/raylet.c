@@ -647,6 +647,7 @@ void rs_raylet_on_copy_done(struct rs_endpoint *ep, struct rs_id object, int sta
 void rs_raylet_settle(struct rs_endpoint *ep)
 {
   sweep_lost(ep);
+  rs_raylet_view_settle(ep);
   schedule(ep);
   recall(ep);
   rs_raylet_pool_settle(ep);
@@ -657,6 +658,7 @@ uint64_t rs_raylet_deadline(const struct rs_endpoint *ep)
 {
   const struct rs_raylet *r = ep->local;
   uint64_t deadline = rs_time_min(rs_raylet_pool_deadline(ep), rs_raylet_report_deadline(ep));
+  deadline = rs_time_min(deadline, rs_raylet_view_deadline(r));
   return r->contention != RS_WAITING_NONE ? rs_time_min(deadline, r->next_recall_at) : deadline;
 }
 

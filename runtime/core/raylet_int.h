@@ -99,12 +99,14 @@ struct rs_raylet {
   uint32_t next_ep;
   /* the view */
   struct rs_view *base; /* as published; only where views come as deltas */
-  struct rs_view *view; /* with this raylet's own deductions; NULL before the first need */
+  struct rs_view *published; /* the newest version that came */
+  struct rs_view *view; /* that with this raylet's own deductions; NULL before the first need */
   uint64_t version;
   void *placer[2];                         /* policy state of DEFAULT and SPREAD; created at the first pick */
   const struct rs_place_policy *policy[2]; /* of the states that exist */
   struct deduction *deductions;
   uint32_t deduction_count, deduction_cap;
+  uint64_t deduction_expires_at; /* of the first to expire */
   bool own_changed; /* our own entry in the view lags behind `left` */
   /* reports */
   bool registered, dirty;
@@ -138,6 +140,8 @@ void rs_raylet_view_on_message(struct rs_endpoint *ep, const struct rs_msg *msg)
 void rs_raylet_view_deduct(struct rs_endpoint *ep, rs_node_id node, struct lease_class *class);
 enum rs_pick rs_raylet_view_pick(struct rs_endpoint *ep, const struct waiting *w, struct rs_choice *choice);
 uint32_t rs_raylet_view_alive(const struct rs_raylet *r);
+void rs_raylet_view_settle(struct rs_endpoint *ep); /* deductions that have expired end */
+uint64_t rs_raylet_view_deadline(const struct rs_raylet *r);
 void rs_raylet_view_free(struct rs_raylet *r);
 void rs_raylet_report_settle(struct rs_endpoint *ep);
 uint64_t rs_raylet_report_deadline(const struct rs_endpoint *ep);

@@ -65,7 +65,10 @@ void rs_raylet_view_deduct(struct rs_endpoint *ep, rs_node_id node, struct lease
   RS_GROW(r->deductions, r->deduction_count, r->deduction_cap);
   uint64_t hold_ns = (uint64_t)ep->config->spillback_deduction_milliseconds * RS_MS;
   class->refs++;
-  r->deductions[r->deduction_count++] = (struct deduction){class, rs_time_add(ep->now, hold_ns), node, report_seq};
+  uint64_t expires_at = rs_time_add(ep->now, hold_ns);
+  if (r->deduction_count == 0 || expires_at < r->deduction_expires_at)
+    r->deduction_expires_at = expires_at;
+  r->deductions[r->deduction_count++] = (struct deduction){class, expires_at, node, report_seq};
 }
 
 /* r->view := published version + the deductions that still hold. */
@@ -74,6 +77,10 @@ static void rebase(struct rs_endpoint *ep, struct rs_view *published)
   struct rs_raylet *r = ep->local;
   struct rs_view *old = r->view;
   r->view = rs_view_ref(published);
+  rs_view_ref(published);
+  rs_view_unref(r->published);
+  r->published = published;
+  r->deduction_expires_at = RS_TIME_NEVER;
   for (uint32_t i = 0; i < r->deduction_count;) {
     struct deduction *d = &r->deductions[i];
     const struct rs_view_node *entry = rs_view_get(published, d->node);
@@ -82,12 +89,28 @@ static void rebase(struct rs_endpoint *ep, struct rs_view *published)
         !subtract(r, d->node, d->class, &report_seq))
       drop_deduction(r, i);
     else
-      i++;
+      r->deduction_expires_at = rs_time_min(r->deduction_expires_at, r->deductions[i++].expires_at);
   }
   r->own_changed = true;
   if (old && (r->placer[0] || r->placer[1]))
     rs_view_diff(old, r->view, tell_placers, ep);
   rs_view_unref(old);
+}
+
+/* A node whose report showed no change (it refused, or the request was withdrawn) sends none: nothing but time ends the
+ * deduction. It only matters while somebody waits. */
+void rs_raylet_view_settle(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  if (rs_raylet_view_deadline(r) > ep->now)
+    return;
+  rebase(ep, r->published);
+  r->stirred = true;
+}
+
+uint64_t rs_raylet_view_deadline(const struct rs_raylet *r)
+{
+  return r->queued && r->deduction_count ? r->deduction_expires_at : RS_TIME_NEVER;
 }
 
 static void apply_entry(struct rs_view **view, const struct rs_entry *entry)
@@ -202,6 +225,7 @@ void rs_raylet_view_free(struct rs_raylet *r)
     drop_deduction(r, r->deduction_count - 1);
   free(r->deductions);
   rs_view_unref(r->base);
+  rs_view_unref(r->published);
   rs_view_unref(r->view);
 }
 
