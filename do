@@ -45,21 +45,23 @@ install_packages()
 # build PRESET: configure and build one of the presets of CMakePresets.json.
 build()
 {
-  cmake --preset "$1"
-  cmake --build --preset "$1"
+  cmake --preset "$1" >&2
+  cmake --build --preset "$1" >&2
 }
 
-# The last step's own output ends this one: ctest's summary of every test of the three builds.
+# One run of ctest over the tests of the three builds, so that its closing summary, the last lines of the output, is about all
+# of them. A test is called by its build and its name: asan/test_codec.
 run_tests()
 {
-  build asan
-  build tsan
-  build release
-  mkdir -p build-test
-  for name in asan tsan; do
-    printf 'subdirs("../build-%s")\n' "$name"
+  rm -rf build-test
+  mkdir build-test
+  for preset in asan tsan release; do
+    build $preset
+    folder=$PWD/build-$preset
+    [ $preset != release ] || folder=$PWD/build
+    sed -e "s#^\(add_test\|set_tests_properties\)(\[=\[#&$preset/#" \
+      -e "s#^set_tests_properties([^ ]* PROPERTIES#& WORKING_DIRECTORY \"$folder\"#" "$folder/CTestTestfile.cmake"
   done >build-test/CTestTestfile.cmake
-  printf 'subdirs("../build")\n' >>build-test/CTestTestfile.cmake
   # Sanitizers: every finding ends the program. The simulator's threads of control are contexts on their own stacks.
   ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0 \
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
