@@ -20,6 +20,7 @@ struct track {
 struct actor {
   uint64_t alive_ns; /* RS_TIME_NEVER: not yet */
   uint32_t cpu_e4, gpu_e4;
+  bool killed; /* by the application: what it still had to do is cancelled, not failed */
 };
 
 struct rs_observer {
@@ -39,7 +40,10 @@ uint64_t rs_observer_time(const struct rs_observer *o, uint64_t now_ns)
   return o->opts.time_scale == 1 ? since : (uint64_t)((double)since / o->opts.time_scale);
 }
 
-uint64_t rs_observer_ended(const struct rs_observer *o) { return o->ended; }
+uint64_t rs_observer_ended(const struct rs_observer *o)
+{
+  return o->ended;
+}
 
 static uint8_t tag_of(const struct rs_task *task)
 {
@@ -53,9 +57,14 @@ static void on_call(struct rs_observer *o, uint64_t t, const struct rs_call *cal
 {
   if (call->kind == RS_CALL_ACTOR_CREATE) {
     struct actor *actor = rs_alloc(sizeof *actor);
-    *actor = (struct actor){RS_TIME_NEVER, (uint32_t)call->hold.cpu_e4, call->hold.gpu_e4};
+    *actor = (struct actor){RS_TIME_NEVER, (uint32_t)call->hold.cpu_e4, call->hold.gpu_e4, false};
     rs_map_put_ptr(&o->actors, call->tasks[0]->id.seq, actor);
     return;
+  }
+  if (call->kind == RS_CALL_ACTOR_KILL) {
+    struct actor *actor = rs_map_get_ptr(&o->actors, call->object.seq);
+    if (actor)
+      actor->killed = true;
   }
   if (call->kind != RS_CALL_SUBMIT && call->kind != RS_CALL_ACTOR_CALL)
     return;
@@ -123,21 +132,40 @@ static uint32_t row_node(rs_addr raylet)
   return node ? node - 1 : 0;
 }
 
+/* When a task began that has no measured run time: as the driver told, or, for a call to a living actor, at once. */
+static uint64_t start_guess(const struct rs_observer *o, const struct track *track, uint64_t ready, uint64_t end)
+{
+  uint64_t start = track->start_ns;
+  const struct actor *actor = track->actor ? rs_map_get_ptr(&o->actors, track->actor) : NULL;
+  if (start == RS_TIME_NEVER && actor && actor->alive_ns != RS_TIME_NEVER)
+    start = actor->alive_ns;
+  if (start == RS_TIME_NEVER)
+    return start;
+  return start < ready ? ready : start > end ? end : start;
+}
+
 static void on_task(struct rs_observer *o, uint64_t t, const struct rs_reply *reply)
 {
   struct track *track = rs_map_get_ptr(&o->tracks, reply->id.seq);
   if (!track)
     return;
   o->ended++;
-  uint64_t ready = ready_ns(o, track), start = RS_TIME_NEVER;
-  bool ok = reply->status == RS_ERR_OK;
+  const struct actor *actor = track->actor ? rs_map_get_ptr(&o->actors, track->actor) : NULL;
+  uint64_t ready = ready_ns(o, track), start;
+  bool ok = reply->status == RS_ERR_OK, killed = !ok && actor && actor->killed;
+  rs_node_id node = row_node(reply->node);
   if (ok || reply->result->run_ns) {
     uint64_t run = (uint64_t)((double)reply->result->run_ns / o->opts.time_scale);
     start = rs_time_since(t, run);
     start = start < ready ? ready : start;
+  } else {
+    start = start_guess(o, track, ready, t);
+    node = track->start_ns == RS_TIME_NEVER ? node : track->node;
   }
-  emit(o, reply->id.seq, track, ready, start, t, row_node(reply->node),
-       ok ? RS_TASK_OK : reply->status == RS_ERR_CANCELLED ? RS_TASK_CANCELLED : RS_TASK_FAILED);
+  emit(o, reply->id.seq, track, ready, start, t, node,
+       ok                                            ? RS_TASK_OK
+       : killed || reply->status == RS_ERR_CANCELLED ? RS_TASK_CANCELLED
+                                                     : RS_TASK_FAILED);
   if (track->task)
     for (uint32_t i = 0; (track->task->flags & RS_TASK_KEEP) && i < track->task->return_count; i++)
       rs_map_put(&o->made, reply->id.seq + 1 + i, t);
@@ -159,7 +187,10 @@ static void on_actor(struct rs_observer *o, uint64_t t, const struct rs_reply *r
 
 /* ---- the application that the driver sees ---- */
 
-static struct rs_observer *of(const struct rs_app *app) { return (struct rs_observer *)(uintptr_t)app; }
+static struct rs_observer *of(const struct rs_app *app)
+{
+  return (struct rs_observer *)(uintptr_t)app;
+}
 
 static void pass(struct rs_observer *o, uint64_t now, const struct rs_calls *calls, uint32_t from)
 {
@@ -168,7 +199,10 @@ static void pass(struct rs_observer *o, uint64_t now, const struct rs_calls *cal
     on_call(o, t, calls->items[i]);
 }
 
-static uint64_t begin_at(const struct rs_observer *o) { return rs_time_add(o->origin_ns, o->opts.delay_ns); }
+static uint64_t begin_at(const struct rs_observer *o)
+{
+  return rs_time_add(o->origin_ns, o->opts.delay_ns);
+}
 
 static void begin(struct rs_observer *o, uint64_t now, struct rs_calls *calls)
 {
@@ -235,7 +269,10 @@ struct rs_observer *rs_observer_new(const struct rs_observer_opts *opts)
   return o;
 }
 
-struct rs_app *rs_observer_app(struct rs_observer *o) { return &o->app; }
+struct rs_app *rs_observer_app(struct rs_observer *o)
+{
+  return &o->app;
+}
 
 void rs_observer_started(struct rs_observer *o, uint64_t task_seq, uint64_t now_ns, rs_addr worker)
 {
@@ -262,12 +299,7 @@ void rs_observer_cut(struct rs_observer *o, uint64_t end_ns)
   qsort(seqs, count, sizeof *seqs, by_number);
   for (uint32_t i = 0; i < count; i++) {
     struct track *track = rs_map_get_ptr(&o->tracks, seqs[i]);
-    uint64_t ready = ready_ns(o, track), start = track->start_ns;
-    const struct actor *actor = track->actor ? rs_map_get_ptr(&o->actors, track->actor) : NULL;
-    if (start == RS_TIME_NEVER && actor && actor->alive_ns != RS_TIME_NEVER)
-      start = actor->alive_ns > ready ? actor->alive_ns : ready; /* a call to a living actor runs at once */
-    if (start != RS_TIME_NEVER)
-      start = start < ready ? ready : start > end_ns ? end_ns : start;
+    uint64_t ready = ready_ns(o, track), start = start_guess(o, track, ready, end_ns);
     if (track->submit_ns <= end_ns && ready <= end_ns)
       emit(o, seqs[i], track, ready, start, end_ns, track->node, RS_TASK_CUT);
     drop(o, seqs[i], track);

@@ -1,8 +1,8 @@
 /* observe.h -- an application wrapped, so that what it submits and what comes back reaches the results.
  *
- * The same wrapper observes a simulated and a real driver program: it sees calls and replies only, so both kinds of run are
- * measured in the same way, at the owner. A task's start is its reply's time less its measured run time. It also holds the
- * application back until its start time.
+ * The same wrapper observes a simulated and a real driver program: it sees calls and replies only, so both kinds of run
+ * are measured in the same way, at the owner. A task's start is its reply's time less its measured run time. It also
+ * holds the application back until its start time.
  */
 #ifndef RS_SIM_OBSERVE_H
 #define RS_SIM_OBSERVE_H

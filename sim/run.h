@@ -1,7 +1,8 @@
 /* run.h -- one run: one case of a scenario with one seed, simulated.
  *
- * run_apps.c makes the driver programs (searches, task workloads) out of the scenario, run_cluster.c the simulated cluster,
- * run.c joins them and hands what happened to the results. A process simulates once (SimGrid's limit): callers fork.
+ * run_apps.c makes the driver programs (searches, task workloads) out of the scenario, run_cluster.c the simulated
+ * cluster, run.c joins them and hands what happened to the results. A process simulates once (SimGrid's limit): callers
+ * fork.
  */
 #ifndef RS_SIM_RUN_H
 #define RS_SIM_RUN_H
@@ -24,6 +25,9 @@ struct rs_run {
   uint32_t param_count;
   const char *folder; /* rs_folder_path(); NULL: no results are written */
   bool timeline;      /* of this run */
+  const char *costs;  /* cost file; NULL: the scenario's own, or the built-in costs */
+  bool local; /* simulate a local cluster: all nodes share this machine's `cores`, times are scaled as --real does */
+  uint32_t cores;
   bool codec_forced, eager, faithful, sanity;
   struct rs_progress *progress; /* may be NULL */
   uint32_t progress_slot;
@@ -34,6 +38,10 @@ enum rs_run_end { RS_RUN_FAILED = -1, RS_RUN_DONE, RS_RUN_CUT, RS_RUN_INTERRUPTE
 /* Simulates it. RS_RUN_FAILED with one line in err. */
 enum rs_run_end rs_run_simulate(const struct rs_run *run, char *err, size_t err_size);
 
+/* Opens the results of a run, for `node_count` rows of nodes; *out is NULL where none are wanted. 0, or -1. */
+int rs_run_open_results(const struct rs_run *run, uint32_t node_count, struct rs_results **out, char *err,
+                        size_t err_size);
+
 /* ---- the driver programs of a scenario, for any driver ---- */
 
 struct rs_apps;
@@ -43,7 +51,7 @@ struct rs_apps_opts {
   const char *scheduler;
   const struct rs_config *config;
   uint64_t seed;
-  double time_scale;          /* clock time in a second of the scenario */
+  double time_scale; /* clock time in a second of the scenario */
   bool spin;
   uint32_t node_count;        /* of the results */
   uint64_t slots_cpu_e4;      /* CPUs of the cluster at the start, for a search's concurrency */

@@ -1,4 +1,5 @@
-/* run_cluster.c -- the simulated cluster that a scenario describes: node types to groups, faults, the placement policy. */
+/* run_cluster.c -- the simulated cluster that a scenario describes: node types to groups, faults, the placement policy.
+ */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>

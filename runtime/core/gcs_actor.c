@@ -59,6 +59,10 @@ static void actor_forget(struct rs_gcs *g, struct gcs_actor *actor)
   if (actor->name)
     rs_map_remove(&g->actor_by_name, actor->name, NULL);
   rs_map_remove(&g->actor_by_id, rs_id_key(actor->id), NULL);
+  uint64_t *owned = rs_map_find(&g->actors_of_owner, actor->id.owner);
+  RS_ASSERT(owned && *owned > 0);
+  if (--*owned == 0)
+    rs_map_remove(&g->actors_of_owner, actor->id.owner, NULL);
   rs_list_remove(&actor->all_link);
   rs_list_remove(&actor->place_link);
   g->actor_count--;
@@ -70,6 +74,7 @@ static void actor_forget(struct rs_gcs *g, struct gcs_actor *actor)
 void rs_gcs_actor_free_all(struct rs_gcs *g)
 {
   RS_LIST_EACH(&g->actors, at, after) actor_forget(g, RS_ENTRY(at, struct gcs_actor, all_link));
+  rs_map_free(&g->actors_of_owner);
   rs_map_free(&g->actor_by_id);
   rs_map_free(&g->actor_by_request);
   rs_map_free(&g->actor_by_worker);
@@ -164,6 +169,8 @@ static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ac
   actor->restarts_left = m->max_restarts;
   actor->name = m->name;
   rs_list_push_back(&g->actors, &actor->all_link);
+  uint64_t *owned = rs_map_find(&g->actors_of_owner, from);
+  rs_map_put(&g->actors_of_owner, from, owned ? *owned + 1 : 1);
   rs_list_init(&actor->place_link);
   rs_map_put_ptr(&g->actor_by_id, rs_id_key(actor->id), actor);
   if (actor->name)
@@ -284,6 +291,8 @@ void rs_gcs_actor_on_node_dead(struct rs_endpoint *ep, struct gcs_node *node)
 void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner)
 {
   struct rs_gcs *g = ep->gcs;
+  if (!rs_map_find(&g->actors_of_owner, owner))
+    return;
   RS_LIST_EACH(&g->actors, at, after)
   {
     struct gcs_actor *actor = RS_ENTRY(at, struct gcs_actor, all_link);

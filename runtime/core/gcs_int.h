@@ -75,6 +75,7 @@ struct rs_gcs {
   uint64_t queued;
   /* actors */
   struct rs_map actor_by_id, actor_by_request, actor_by_worker, actor_by_name;
+  struct rs_map actors_of_owner; /* owner -> how many */
   struct rs_link actors, classes;
   uint32_t actor_count, actors_waiting;
   uint64_t last_request;

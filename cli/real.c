@@ -1,0 +1,283 @@
+/* real.c -- `--real`: a scenario's run on a local cluster of processes and sockets; and `--local`, its simulation.
+ *
+ * The run is the simulated one with another driver: the same driver programs (sim/run_apps.c) with the same observers,
+ * on rs_uv_* instead of rs_sim_*. Node 0 is the head without CPUs, nodes 1..N are the scenario's, as in a simulation.
+ * Several driver programs run on threads of this process; one lock keeps their applications and the results to one
+ * thread at a time.
+ */
+#include "cli/real.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "sim/scenario_config.h"
+#include "uv/uv.h"
+
+const char *const cli_real_functions[] = {NULL};
+
+static atomic_bool stop;
+
+static void on_signal(int number)
+{
+  (void)number;
+  atomic_store(&stop, true);
+}
+
+struct locked {
+  struct rs_app app;
+  struct rs_app *inner;
+  pthread_mutex_t *lock;
+  pthread_t thread;
+  const char *session;
+  struct rs_uv_run_stats stats;
+  int status;
+  char error[RS_UV_ERROR_MAX];
+};
+
+static struct locked *of(const struct rs_app *app)
+{
+  return (struct locked *)(uintptr_t)app;
+}
+
+static void on_start(struct rs_app *app, uint64_t now, rs_addr self, struct rs_calls *calls)
+{
+  pthread_mutex_lock(of(app)->lock);
+  of(app)->inner->ops->on_start(of(app)->inner, now, self, calls);
+  pthread_mutex_unlock(of(app)->lock);
+}
+
+static void on_reply(struct rs_app *app, uint64_t now, const struct rs_reply *reply, struct rs_calls *calls)
+{
+  pthread_mutex_lock(of(app)->lock);
+  of(app)->inner->ops->on_reply(of(app)->inner, now, reply, calls);
+  pthread_mutex_unlock(of(app)->lock);
+}
+
+static void on_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
+{
+  pthread_mutex_lock(of(app)->lock);
+  of(app)->inner->ops->on_timer(of(app)->inner, now, calls);
+  pthread_mutex_unlock(of(app)->lock);
+}
+
+static uint64_t deadline(const struct rs_app *app)
+{
+  pthread_mutex_lock(of(app)->lock);
+  uint64_t at = of(app)->inner->ops->deadline(of(app)->inner);
+  pthread_mutex_unlock(of(app)->lock);
+  return at;
+}
+
+static bool done(const struct rs_app *app)
+{
+  pthread_mutex_lock(of(app)->lock);
+  bool is = of(app)->inner->ops->done(of(app)->inner);
+  pthread_mutex_unlock(of(app)->lock);
+  return is;
+}
+
+static const struct rs_app_ops locked_ops = {on_start, on_reply, on_timer, deadline, done};
+
+static void *drive(void *arg)
+{
+  struct locked *l = arg;
+  const struct rs_uv_run run = {.session = l->session, .app = &l->app, .stop = &stop};
+  l->status = rs_uv_run_app(&run, &l->stats, l->error);
+  return NULL;
+}
+
+struct real_run {
+  const struct rs_run *run;
+  struct rs_node_info **infos; /* of the nodes, head first */
+  struct rs_node_type *types;
+  uint32_t node_count;
+  uint64_t cpu_e4;
+  struct rs_uv_cluster *cluster;
+  struct rs_results *results;
+  struct rs_apps *apps;
+  struct locked *programs;
+};
+
+static double now_s(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int check(const struct rs_scenario *s, char *err, size_t err_size)
+{
+  if (s->fault_count) {
+    snprintf(err, err_size, "%s:%u: faults are not carried out on a real cluster yet; take them out in <real>", s->file,
+             s->faults[0].line);
+    return -1;
+  }
+  if (s->cluster.platform) {
+    snprintf(err, err_size, "%s:%u: a real cluster has no platform file; describe its nodes in <real>", s->file,
+             s->cluster.line);
+    return -1;
+  }
+  if (s->policies.placement_library) {
+    snprintf(err, err_size, "%s:%u: a real cluster runs built-in policies only so far; `raysim list policies`", s->file,
+             s->policies.line);
+    return -1;
+  }
+  return 0;
+}
+
+static void make_nodes(struct real_run *r)
+{
+  const struct rs_scenario_cluster *c = &r->run->scenario->cluster;
+  struct rs_res nothing = {0};
+  r->node_count = 1;
+  for (uint32_t t = 0; t < c->type_count; t++)
+    r->node_count += (uint32_t)c->types[t].count;
+  r->infos = rs_alloc_zero(r->node_count, sizeof *r->infos);
+  r->types = rs_alloc_zero(c->type_count, sizeof *r->types);
+  r->infos[0] = rs_node_info_new(&nothing);
+  uint32_t at = 1;
+  for (uint32_t t = 0; t < c->type_count; t++) {
+    r->types[t] = (struct rs_node_type){.info = rs_run_node_info(&c->types[t], t),
+                                        .min_count = (uint32_t)c->types[t].count_min,
+                                        .max_count = (uint32_t)c->types[t].count_max};
+    for (uint64_t i = 0; i < c->types[t].count; i++)
+      r->infos[at++] = rs_node_info_ref(r->types[t].info);
+    r->cpu_e4 += c->types[t].count * (uint64_t)c->types[t].cpu_e4;
+  }
+}
+
+static int start(struct real_run *r, char *err, size_t err_size)
+{
+  const struct rs_run *run = r->run;
+  const struct rs_scenario *s = run->scenario;
+  struct rs_config config;
+  char error[RS_UV_ERROR_MAX];
+  rs_scenario_config(s, run->seed, &config);
+  make_nodes(r);
+  const struct rs_uv_cluster_options options = {.config = &config,
+                                                .node_count = r->node_count,
+                                                .infos = r->infos,
+                                                .node_types = s->autoscaler.enabled ? r->types : NULL,
+                                                .node_type_count = s->autoscaler.enabled ? s->cluster.type_count : 0};
+  if (rs_uv_local_cluster_start(&options, &r->cluster, error) != 0) {
+    snprintf(err, err_size, "%s: %s", s->file, error);
+    return -1;
+  }
+  uint32_t rows = r->node_count > 1 ? r->node_count - 1 : 1;
+  if (rs_run_open_results(run, rows, &r->results, err, err_size) != 0)
+    return -1;
+  for (uint32_t i = 1; i < r->node_count && r->results; i++)
+    rs_results_node_up(r->results, 0, i - 1, (uint32_t)r->infos[i]->total.cpu_e4,
+                       (uint32_t)r->infos[i]->total.gpu_count * RS_ONE_E4);
+  const struct rs_apps_opts apps_opts = {.scenario = s,
+                                         .scheduler = run->scheduler,
+                                         .config = &config,
+                                         .seed = run->seed,
+                                         .time_scale = s->real_time_scale,
+                                         .spin = s->real_spin,
+                                         .node_count = rows,
+                                         .slots_cpu_e4 = r->cpu_e4,
+                                         .results = r->results};
+  r->apps = rs_apps_new(&apps_opts, err, err_size);
+  return r->apps ? 0 : -1;
+}
+
+static enum rs_run_end drive_all(struct real_run *r, char *err, size_t err_size)
+{
+  const struct rs_run *run = r->run;
+  pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  uint32_t count = rs_apps_count(r->apps);
+  r->programs = rs_alloc_zero(count, sizeof *r->programs);
+  double begin = now_s();
+  for (uint32_t i = 0; i < count; i++) {
+    struct locked *l = &r->programs[i];
+    l->app.ops = &locked_ops;
+    l->inner = rs_observer_app(rs_apps_observer(r->apps, i));
+    l->lock = &lock;
+    l->session = rs_uv_cluster_session(r->cluster);
+    if (pthread_create(&l->thread, NULL, drive, l) != 0) {
+      snprintf(err, err_size, "cannot start a thread");
+      return RS_RUN_FAILED;
+    }
+  }
+  uint64_t messages = 0, bytes = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    struct timespec wait;
+    do { /* progress, while the first programs run */
+      clock_gettime(CLOCK_REALTIME, &wait);
+      wait.tv_nsec += 100000000;
+      wait.tv_sec += wait.tv_nsec / 1000000000;
+      wait.tv_nsec %= 1000000000;
+      uint64_t t = (uint64_t)((now_s() - begin) / run->scenario->real_time_scale * 1e9);
+      pthread_mutex_lock(&lock);
+      if (run->progress)
+        rs_progress_set(run->progress, run->progress_slot, t, rs_apps_tasks_ended(r->apps), 0,
+                        rs_apps_progress(r->apps, t));
+      pthread_mutex_unlock(&lock);
+    } while (pthread_timedjoin_np(r->programs[i].thread, NULL, &wait) != 0);
+    if (r->programs[i].status != 0) {
+      snprintf(err, err_size, "%s: %s", run->scenario->file, r->programs[i].error);
+      return RS_RUN_FAILED;
+    }
+    messages += r->programs[i].stats.messages_in + r->programs[i].stats.messages_out;
+    bytes += r->programs[i].stats.bytes_in + r->programs[i].stats.bytes_out;
+  }
+  double took = now_s() - begin;
+  uint64_t end_ns = (uint64_t)(took / run->scenario->real_time_scale * 1e9);
+  for (uint32_t i = 0; i < count; i++)
+    rs_observer_cut(rs_apps_observer(r->apps, i), end_ns);
+  bool interrupted = atomic_load(&stop);
+  if (r->results) {
+    struct rs_results *results = r->results;
+    rs_results_count(results, "driver_messages", messages);
+    rs_results_count(results, "driver_bytes", bytes);
+    rs_results_wall(results, "seconds", took);
+    r->results = NULL;
+    if (rs_results_finish(results, end_ns, interrupted ? RS_RESULTS_PARTIAL : 0, err, err_size) != 0)
+      return RS_RUN_FAILED;
+  }
+  return interrupted ? RS_RUN_INTERRUPTED : RS_RUN_DONE;
+}
+
+static enum rs_run_end execute(const struct rs_run *run, char *err, size_t err_size)
+{
+  struct real_run r = {.run = run};
+  enum rs_run_end end = RS_RUN_FAILED;
+  struct sigaction act = {.sa_handler = on_signal};
+  sigaction(SIGINT, &act, NULL);
+  sigaction(SIGTERM, &act, NULL);
+  if (check(run->scenario, err, err_size) == 0 && start(&r, err, err_size) == 0)
+    end = drive_all(&r, err, err_size);
+  rs_uv_local_cluster_stop(r.cluster);
+  rs_results_discard(r.results);
+  rs_apps_free(r.apps);
+  for (uint32_t i = 0; i < r.node_count; i++)
+    rs_node_info_unref(r.infos[i]);
+  for (uint32_t t = 0; r.types && t < run->scenario->cluster.type_count; t++)
+    rs_node_info_unref(r.types[t].info);
+  free(r.infos);
+  free(r.types);
+  free(r.programs);
+  return end;
+}
+
+void cli_real_prepare(struct rs_experiment_opts *opts)
+{
+  opts->real = true;
+  opts->suffix = "-real";
+  opts->jobs = 1; /* one cluster at a time: they would share the machine */
+  opts->execute = execute;
+}
+
+void cli_local_prepare(struct rs_experiment_opts *opts)
+{
+  opts->real = true;
+  opts->local = true;
+  opts->suffix = "-local";
+}
