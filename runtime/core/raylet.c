@@ -205,6 +205,8 @@ void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant)
   m->gpus = grant->gpus;
   m->nodes = rs_raylet_view_alive(ep->local);
   rs_send(ep, grant->owner, m);
+  if (grant->actor)
+    ep->local->dirty = true; /* the head deducts an actor from its grant to the next report: there must be one */
   rs_trace(ep, RS_TRACE_LEASE_GRANTED, grant->owner, grant->request, grant->worker->addr);
 }
 
