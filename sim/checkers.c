@@ -1,0 +1,317 @@
+/* checkers.c -- the rules about tasks, actors and objects while a cluster runs. See checkers.h.
+ *
+ * A connection that breaks, or a node that is cut off, makes two sides believe different things for a while: an owner
+ * starts a task again whose first worker has not heard of it yet. That is inherent (and so in Ray), so the rules "not twice
+ * at a time" hold between endpoints without such a fault; all others hold always.
+ */
+#include "sim/checkers.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "core/endpoint.h"
+
+struct actor_record {
+  struct rs_id id;
+  rs_addr worker; /* where the newest incarnation was created */
+  uint32_t restart;
+  uint64_t last_seq, last_order;
+  bool doomed, killed;
+};
+
+struct task_record {
+  struct rs_check_task task;
+  rs_addr runs_on; /* worker of the newest run that has not ended */
+  uint32_t pushes, runs, retried;
+  int64_t left; /* retries left, as last told */
+  uint32_t replies;
+  bool succeeded, cancelled, hurt; /* hurt: a worker that had it died, or a connection of it broke */
+};
+
+static const char *const names[RS_CHECK_KINDS] = {
+    "none",     "reply once", "explained",  "retries",  "twice", "order",    "actor once", "capacity",    "lost",
+    "death",    "resources",  "view",       "contention", "workers", "empty", "progress",   "silence",     "determinism"};
+
+const char *rs_check_name(enum rs_check check) { return check < RS_CHECK_KINDS ? names[check] : "?"; }
+
+void rs_checker_init(struct rs_checker *c, const struct rs_config *config)
+{
+  *c = (struct rs_checker){.config = config};
+}
+
+static void free_values(struct rs_map *map)
+{
+  for (uint32_t i = 0; i < map->cap; i++)
+    if (map->slots[i].key)
+      free((void *)(uintptr_t)map->slots[i].value);
+  rs_map_free(map);
+}
+
+void rs_checker_free(struct rs_checker *c)
+{
+  free_values(&c->tasks);
+  free_values(&c->actors);
+  rs_map_free(&c->tainted);
+  rs_map_free(&c->gone);
+  rs_map_free(&c->running);
+}
+
+void rs_check_fail(struct rs_checker *c, enum rs_check check, const char *format, ...)
+{
+  if (c->broken != RS_CHECK_NONE)
+    return;
+  c->broken = check;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(c->what, sizeof c->what, format, args);
+  va_end(args);
+}
+
+static struct task_record *task_of(const struct rs_checker *c, struct rs_id id)
+{
+  return rs_map_get_ptr(&c->tasks, rs_id_key(id));
+}
+
+static struct actor_record *actor_of(const struct rs_checker *c, struct rs_id id)
+{
+  return rs_map_get_ptr(&c->actors, rs_id_key(id));
+}
+
+static bool tainted(const struct rs_checker *c, rs_addr a)
+{
+  return rs_map_find(&c->tainted, a) || rs_map_find(&c->tainted, rs_addr_raylet(a));
+}
+
+static bool gone(const struct rs_checker *c, rs_addr a)
+{
+  return rs_map_find(&c->gone, a) || rs_map_find(&c->gone, rs_addr_raylet(a));
+}
+
+void rs_check_submit(struct rs_checker *c, const struct rs_check_task *task)
+{
+  struct task_record *t = rs_alloc_zero(1, sizeof *t);
+  t->task = *task;
+  t->left = task->max_retries;
+  rs_map_put_ptr(&c->tasks, rs_id_key(task->id), t);
+  c->submitted++;
+}
+
+void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed)
+{
+  struct actor_record *a = rs_alloc_zero(1, sizeof *a);
+  a->id = actor;
+  a->doomed = doomed;
+  rs_map_put_ptr(&c->actors, rs_id_key(actor), a);
+}
+
+void rs_check_cancel(struct rs_checker *c, struct rs_id task)
+{
+  struct task_record *t = task_of(c, task);
+  if (t)
+    t->cancelled = true;
+}
+
+void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor)
+{
+  struct actor_record *a = actor_of(c, actor);
+  if (a)
+    a->killed = true;
+}
+
+void rs_check_release(struct rs_checker *c, struct rs_id object) { (void)c, (void)object; }
+
+static void run_creation(struct rs_checker *c, rs_addr worker, const struct rs_task *task)
+{
+  struct actor_record *a = actor_of(c, task->actor);
+  if (!a) {
+    rs_check_fail(c, RS_CHECK_ACTOR_ONCE, "actor %" PRIx64 "/%" PRIu64 " was never asked for", task->actor.owner,
+                  task->actor.seq);
+    return;
+  }
+  bool before_alive = a->worker && !gone(c, a->worker);
+  if (before_alive && !tainted(c, a->worker) && !tainted(c, task->actor.owner) && !a->killed)
+    rs_check_fail(c, RS_CHECK_ACTOR_ONCE, "actor %" PRIx64 "/%" PRIu64 " begins on %" PRIx64 " and lives on %" PRIx64,
+                  a->id.owner, a->id.seq, worker, a->worker);
+  a->worker = worker;
+  a->restart = task->actor_restart;
+  a->last_seq = a->last_order = 0;
+}
+
+static void run_call(struct rs_checker *c, rs_addr worker, const struct rs_task *task, const struct task_record *t)
+{
+  struct actor_record *a = actor_of(c, task->actor);
+  if (!a)
+    return;
+  if (worker != a->worker) { /* an older incarnation that has not heard of its end */
+    if (!tainted(c, worker) && !a->killed && !tainted(c, task->id.owner))
+      rs_check_fail(c, RS_CHECK_ORDER, "call %" PRIx64 "/%" PRIu64 " runs on %" PRIx64 ", its actor lives on %" PRIx64,
+                    task->id.owner, task->id.seq, worker, a->worker);
+    return;
+  }
+  if (task->actor_seq <= a->last_seq)
+    rs_check_fail(c, RS_CHECK_ORDER, "call %" PRIx64 "/%" PRIu64 " has number %" PRIu64 " and comes after %" PRIu64,
+                  task->id.owner, task->id.seq, task->actor_seq, a->last_seq);
+  if (t->task.order <= a->last_order)
+    rs_check_fail(c, RS_CHECK_ORDER, "call %" PRIx64 "/%" PRIu64 " overtook a later one", task->id.owner, task->id.seq);
+  a->last_seq = task->actor_seq;
+  a->last_order = t->task.order;
+}
+
+void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *task)
+{
+  c->runs++;
+  if (rs_map_find(&c->running, worker))
+    rs_check_fail(c, RS_CHECK_TWICE, "worker %" PRIx64 " begins a task while it runs one", worker);
+  rs_map_put(&c->running, worker, rs_id_key(task->id));
+  if (task->flags & RS_TASK_ACTOR_CREATE) {
+    run_creation(c, worker, task);
+    return;
+  }
+  struct task_record *t = task_of(c, task->id);
+  if (!t) {
+    rs_check_fail(c, RS_CHECK_TWICE, "task %" PRIx64 "/%" PRIu64 " was never submitted", task->id.owner, task->id.seq);
+    return;
+  }
+  bool doubtful = tainted(c, worker) || tainted(c, task->id.owner) || gone(c, task->id.owner);
+  if (t->runs_on && !gone(c, t->runs_on) && !doubtful && !tainted(c, t->runs_on))
+    rs_check_fail(c, RS_CHECK_TWICE, "task %" PRIx64 "/%" PRIu64 " runs on %" PRIx64 " and on %" PRIx64, task->id.owner,
+                  task->id.seq, t->runs_on, worker);
+  if (t->succeeded && !doubtful)
+    rs_check_fail(c, RS_CHECK_TWICE, "task %" PRIx64 "/%" PRIu64 " runs again after its success", task->id.owner,
+                  task->id.seq);
+  t->runs++;
+  if (t->runs > t->pushes)
+    rs_check_fail(c, RS_CHECK_TWICE, "task %" PRIx64 "/%" PRIu64 " runs more often than it was pushed", task->id.owner,
+                  task->id.seq);
+  t->runs_on = worker;
+  if (task->flags & RS_TASK_ACTOR_CALL)
+    run_call(c, worker, task, t);
+}
+
+void rs_check_ran(struct rs_checker *c, rs_addr worker, struct rs_id task)
+{
+  rs_map_remove(&c->running, worker, NULL);
+  struct task_record *t = task_of(c, task);
+  if (t && t->runs_on == worker)
+    t->runs_on = RS_ADDR_NONE;
+}
+
+static bool explained(const struct rs_checker *c, const struct task_record *t, int32_t status)
+{
+  const struct actor_record *a = actor_of(c, t->task.actor);
+  if (t->task.has_deps) /* the error of what it reads may be any */
+    return true;
+  switch (status) {
+  case RS_ERR_TASK_FAILED: return t->task.doomed;
+  case RS_ERR_WORKER_CRASHED: return c->worker_faults || c->node_faults;
+  case RS_ERR_NODE_DIED: return c->node_faults;
+  case RS_ERR_CANCELLED: return t->cancelled;
+  case RS_ERR_ACTOR_DIED: return !a || a->killed || a->doomed || c->faults;
+  case RS_ERR_OBJECT_LOST: return t->task.keeps && c->faults;
+  case RS_ERR_INFEASIBLE: return t->task.hard_affinity;
+  case RS_ERR_NO_ROOM: return c->config->actor_max_pending_calls >= 0;
+  case RS_ERR_STORE_FULL: return true; /* judged by the capacity rule */
+  default: return false;
+  }
+}
+
+void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply)
+{
+  if (reply->kind == RS_REPLY_OBJECT && reply->status == RS_ERR_OBJECT_LOST && !c->faults)
+    rs_check_fail(c, RS_CHECK_LOST, "object %" PRIx64 "/%" PRIu64 " is lost and nothing was struck", reply->id.owner,
+                  reply->id.seq);
+  if (reply->kind != RS_REPLY_TASK)
+    return;
+  struct task_record *t = task_of(c, reply->id);
+  if (!t || t->replies++) {
+    rs_check_fail(c, RS_CHECK_REPLY_ONCE, "task %" PRIx64 "/%" PRIu64 " %s", reply->id.owner, reply->id.seq,
+                  t ? "ends twice" : "ends and was never submitted");
+    return;
+  }
+  c->replied++;
+  t->succeeded = reply->status == RS_ERR_OK;
+  c->failed += !t->succeeded;
+  if (t->succeeded && t->runs == 0)
+    rs_check_fail(c, RS_CHECK_EXPLAINED, "task %" PRIx64 "/%" PRIu64 " succeeds and never ran", reply->id.owner,
+                  reply->id.seq);
+  if (!t->succeeded && !explained(c, t, reply->status))
+    rs_check_fail(c, RS_CHECK_EXPLAINED, "task %" PRIx64 "/%" PRIu64 " ends with \"%s\" without a cause",
+                  reply->id.owner, reply->id.seq, rs_error_text(reply->status));
+}
+
+void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc)
+{
+  if (trace == RS_TRACE_TASK_PUSHED) {
+    struct task_record *t = task_of(c, (struct rs_id){a, b});
+    if (t)
+      t->pushes++;
+  }
+  if (trace == RS_TRACE_TASK_RETRIED) {
+    struct task_record *t = task_of(c, (struct rs_id){a, b});
+    int64_t left = (int64_t)cc, limit = t ? t->task.max_retries : 0;
+    c->retried++;
+    if (!t || t->replies)
+      rs_check_fail(c, RS_CHECK_RETRIES, "task %" PRIx64 "/%" PRIu64 " is retried after its end", a, b);
+    else if (limit >= 0 && (left < 0 || left > t->left))
+      rs_check_fail(c, RS_CHECK_RETRIES, "task %" PRIx64 "/%" PRIu64 " has %" PRId64 " of %" PRId64 " retries left", a,
+                    b, left, t->left);
+    else
+      t->left = left;
+  }
+  if (trace == RS_TRACE_NODE_DEAD && !c->node_faults && !rs_map_find(&c->gone, a))
+    rs_check_fail(c, RS_CHECK_DEATH, "node %u is declared dead and lives", rs_addr_node(a));
+  if (trace == RS_TRACE_OBJECT_LOST && !c->faults)
+    rs_check_fail(c, RS_CHECK_LOST, "object %" PRIx64 "/%" PRIu64 " is lost and nothing was struck", a, b);
+}
+
+void rs_check_taint(struct rs_checker *c, rs_addr endpoint)
+{
+  c->faults = true;
+  c->worker_faults = true;
+  if (rs_addr_ep(endpoint) == RS_EP_RAYLET)
+    c->node_faults = true;
+  rs_map_put(&c->tainted, endpoint, 1);
+}
+
+void rs_check_death(struct rs_checker *c, rs_addr endpoint, bool fault)
+{
+  rs_map_put(&c->gone, endpoint, 1);
+  rs_map_remove(&c->running, endpoint, NULL);
+  if (!fault)
+    return;
+  c->faults = true;
+  c->worker_faults = true;
+  if (rs_addr_ep(endpoint) == RS_EP_RAYLET)
+    c->node_faults = true;
+}
+
+void rs_check_stored(struct rs_checker *c, rs_addr raylet, uint64_t bytes, uint64_t capacity)
+{
+  if (capacity && bytes > capacity)
+    rs_check_fail(c, RS_CHECK_CAPACITY, "the store of node %u holds %" PRIu64 " bytes, it has room for %" PRIu64,
+                  rs_addr_node(raylet), bytes, capacity);
+}
+
+void rs_check_all_replied(struct rs_checker *c)
+{
+  uint64_t open = 0;
+  const struct task_record *first = NULL;
+  for (uint32_t i = 0; i < c->tasks.cap; i++) {
+    if (!c->tasks.slots[i].key)
+      continue;
+    const struct task_record *t = (const void *)(uintptr_t)c->tasks.slots[i].value;
+    if (t->replies || gone(c, t->task.id.owner))
+      continue;
+    open++;
+    if (!first || t->task.id.owner < first->task.id.owner ||
+        (t->task.id.owner == first->task.id.owner && t->task.id.seq < first->task.id.seq))
+      first = t;
+  }
+  if (first)
+    rs_check_fail(c, RS_CHECK_PROGRESS,
+                  "%" PRIu64 " tasks have not ended, the first is %" PRIx64 "/%" PRIu64 "%s (%u pushes, %u runs)", open,
+                  first->task.id.owner, first->task.id.seq, first->task.actor.seq ? ", a call" : "", first->pushes,
+                  first->runs);
+}

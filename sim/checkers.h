@@ -1,0 +1,95 @@
+/* checkers.h -- the invariants of swarm mode: an independent account of what a cluster may do.
+ *
+ * A driver tells what it sees (submissions, runs, replies, deaths, faults); the checker keeps its own small record of every
+ * task and actor and compares. It shares no state with the core, so that an error there cannot hide here; only
+ * rs_check_rest() looks inside the endpoints, once nothing is left to happen. The first violation is kept, the others are
+ * its consequences. Not thread-safe. Costs O(1) an event; rs_check_rest O(everything).
+ */
+#ifndef RS_SIM_CHECKERS_H
+#define RS_SIM_CHECKERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/map.h"
+#include "core/io.h"
+
+/* One for each rule; a test plants a bug for each. */
+enum rs_check {
+  RS_CHECK_NONE,
+  RS_CHECK_REPLY_ONCE,  /* a task gets exactly one REPLY */
+  RS_CHECK_EXPLAINED,   /* an error has a cause among what happened */
+  RS_CHECK_RETRIES,     /* retries: at most max_retries, never growing */
+  RS_CHECK_TWICE,       /* a task does not run twice at a time, nor after its success */
+  RS_CHECK_ORDER,       /* an actor's calls run in order, each once an incarnation */
+  RS_CHECK_ACTOR_ONCE,  /* an actor lives at most once at a time */
+  RS_CHECK_CAPACITY,    /* the bytes of a store stay within its capacity */
+  RS_CHECK_LOST,        /* no object is lost without a crash */
+  RS_CHECK_DEATH,       /* no node is declared dead without a fault */
+  RS_CHECK_RESOURCES,   /* at rest everything is left */
+  RS_CHECK_VIEW,        /* at rest the view is the truth */
+  RS_CHECK_CONTENTION,  /* at rest nobody waits */
+  RS_CHECK_WORKERS,     /* at rest the processes are those that the raylets know, within the soft limit */
+  RS_CHECK_EMPTY,       /* at rest the stores and the owners hold nothing */
+  RS_CHECK_PROGRESS,    /* everything ends within a bound once the faults are over */
+  RS_CHECK_SILENCE,     /* an idle cluster has no events */
+  RS_CHECK_DETERMINISM, /* the same seed gives the same trace */
+  RS_CHECK_KINDS
+};
+const char *rs_check_name(enum rs_check check);
+
+struct rs_checker {
+  const struct rs_config *config;
+  struct rs_map tasks, actors;      /* id -> record */
+  struct rs_map tainted, gone;      /* addresses with a broken connection or partition; dead addresses */
+  struct rs_map running;            /* worker -> task that runs there */
+  bool faults;                      /* any node or worker was struck, any connection broken */
+  bool node_faults, worker_faults;
+  uint64_t submitted, replied, failed, runs, retried;
+  enum rs_check broken;             /* the first violation */
+  char what[240];
+};
+
+/* What the application asks for. `doomed`: its function reports an error. */
+struct rs_check_task {
+  struct rs_id id, actor; /* actor {0, 0}: a task */
+  uint64_t order;         /* of a call among those to its actor */
+  int32_t max_retries;
+  bool doomed, hard_affinity, has_deps, keeps;
+};
+
+void rs_checker_init(struct rs_checker *c, const struct rs_config *config);
+void rs_checker_free(struct rs_checker *c);
+void rs_check_fail(struct rs_checker *c, enum rs_check check, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void rs_check_submit(struct rs_checker *c, const struct rs_check_task *task);
+void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed);
+void rs_check_cancel(struct rs_checker *c, struct rs_id task);
+void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor);
+void rs_check_release(struct rs_checker *c, struct rs_id object);
+void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* TASK_RUN */
+void rs_check_ran(struct rs_checker *c, rs_addr worker, struct rs_id task);          /* it ended */
+void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply);
+void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc);
+void rs_check_taint(struct rs_checker *c, rs_addr endpoint);  /* a connection of it was broken, or it was cut off */
+void rs_check_death(struct rs_checker *c, rs_addr endpoint, bool fault); /* it ended; fault: it was struck */
+void rs_check_stored(struct rs_checker *c, rs_addr raylet, uint64_t bytes, uint64_t capacity);
+void rs_check_all_replied(struct rs_checker *c); /* of owners that live */
+
+/* ---- at rest: everything was released and killed, and nothing is left to happen ---- */
+
+struct rs_rest {
+  const struct rs_endpoint *gcs;
+  const struct rs_endpoint **raylets; /* alive */
+  const uint32_t *workers;            /* processes alive on each of their nodes */
+  uint32_t raylet_count;
+  const struct rs_endpoint **owners; /* driver programs alive */
+  uint32_t owner_count;
+  uint64_t stored_bytes; /* the driver's own count, over all nodes */
+};
+void rs_check_rest(struct rs_checker *c, const struct rs_rest *rest);
+void rs_check_print(const struct rs_rest *rest, FILE *out); /* what is still open, for the report of a failure */
+
+#endif

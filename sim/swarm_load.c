@@ -1,0 +1,301 @@
+/* swarm_load.c -- the programs of an experiment: random calls, one action at a time, and the end of everything.
+ *
+ * Each program draws from a stream of its own. It only asks for what can be had: a demand fits on some node, an object is
+ * read while it is not released. In the end every actor is killed and every object released, so that nothing may be left.
+ */
+#include "base/alloc.h"
+#include "lib/load/replay.h"
+#include "sim/swarm_int.h"
+
+struct ids {
+  struct rs_id *items;
+  uint32_t count, cap;
+};
+
+struct program {
+  struct rs_rng rng;
+  uint64_t seq;
+  uint32_t left; /* actions */
+  struct ids kept, actors, tasks;
+  uint64_t *orders; /* of each actor: calls so far */
+  uint32_t orders_cap;
+};
+
+struct swarm_load {
+  const struct swarm_plan *plan;
+  struct rs_checker *checker;
+  struct swarm_net *net;
+  struct program programs[SWARM_PROGRAMS_MAX];
+  uint64_t work_ns;
+};
+
+static uint64_t below(struct program *p, uint64_t n) { return rs_rng_below(&p->rng, n); }
+static bool one_in(struct program *p, uint64_t n) { return below(p, n) == 0; }
+
+static void add(struct ids *ids, struct rs_id id)
+{
+  RS_GROW(ids->items, ids->count, ids->cap);
+  ids->items[ids->count++] = id;
+}
+
+static uint64_t duration(struct program *p)
+{
+  static const uint64_t scale_ns[] = {10 * RS_US, RS_MS, 20 * RS_MS, 300 * RS_MS, 2 * RS_S};
+  return 1 + below(p, scale_ns[below(p, 5)]);
+}
+
+/* What a node of the base cluster can hold. */
+static rs_node_id draw_demand(const struct swarm_load *load, struct program *p, struct rs_demand *demand)
+{
+  rs_node_id node = 1 + (rs_node_id)below(p, load->plan->node_count);
+  const struct rs_res *total = &load->plan->infos[node]->total;
+  *demand = (struct rs_demand){0};
+  switch (below(p, 5)) {
+  case 0: demand->cpu_e4 = RS_ONE_E4 / 2; break;
+  case 1: demand->cpu_e4 = total->cpu_e4; break;
+  case 2: demand->cpu_e4 = one_in(p, 4) ? 0 : RS_ONE_E4; break;
+  default: demand->cpu_e4 = RS_ONE_E4;
+  }
+  if (one_in(p, 6))
+    demand->memory_bytes = 1 + (int64_t)below(p, (uint64_t)total->memory_bytes);
+  if (total->gpu_count && one_in(p, 2))
+    demand->gpu_e4 = one_in(p, 2) ? RS_ONE_E4 / 4 : RS_ONE_E4 * (1 + (uint32_t)below(p, total->gpu_count));
+  return node;
+}
+
+static struct rs_task *task_new(struct swarm_load *load, struct program *p, rs_addr self, struct rs_replay *replay,
+                                uint32_t deps)
+{
+  struct rs_task *task = rs_task_new(deps, rs_replay_args_bytes(0));
+  rs_replay_encode(replay, task->args);
+  task->function = rs_replay_function();
+  task->return_count = 1;
+  task->id = (struct rs_id){self, p->seq + 1};
+  p->seq += 2;
+  for (uint32_t i = 0; i < deps; i++)
+    task->deps[i].id = p->kept.items[below(p, p->kept.count)];
+  load->work_ns += replay->duration_ns;
+  return task;
+}
+
+static uint32_t draw_deps(struct program *p)
+{
+  return p->kept.count && one_in(p, 3) ? 1 + (uint32_t)below(p, 3) : 0;
+}
+
+static void note_task(struct swarm_load *load, struct program *p, const struct rs_call *call, const struct rs_task *task,
+                      bool fails, uint64_t order)
+{
+  struct rs_check_task t = {.id = task->id,
+                            .actor = task->actor,
+                            .order = order,
+                            .max_retries = call->max_retries,
+                            .doomed = fails,
+                            .hard_affinity = call->strategy == RS_STRATEGY_NODE_AFFINITY,
+                            .has_deps = task->dep_count > 0,
+                            .keeps = (task->flags & RS_TASK_KEEP) != 0};
+  rs_check_submit(load->checker, &t);
+  add(&p->tasks, task->id);
+  load->work_ns += 3 * RS_MS + (call->max_retries > 0 ? (uint64_t)call->max_retries : 0) *
+                                   (uint64_t)load->plan->config.task_retry_delay_ms * RS_MS;
+}
+
+static void submit(struct swarm_load *load, uint32_t index, rs_addr self)
+{
+  struct program *p = &load->programs[index];
+  uint32_t count = 1 + (uint32_t)below(p, one_in(p, 3) ? 40 : 4);
+  struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, count);
+  rs_node_id node = draw_demand(load, p, &call->demand);
+  call->target = RS_NODE_NONE;
+  call->strategy = RS_STRATEGY_DEFAULT;
+  if (one_in(p, 3)) {
+    call->strategy = (uint8_t)below(p, 4);
+    if (call->strategy >= RS_STRATEGY_NODE_AFFINITY)
+      call->target = one_in(p, 5) ? (rs_node_id)below(p, load->plan->node_count + 1) : node;
+  }
+  call->max_retries = (int32_t)below(p, 5) - 1;
+  uint64_t bytes = one_in(p, 2) ? 0 : 1 + below(p, load->plan->object_bytes);
+  uint64_t ns = duration(p);
+  bool keep = one_in(p, 2), fails = one_in(p, 12);
+  uint32_t deps = draw_deps(p);
+  uint32_t first = p->kept.count;
+  for (uint32_t i = 0; i < count; i++) {
+    struct rs_replay replay = {.duration_ns = ns + below(p, ns), .return_bytes = bytes, .fails = fails};
+    struct rs_task *task = task_new(load, p, self, &replay, first ? deps : 0);
+    if (keep)
+      task->flags |= RS_TASK_KEEP;
+    if (fails && call->max_retries >= 0 && one_in(p, 2))
+      task->flags |= RS_TASK_RETRY_ERRORS;
+    call->tasks[i] = task;
+    note_task(load, p, call, task, fails, 0);
+  }
+  for (uint32_t i = 0; keep && i < count; i++)
+    add(&p->kept, (struct rs_id){self, call->tasks[i]->id.seq + 1});
+  swarm_net_call(load->net, index, call);
+}
+
+static void create_actor(struct swarm_load *load, uint32_t index, rs_addr self)
+{
+  struct program *p = &load->programs[index];
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
+  rs_node_id node = draw_demand(load, p, &call->demand);
+  call->hold = load->plan->light_actors || one_in(p, 2) ? (struct rs_demand){0} : call->demand;
+  call->target = RS_NODE_NONE;
+  if (one_in(p, 4)) {
+    call->strategy = (uint8_t)below(p, 4);
+    if (call->strategy >= RS_STRATEGY_NODE_AFFINITY)
+      call->target = node;
+  }
+  call->max_restarts = (int32_t)below(p, 4) - 1;
+  call->name = one_in(p, 4) ? 1 + below(p, 3) : 0;
+  struct rs_replay replay = {.duration_ns = duration(p), .fails = one_in(p, 10)};
+  struct rs_task *task = task_new(load, p, self, &replay, 0);
+  task->flags |= RS_TASK_ACTOR_CREATE;
+  task->actor = task->id;
+  call->tasks[0] = task;
+  rs_check_actor(load->checker, task->id, replay.fails || call->name);
+  add(&p->actors, task->id);
+  if (p->actors.count > p->orders_cap) {
+    p->orders = rs_realloc(p->orders, p->actors.count + 16, sizeof *p->orders);
+    p->orders_cap = p->actors.count + 16;
+  }
+  p->orders[p->actors.count - 1] = 0;
+  swarm_net_call(load->net, index, call);
+}
+
+static void call_actor(struct swarm_load *load, uint32_t index, rs_addr self)
+{
+  struct program *p = &load->programs[index];
+  uint32_t which = (uint32_t)below(p, p->actors.count), count = 1 + (uint32_t)below(p, 12);
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, count);
+  call->max_retries = one_in(p, 2) ? 0 : (int32_t)below(p, 4) - 1;
+  uint64_t bytes = one_in(p, 3) ? 1 + below(p, load->plan->object_bytes) : 0;
+  uint64_t ns = duration(p) / 4 + 1;
+  bool keep = one_in(p, 4);
+  uint32_t deps = draw_deps(p), first = p->kept.count;
+  for (uint32_t i = 0; i < count; i++) {
+    struct rs_replay replay = {.duration_ns = 1 + below(p, ns), .return_bytes = bytes, .fails = one_in(p, 20)};
+    struct rs_task *task = task_new(load, p, self, &replay, first ? deps : 0);
+    task->flags |= RS_TASK_ACTOR_CALL | (keep ? RS_TASK_KEEP : 0);
+    task->actor = p->actors.items[which];
+    call->tasks[i] = task;
+    note_task(load, p, call, task, replay.fails, ++p->orders[which]);
+  }
+  for (uint32_t i = 0; keep && i < count; i++)
+    add(&p->kept, (struct rs_id){self, call->tasks[i]->id.seq + 1});
+  swarm_net_call(load->net, index, call);
+}
+
+static void simple(struct swarm_load *load, uint32_t index, enum rs_call_kind kind, struct rs_id object, bool flag)
+{
+  struct rs_call *call = rs_call_new(kind, 0);
+  call->object = object;
+  call->no_restart = call->force = flag;
+  swarm_net_call(load->net, index, call);
+}
+
+static void put(struct swarm_load *load, uint32_t index, rs_addr self)
+{
+  struct program *p = &load->programs[index];
+  struct rs_call *call = rs_call_new(RS_CALL_PUT, 0);
+  call->object = (struct rs_id){self, ++p->seq};
+  call->size_bytes = 1 + below(p, load->plan->object_bytes);
+  add(&p->kept, call->object);
+  swarm_net_call(load->net, index, call);
+}
+
+static void release(struct swarm_load *load, uint32_t index)
+{
+  struct program *p = &load->programs[index];
+  uint32_t at = (uint32_t)below(p, p->kept.count);
+  struct rs_id id = p->kept.items[at];
+  p->kept.items[at] = p->kept.items[--p->kept.count];
+  rs_check_release(load->checker, id);
+  simple(load, index, RS_CALL_RELEASE, id, false);
+}
+
+void swarm_load_act(struct swarm_load *load, uint32_t index)
+{
+  struct program *p = &load->programs[index];
+  rs_addr self = swarm_net_program(load->net, index);
+  if (self == RS_ADDR_NONE || swarm_net_now(load->net) >= load->plan->work_ns)
+    return;
+  uint64_t kind = below(p, 20);
+  if (kind < 8) {
+    submit(load, index, self);
+  } else if (kind < 10) {
+    create_actor(load, index, self);
+  } else if (kind < 13 && p->actors.count) {
+    call_actor(load, index, self);
+  } else if (kind == 13) {
+    put(load, index, self);
+  } else if (kind == 14 && p->kept.count) {
+    simple(load, index, RS_CALL_GET, p->kept.items[below(p, p->kept.count)], false);
+  } else if (kind < 17 && p->kept.count) {
+    release(load, index);
+  } else if (kind == 17 && p->actors.count && one_in(p, 2)) {
+    struct rs_id actor = p->actors.items[below(p, p->actors.count)];
+    rs_check_actor_kill(load->checker, actor);
+    simple(load, index, RS_CALL_ACTOR_KILL, actor, one_in(p, 2));
+  } else if (kind == 18 && p->tasks.count) {
+    struct rs_id task = p->tasks.items[below(p, p->tasks.count)];
+    rs_check_cancel(load->checker, task);
+    simple(load, index, RS_CALL_CANCEL, task, one_in(p, 2));
+  }
+  if (--p->left)
+    swarm_net_at(load->net, swarm_net_now(load->net) + below(p, 2 * load->plan->work_ns / load->plan->actions), index);
+}
+
+struct swarm_load *swarm_load_new(const struct swarm_plan *plan, struct rs_checker *checker, struct swarm_net *net)
+{
+  struct swarm_load *load = rs_alloc_zero(1, sizeof *load);
+  load->plan = plan;
+  load->checker = checker;
+  load->net = net;
+  swarm_net_set_load(net, load);
+  return load;
+}
+
+void swarm_load_start(struct swarm_load *load)
+{
+  for (uint32_t i = 0; i < load->plan->program_count; i++) {
+    rs_rng_seed(&load->programs[i].rng, rs_rng_derive(load->plan->seed, 100 + i));
+    load->programs[i].left = load->plan->actions;
+    swarm_net_at(load->net, below(&load->programs[i], RS_S), i);
+  }
+}
+
+void swarm_load_kill(struct swarm_load *load)
+{
+  for (uint32_t i = 0; i < load->plan->program_count; i++) {
+    struct program *p = &load->programs[i];
+    for (uint32_t k = 0; k < p->actors.count; k++) {
+      rs_check_actor_kill(load->checker, p->actors.items[k]);
+      simple(load, i, RS_CALL_ACTOR_KILL, p->actors.items[k], true);
+    }
+  }
+}
+
+void swarm_load_end(struct swarm_load *load)
+{
+  for (uint32_t i = 0; i < load->plan->program_count; i++) {
+    struct program *p = &load->programs[i];
+    while (p->kept.count) {
+      struct rs_id id = p->kept.items[--p->kept.count];
+      simple(load, i, RS_CALL_RELEASE, id, false);
+    }
+  }
+}
+
+uint64_t swarm_load_work_ns(const struct swarm_load *load) { return load->work_ns; }
+
+void swarm_load_free(struct swarm_load *load)
+{
+  for (uint32_t i = 0; i < SWARM_PROGRAMS_MAX; i++) {
+    free(load->programs[i].kept.items);
+    free(load->programs[i].actors.items);
+    free(load->programs[i].tasks.items);
+    free(load->programs[i].orders);
+  }
+  free(load);
+}
