@@ -69,9 +69,10 @@ static void set(struct rs_config *config, const char *assignment)
 static void parse(int argc, char **argv, struct options *o, struct rs_config *config)
 {
   if (argc < 4)
-    fail("usage: scale NODES SLOTS TASKS [--key-reuse|--no-reuse] [--keys] [--costs defaults|zero|FILE] [--in-flight N] "
-         "[--batch N] [--seed N] [--policy NAME] [--set NAME=VALUE]... [--no-hash]",
-         NULL);
+    fail(
+        "usage: scale NODES SLOTS TASKS [--key-reuse|--no-reuse] [--keys] [--costs defaults|zero|FILE] [--in-flight N] "
+        "[--batch N] [--seed N] [--policy NAME] [--set NAME=VALUE]... [--no-hash]",
+        NULL);
   *o = (struct options){.nodes = (uint32_t)number(argv[1], 1000000),
                         .slots = (uint32_t)number(argv[2], 10000),
                         .tasks = number(argv[3], 100000000),
