@@ -205,7 +205,8 @@ static void a_kill_leaves_a_valid_prefix(void)
 
 /* ---- planted differences ---- */
 
-/* The `skip`th frame of a kind from the middle on that begins an effect or input of `what`; 0: none. */
+/* A frame, in the second third where there is one, of a kind ('I', 'E') whose (first) input or effect is `what`; 0:
+ * none. */
 static size_t find_frame(const uint8_t *bytes, size_t size, uint8_t kind, uint8_t what)
 {
   size_t found = 0;
@@ -261,17 +262,17 @@ static void a_rotten_byte_ends_the_recording(void)
   CHECK(number_before(output, " inputs") < whole);
 }
 
-/* One input and its effects less: what follows no longer comes out. */
+/* One input and its effects less: a program that never got a lease does not use it later. */
 static void a_dropped_input_is_found(void)
 {
   size_t size;
-  const char *name = first_named("raylet-0.");
+  const char *name = first_named("driver-");
   CHECK(name != NULL);
   uint8_t *bytes = load(name, &size);
   size_t at = 0;
   for (size_t next = 16; next + 8 < size && rs_load_u32(bytes + next) != 0; next += 8 + rs_load_u32(bytes + next)) {
     const uint8_t *payload = bytes + next + 8;
-    if (payload[0] == 'I' && payload[9] == RS_IN_MESSAGE && payload[18] == RS_MSG_LEASE_REQUEST && next > size / 4) {
+    if (payload[0] == 'I' && payload[9] == RS_IN_MESSAGE && payload[18] == RS_MSG_LEASE_GRANT && next > size / 4) {
       at = next;
       break;
     }

@@ -4,9 +4,9 @@
  *
  * NODES nodes of four workers; two driver programs submit TASKS tasks between them (default 6,000), in bursts that do
  * not fit where they are submitted, so that raylets spill them; in each burst one task leaves an object that others
- * read on other nodes. When the first program has half of its results, and the next one comes from the last node, that
- * node's raylet is killed (SIGKILL): its running tasks are tried again elsewhere. The recordings lie in FOLDER (made
- * here). Prints one line of figures.
+ * read on other nodes. When the first program has half of its results it sends long tasks to the last node, and while
+ * they run that node's raylet is killed (SIGKILL): they are tried again elsewhere; what reads an object that was only
+ * there fails. The recordings lie in FOLDER (made here). Prints one line of figures.
  *
  * Exit status: 0 when every task has ended, 1 otherwise.
  */
@@ -25,10 +25,12 @@
 #include "lib/load/replay.h"
 #include "uv/uv.h"
 
-enum { NODES = 5, WORKERS = 4, BURST = 60, READERS = 6, IN_FLIGHT = 300, LONG_EVERY = 40 };
+enum { NODES = 5, WORKERS = 4, BURST = 60, READERS = 6, IN_FLIGHT = 300, LONG_EVERY = 40, BURST_LAST = 8 };
 
 #define PERIOD_NS (25 * RS_MS)
 #define LONG_NS (120 * RS_MS)
+#define LAST_NS (400 * RS_MS) /* of the tasks that the killed node runs */
+#define KILL_NS (250 * RS_MS) /* after they were submitted */
 #define OBJECT_BYTES 300000
 
 void rs_panic(const char *text)
@@ -42,7 +44,8 @@ struct load {
   uint64_t count, submitted, ended, failed, next_seq, next_ns;
   rs_addr self;
   struct rs_rng rng;
-  int victim; /* process to kill at half time; 0: none */
+  int victim; /* process to kill after half time; 0: none */
+  uint64_t kill_ns;
 };
 
 static struct load *load_of(const struct rs_app *app)
@@ -50,11 +53,15 @@ static struct load *load_of(const struct rs_app *app)
   return (struct load *)(uintptr_t)app;
 }
 
-static struct rs_task *make_task(struct load *load, bool makes, struct rs_id reads)
+static uint64_t draw_duration(struct load *load)
 {
-  struct rs_replay replay = {.mode = RS_REPLAY_SLEEP, .return_bytes = makes ? OBJECT_BYTES : 0};
-  replay.duration_ns =
-      rs_rng_below(&load->rng, LONG_EVERY) == 0 ? LONG_NS : RS_MS + rs_rng_below(&load->rng, 8 * RS_MS);
+  return rs_rng_below(&load->rng, LONG_EVERY) == 0 ? LONG_NS : RS_MS + rs_rng_below(&load->rng, 8 * RS_MS);
+}
+
+static struct rs_task *make_task(struct load *load, uint64_t duration_ns, bool makes, struct rs_id reads)
+{
+  struct rs_replay replay = {
+      .mode = RS_REPLAY_SLEEP, .duration_ns = duration_ns, .return_bytes = makes ? OBJECT_BYTES : 0};
   struct rs_task *task = rs_task_new(reads.seq != 0, rs_replay_args_bytes(0));
   rs_replay_encode(&replay, task->args);
   task->function = rs_replay_function();
@@ -76,10 +83,25 @@ static void burst(struct load *load, struct rs_calls *calls)
   call->demand.cpu_e4 = load->submitted / BURST % 4 == 3 ? 2 * RS_ONE_E4 : RS_ONE_E4;
   struct rs_id object = {0, 0};
   for (uint32_t i = 0; i < count; i++) {
-    call->tasks[i] = make_task(load, i == 0, i > 0 && i <= READERS ? object : (struct rs_id){0, 0});
+    call->tasks[i] =
+        make_task(load, draw_duration(load), i == 0, i > 0 && i <= READERS ? object : (struct rs_id){0, 0});
     if (i == 0)
       object = (struct rs_id){load->self, call->tasks[0]->id.seq + 1};
   }
+  rs_calls_add(calls, call);
+}
+
+/* Tasks that the victim will run when it is killed. */
+static void burst_on_victim(struct load *load, struct rs_calls *calls)
+{
+  struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, BURST_LAST);
+  call->max_retries = 3;
+  call->demand.cpu_e4 = RS_ONE_E4;
+  call->strategy = RS_STRATEGY_NODE_AFFINITY_SOFT;
+  call->target = NODES - 1;
+  for (uint32_t i = 0; i < BURST_LAST; i++)
+    call->tasks[i] = make_task(load, LAST_NS, false, (struct rs_id){0, 0});
+  load->count += BURST_LAST;
   rs_calls_add(calls, call);
 }
 
@@ -95,6 +117,13 @@ static void on_start(struct rs_app *app, uint64_t now, rs_addr self, struct rs_c
 static void on_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
 {
   struct load *load = load_of(app);
+  if (now >= load->kill_ns) {
+    kill(load->victim, SIGKILL);
+    load->victim = 0;
+    load->kill_ns = RS_TIME_NEVER;
+  }
+  if (now < load->next_ns)
+    return;
   load->next_ns = now + PERIOD_NS;
   if (load->submitted < load->count && load->submitted - load->ended < IN_FLIGHT)
     burst(load, calls);
@@ -102,24 +131,22 @@ static void on_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
 
 static void on_reply(struct rs_app *app, uint64_t now, const struct rs_reply *reply, struct rs_calls *calls)
 {
-  (void)now, (void)calls;
   struct load *load = load_of(app);
   if (reply->kind != RS_REPLY_TASK)
     return;
   load->ended++;
   if (reply->status != RS_ERR_OK && load->failed++ == 0)
-    printf("first failure: %s\n", rs_error_text(reply->status));
-  /* at work: it has just ended a task */
-  if (load->victim && load->ended >= load->count / 2 && rs_addr_node(reply->node) == NODES - 1) {
-    kill(load->victim, SIGKILL);
-    load->victim = 0;
+    fprintf(stderr, "proof_run: a task failed: %s\n", rs_error_text(reply->status));
+  if (load->victim && load->kill_ns == RS_TIME_NEVER && load->ended >= load->count / 2) {
+    load->kill_ns = now + KILL_NS;
+    burst_on_victim(load, calls);
   }
 }
 
 static uint64_t deadline(const struct rs_app *app)
 {
   const struct load *load = load_of(app);
-  return load->submitted < load->count ? load->next_ns : RS_TIME_NEVER;
+  return rs_time_min(load->submitted < load->count ? load->next_ns : RS_TIME_NEVER, load->kill_ns);
 }
 
 static bool done(const struct rs_app *app)
@@ -137,7 +164,12 @@ struct outcome {
 static struct outcome drive(const char *session, uint64_t count, int victim)
 {
   char error[RS_UV_ERROR_MAX] = "";
-  struct load load = {.app = {.ops = &ops}, .count = count, .next_seq = 1, .next_ns = RS_TIME_NEVER, .victim = victim};
+  struct load load = {.app = {.ops = &ops},
+                      .count = count,
+                      .next_seq = 1,
+                      .next_ns = RS_TIME_NEVER,
+                      .victim = victim,
+                      .kill_ns = RS_TIME_NEVER};
   struct rs_uv_run run = {.session = session, .app = &load.app};
   int rc = rs_uv_run_app(&run, NULL, error);
   if (rc != 0)
@@ -201,7 +233,7 @@ static int run(const char *folder, uint64_t tasks)
   if (rc == 0)
     rs_uv_status_free(&status);
   rs_uv_local_cluster_stop(cluster);
-  return outcome.rc == 0 && outcome.ended == tasks ? 0 : 1;
+  return outcome.rc == 0 && outcome.ended >= tasks ? 0 : 1;
 }
 
 int main(int argc, char **argv)
