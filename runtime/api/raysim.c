@@ -77,19 +77,17 @@ void raysim_submit_many(struct raysim *ray, const char *function, const void *ar
   call->max_retries = options->max_retries == 0 ? 3 : options->max_retries == -1 ? 0 : -1;
   if (options->max_retries > 0)
     call->max_retries = options->max_retries;
-  uint64_t first = rs_uv_client_take(ray->client, 2 * count), name = rs_name_hash(function);
+  uint64_t name = rs_name_hash(function);
   for (uint32_t i = 0; i < count; i++) {
     struct rs_task *task = rs_task_new(0, (uint32_t)args_bytes);
-    task->id = (struct rs_id){rs_uv_client_self(ray->client), first + 2 * i};
     task->function = name;
     task->return_count = 1;
     task->flags = RS_TASK_KEEP; /* until raysim_get has taken it */
     if (args_bytes)
       memcpy(task->args, args, args_bytes);
     call->tasks[i] = task;
-    refs[i] = first + 2 * i;
   }
-  rs_uv_client_call(ray->client, call);
+  rs_uv_client_submit(ray->client, call, refs);
 }
 
 raysim_ref raysim_submit(struct raysim *ray, const char *function, const void *args, size_t args_bytes,
@@ -144,12 +142,14 @@ void raysim_value_free(struct raysim_value *value)
 
 raysim_ref raysim_put(struct raysim *ray, const void *bytes, size_t size)
 {
-  uint64_t seq = rs_uv_client_take(ray->client, 1);
-  return rs_uv_client_put(ray->client, seq, bytes, size) == 0 ? seq : 0;
+  uint64_t seq;
+  return rs_uv_client_put(ray->client, bytes, size, &seq) == 0 ? seq : 0;
 }
 
 void raysim_release(struct raysim *ray, raysim_ref ref)
 {
+  if (ref == 0)
+    return;
   struct rs_call *call = rs_call_new(RS_CALL_RELEASE, 0);
   call->object = (struct rs_id){rs_uv_client_self(ray->client), ref};
   rs_uv_client_call(ray->client, call);

@@ -146,6 +146,7 @@ static int begin(struct rs_uv_client *client, const char *session, char *error)
   if (!rs_auth_init() || rs_auth_token_read(path, token, error) != 0)
     return RS_ERR_REFUSED;
   rs_list_init(&client->waiters);
+  pthread_mutex_init(&client->order, NULL);
   client->next_seq = 1;
   if (rs_proc_init(proc, &ops, client) != 0) {
     snprintf(error, RS_UV_ERROR_MAX, "cannot start a loop");
@@ -175,6 +176,7 @@ static void end(struct rs_uv_client *client)
     if (client->results.slots[i].key)
       rs_result_unref((struct rs_result *)(uintptr_t)client->results.slots[i].value);
   rs_map_free(&client->results);
+  pthread_mutex_destroy(&client->order);
   free(client);
 }
 
@@ -268,10 +270,10 @@ rs_addr rs_uv_client_self(const struct rs_uv_client *client) { return client->pr
 
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count)
 {
-  pthread_mutex_lock(&client->proc.lock);
+  pthread_mutex_lock(&client->order);
   uint64_t first = client->next_seq;
   client->next_seq += count;
-  pthread_mutex_unlock(&client->proc.lock);
+  pthread_mutex_unlock(&client->order);
   return first;
 }
 
@@ -292,6 +294,20 @@ void rs_uv_client_call(struct rs_uv_client *client, struct rs_call *call)
   else
     step_call(client, call);
   pthread_mutex_unlock(&client->proc.lock);
+}
+
+void rs_uv_client_submit(struct rs_uv_client *client, struct rs_call *call, uint64_t *refs)
+{
+  pthread_mutex_lock(&client->order);
+  for (uint32_t i = 0; i < call->task_count; i++) {
+    struct rs_task *task = call->tasks[i];
+    task->id = (struct rs_id){client->proc.self, client->next_seq};
+    client->next_seq += 1 + (uint64_t)task->return_count;
+    if (refs)
+      refs[i] = task->id.seq;
+  }
+  rs_uv_client_call(client, call);
+  pthread_mutex_unlock(&client->order);
 }
 
 static struct timespec until_of(uint64_t timeout_ns, uint64_t *end)
@@ -348,10 +364,12 @@ int rs_uv_client_wait(struct rs_uv_client *client, uint64_t task_seq, uint64_t t
   return rc;
 }
 
-int rs_uv_client_put(struct rs_uv_client *client, uint64_t seq, const void *bytes, size_t size_bytes)
+int rs_uv_client_put(struct rs_uv_client *client, const void *bytes, size_t size_bytes, uint64_t *seq)
 {
   struct rs_proc *proc = &client->proc;
-  struct rs_id id = {proc->self, seq};
+  pthread_mutex_lock(&client->order);
+  struct rs_id id = {proc->self, client->next_seq++};
+  *seq = id.seq;
   pthread_mutex_lock(&proc->lock);
   int rc = client->failed ? client->status : rs_transfer_store(proc, id, bytes ? bytes : (const void *)"", size_bytes);
   if (rc == 0) {
@@ -361,6 +379,7 @@ int rs_uv_client_put(struct rs_uv_client *client, uint64_t seq, const void *byte
     step_call(client, call);
   }
   pthread_mutex_unlock(&proc->lock);
+  pthread_mutex_unlock(&client->order);
   return rc;
 }
 

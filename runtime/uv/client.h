@@ -21,6 +21,7 @@ struct rs_uv_client {
   char error[RS_UV_ERROR_MAX];
   const atomic_bool *stop;
   bool stopped;
+  pthread_mutex_t order; /* held from the taking of a number to its call; before proc.lock */
   uint64_t next_seq;
   struct rs_map results; /* seq -> struct rs_result, not yet taken */
   struct rs_link waiters;

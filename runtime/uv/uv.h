@@ -135,7 +135,11 @@ int rs_uv_client_open(const char *session, struct rs_uv_client **client, char *e
 void rs_uv_client_close(struct rs_uv_client *client);
 rs_addr rs_uv_client_self(const struct rs_uv_client *client);
 
-/* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. */
+/* Gives the tasks of a SUBMIT call their numbers (refs[i], where refs is not NULL), steps the endpoint with it and frees it. */
+void rs_uv_client_submit(struct rs_uv_client *client, struct rs_call *call, uint64_t *refs);
+
+/* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. The core wants calls
+ * in the order of their numbers, so only for a client that one thread uses; otherwise rs_uv_client_submit. */
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count);
 
 /* Steps the endpoint with a call, and frees it. The caller's tasks may not be touched afterwards. */
@@ -145,8 +149,9 @@ void rs_uv_client_call(struct rs_uv_client *client, struct rs_call *call);
  * timeout_ns RS_TIME_NEVER: no limit. A result can be taken once. */
 int rs_uv_client_wait(struct rs_uv_client *client, uint64_t task_seq, uint64_t timeout_ns, struct rs_result **result);
 
-/* Puts bytes into the node's store as object `seq`, or brings an object there and reads it into a new buffer (free it). */
-int rs_uv_client_put(struct rs_uv_client *client, uint64_t seq, const void *bytes, size_t size_bytes);
+/* Puts bytes into the node's store as a new object, number *seq. The other one brings an object there and reads it into a
+ * new buffer (free it). */
+int rs_uv_client_put(struct rs_uv_client *client, const void *bytes, size_t size_bytes, uint64_t *seq);
 int rs_uv_client_get(struct rs_uv_client *client, struct rs_id object, uint64_t timeout_ns, uint8_t **bytes,
                      size_t *size_bytes);
 

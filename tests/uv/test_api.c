@@ -1,6 +1,8 @@
 /* The public API, with functions from a shared library: values, failures, crashes, objects. */
 #include "api/raysim.h"
 
+#include <pthread.h>
+
 #include "local.h"
 
 #define LIBRARY RS_BINARY_DIR "/tests/uv_functions.so"
@@ -92,6 +94,45 @@ static void objects(void)
   raysim_shutdown(ray);
 }
 
+/* Several threads submit, put and get at once. */
+static void *one_thread(void *arg)
+{
+  struct raysim *ray = arg;
+  for (int i = 0; i < 200; i++) {
+    struct raysim_value value;
+    int in[2] = {i, 1}, sum = 0;
+    raysim_ref ref = raysim_submit(ray, "test.add", in, sizeof in, NULL), put = 0;
+    if (i % 10 == 0)
+      put = raysim_put(ray, in, sizeof in);
+    if (raysim_get(ray, ref, 20000, &value) != 0 || value.size != sizeof sum)
+      return ray;
+    memcpy(&sum, value.bytes, sizeof sum);
+    raysim_value_free(&value);
+    if (sum != i + 1)
+      return ray;
+    if (put && (raysim_get_object(ray, put, 20000, &value) != 0 || value.size != sizeof in))
+      return ray;
+    raysim_value_free(&value);
+    raysim_release(ray, put);
+  }
+  return NULL;
+}
+
+static void threads(void)
+{
+  struct raysim *ray;
+  pthread_t threads[4];
+  start(&ray);
+  for (int i = 0; i < 4; i++)
+    CHECK_EQ(pthread_create(&threads[i], NULL, one_thread, ray), 0);
+  for (int i = 0; i < 4; i++) {
+    void *failed;
+    pthread_join(threads[i], &failed);
+    CHECK(failed == NULL);
+  }
+  raysim_shutdown(ray);
+}
+
 static void no_library(void)
 {
   struct raysim *ray;
@@ -101,4 +142,4 @@ static void no_library(void)
 }
 
 const struct rs_test rs_tests[] = {
-    {"values", values}, {"failures", failures}, {"objects", objects}, {"no_library", no_library}, {0}};
+    {"values", values}, {"failures", failures}, {"objects", objects}, {"threads", threads}, {"no_library", no_library}, {0}};

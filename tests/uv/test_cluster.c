@@ -208,8 +208,8 @@ static void objects(void)
   uint8_t *bytes = rs_alloc(size), *got;
   for (size_t i = 0; i < size; i++)
     bytes[i] = (uint8_t)(i * 7 + i / 1000);
-  uint64_t seq = rs_uv_client_take(client, 1);
-  CHECK_EQ(rs_uv_client_put(client, seq, bytes, size), 0);
+  uint64_t seq;
+  CHECK_EQ(rs_uv_client_put(client, bytes, size, &seq), 0);
   CHECK_EQ(rs_uv_client_get(client, (struct rs_id){rs_uv_client_self(client), seq}, 10 * RS_S, &got, &got_size), 0);
   CHECK_EQ(got_size, size);
   CHECK(memcmp(got, bytes, size) == 0);
