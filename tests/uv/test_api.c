@@ -50,10 +50,10 @@ static void failures(void)
   start(&ray);
   const struct raysim_task_options no_retries = {.max_retries = -1};
   CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.fail", NULL, 0, NULL), 20000, &value), RS_ERR_TASK_FAILED);
-  CHECK_STR(value.error, "as asked");
+  CHECK(value.error && strcmp(value.error, "as asked") == 0);
   raysim_value_free(&value);
   CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.add", "x", 1, NULL), 20000, &value), RS_ERR_TASK_FAILED);
-  CHECK_STR(value.error, "two numbers are wanted");
+  CHECK(value.error && strcmp(value.error, "two numbers are wanted") == 0);
   raysim_value_free(&value);
   CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.none", NULL, 0, NULL), 20000, &value), RS_ERR_UNKNOWN_FUNCTION);
   raysim_value_free(&value);
@@ -87,7 +87,7 @@ static void objects(void)
   for (int i = 0; i < 2; i++) {
     CHECK_EQ(raysim_get_object(ray, ref, 10000, &value), 0);
     CHECK_EQ(value.size, 6);
-    CHECK_STR((char *)value.bytes, "hello");
+    CHECK(value.bytes && memcmp(value.bytes, "hello", 6) == 0);
     raysim_value_free(&value);
   }
   raysim_release(ray, ref);
