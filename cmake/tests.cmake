@@ -15,6 +15,9 @@ function(rs_test_programs folder label)
     target_compile_definitions(${name} PRIVATE RS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" RS_BINARY_DIR="${CMAKE_BINARY_DIR}")
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300)
+    if(label STREQUAL uv) # real processes, which time limits are about
+      set_tests_properties(${name} PROPERTIES PROCESSORS 2)
+    endif()
   endforeach()
 endfunction()
 

@@ -16,7 +16,7 @@ need()
 
 c_files()
 {
-  find runtime sim tests bench tools examples -name planted -prune -o -type f -name "$1" -print | sort
+  find runtime sim cli tests bench tools examples -name planted -prune -o -type f -name "$1" -print | sort
 }
 
 case "$kind" in
@@ -36,7 +36,7 @@ cppcheck)
   mkdir -p "$build/cppcheck"
   cppcheck --quiet -j "$jobs" --cppcheck-build-dir="$build/cppcheck" --std=c11 --enable=warning,portability \
     --inline-suppr --suppressions-list=tests/tidy/cppcheck.txt --error-exitcode=1 -D_GNU_SOURCE \
-    --library=posix --library=gnu -I runtime -I . runtime sim bench tools examples
+    --library=posix --library=gnu -I runtime -I . runtime sim cli bench tools examples
   ;;
 *)
   echo "lint.sh: $kind is none of format, clang-tidy, cppcheck" >&2
