@@ -3,8 +3,8 @@
  *   noop [--tasks N] [--cpus K] [--repeat R] [--program RAYSIMD]
  *
  * Starts a cluster of one node, then measures from one driver thread: `async`: N tasks submitted in batches, then all
- * awaited; `sync`: one at a time, N / 20 of them; and the time from starting a head to its first finished task. One line of
- * JSON with the median of R repetitions.
+ * awaited; `sync`: one at a time, N / 20 of them; and the time from starting a head to its first finished task. One
+ * line of JSON with the median of R repetitions.
  */
 #include <stdio.h>
 #include <stdlib.h>

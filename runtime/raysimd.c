@@ -4,6 +4,12 @@
 #include "base/assert.h"
 #include "uv/uv.h"
 
-void rs_panic(const char *text) { fprintf(stderr, "raysimd: %s\n", text); }
+void rs_panic(const char *text)
+{
+  fprintf(stderr, "raysimd: %s\n", text);
+}
 
-int main(int argc, char **argv) { return rs_uv_daemon_main(argc, argv); }
+int main(int argc, char **argv)
+{
+  return rs_uv_daemon_main(argc, argv);
+}

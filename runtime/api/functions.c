@@ -26,5 +26,11 @@ void raysim_return(struct raysim_context *context, uint32_t index, const void *b
   rs_uv_return(inner(context), index, bytes, size);
 }
 
-void raysim_fail(struct raysim_context *context, const char *text) { rs_uv_fail(inner(context), text); }
-int raysim_cancelled(const struct raysim_context *context) { return rs_uv_cancelled(inner(context)); }
+void raysim_fail(struct raysim_context *context, const char *text)
+{
+  rs_uv_fail(inner(context), text);
+}
+int raysim_cancelled(const struct raysim_context *context)
+{
+  return rs_uv_cancelled(inner(context));
+}

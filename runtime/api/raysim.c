@@ -15,8 +15,14 @@ struct raysim {
 
 static _Thread_local char last_error[RS_UV_ERROR_MAX];
 
-const char *raysim_last_error(void) { return last_error; }
-const char *raysim_error_text(int error) { return rs_error_text(error); }
+const char *raysim_last_error(void)
+{
+  return last_error;
+}
+const char *raysim_error_text(int error)
+{
+  return rs_error_text(error);
+}
 
 static int start(const struct raysim_options *options, struct rs_uv_cluster **cluster)
 {
@@ -98,7 +104,10 @@ raysim_ref raysim_submit(struct raysim *ray, const char *function, const void *a
   return ref;
 }
 
-static uint64_t ns_of(int64_t timeout_ms) { return timeout_ms < 0 ? RS_TIME_NEVER : (uint64_t)timeout_ms * RS_MS; }
+static uint64_t ns_of(int64_t timeout_ms)
+{
+  return timeout_ms < 0 ? RS_TIME_NEVER : (uint64_t)timeout_ms * RS_MS;
+}
 
 int raysim_get_object(struct raysim *ray, raysim_ref ref, int64_t timeout_ms, struct raysim_value *value)
 {

@@ -22,8 +22,8 @@
  *     raysim_value_free(&value);
  *     raysim_shutdown(ray);
  *
- * All functions may be called from any thread, but for raysim_init, raysim_shutdown and raysim_register. Errors are negative
- * numbers; raysim_error_text says what one means. Times are in milliseconds; -1 waits without a limit.
+ * All functions may be called from any thread, but for raysim_init, raysim_shutdown and raysim_register. Errors are
+ * negative numbers; raysim_error_text says what one means. Times are in milliseconds; -1 waits without a limit.
  */
 #ifndef RAYSIM_H
 #define RAYSIM_H
@@ -35,8 +35,8 @@
 extern "C" {
 #endif
 
-struct raysim;         /* a connection to a cluster */
-struct raysim_context; /* a running task, seen from its function */
+struct raysim;               /* a connection to a cluster */
+struct raysim_context;       /* a running task, seen from its function */
 typedef uint64_t raysim_ref; /* a task of this program, by number; 0: none */
 
 struct raysim_options {
@@ -56,9 +56,9 @@ const char *raysim_error_text(int error);
 /* ---- tasks ---- */
 
 struct raysim_task_options {
-  double num_cpus;     /* 0: 1 */
+  double num_cpus; /* 0: 1 */
   double num_gpus;
-  int max_retries;     /* after the death of a worker or node; 0: Ray's 3; -1: none; -2: without a limit */
+  int max_retries; /* after the death of a worker or node; 0: Ray's 3; -1: none; -2: without a limit */
 };
 
 /* Submits a task with one return value; the arguments are copied. NULL options: the defaults. */

@@ -18,7 +18,8 @@
 extern char **environ;
 
 static const char help[] =
-    "usage: raysim start --head [--nodes N] [--num-cpus K] [--num-gpus G] [--memory BYTES] [--port P] [--bind ADDRESS]\n"
+    "usage: raysim start --head [--nodes N] [--num-cpus K] [--num-gpus G] [--memory BYTES] [--port P] [--bind "
+    "ADDRESS]\n"
     "                    [--set SETTING=VALUE]... [--policy NAME] [--load LIBRARY] [--block]\n"
     "       raysim start --address=HOST:PORT [--num-cpus K] [--num-gpus G] [--memory BYTES] [--bind ADDRESS]\n"
     "                    [--token-file FILE] [--load LIBRARY]\n"
@@ -27,7 +28,8 @@ static const char help[] =
     "                (default: this machine's), until `raysim stop`\n"
     "  --address     add a node of this host to the cluster whose head listens there\n"
     "  --bind        numeric address to listen on; default 127.0.0.1, so that nobody else reaches it\n"
-    "  --token-file  the cluster's token, copied from the head's session folder; default: that of the newest session here\n"
+    "  --token-file  the cluster's token, copied from the head's session folder; default: that of the newest session "
+    "here\n"
     "  --load        shared library with functions for the workers (runtime/api/raysim.h)\n"
     "  --block       stay in the foreground and end the cluster with this command\n";
 
@@ -212,8 +214,8 @@ static int start_node(const struct arguments *a)
   rs_uv_find_program(NULL, program, sizeof program);
   const char *argv[20] = {"raysimd", "--join", a->address, "--token-file", token};
   int count = 5;
-  const char *more[][2] = {{"--bind", a->bind},         {"--num-cpus", a->num_cpus}, {"--num-gpus", a->num_gpus},
-                           {"--memory", a->memory},     {"--load", a->load},         {"--session", own ? session : NULL}};
+  const char *more[][2] = {{"--bind", a->bind},     {"--num-cpus", a->num_cpus}, {"--num-gpus", a->num_gpus},
+                           {"--memory", a->memory}, {"--load", a->load},         {"--session", own ? session : NULL}};
   for (unsigned i = 0; i < sizeof more / sizeof more[0]; i++)
     if (more[i][1]) {
       argv[count++] = more[i][0];

@@ -13,7 +13,8 @@
 static const char help[] =
     "usage: raysim stop [--session FOLDER] [--force]\n"
     "\n"
-    "  Ends every process of a cluster: the newest one of this user on this host, or that of FOLDER. Processes are known by\n"
+    "  Ends every process of a cluster: the newest one of this user on this host, or that of FOLDER. Processes are "
+    "known by\n"
     "  number and start time, so nothing else is touched. --force: at once, without letting them leave.\n";
 
 enum { LEAVE_MS = 6000, STEP_MS = 10 };

@@ -15,9 +15,15 @@
 static const uint8_t magic[4] = {'R', 'S', 'I', 'M'};
 static const char server_label[] = "raysim server proof", client_label[] = "raysim client proof";
 
-bool rs_auth_init(void) { return sodium_init() >= 0; }
+bool rs_auth_init(void)
+{
+  return sodium_init() >= 0;
+}
 
-void rs_auth_nonce(uint8_t nonce[RS_NONCE_BYTES]) { randombytes_buf(nonce, RS_NONCE_BYTES); }
+void rs_auth_nonce(uint8_t nonce[RS_NONCE_BYTES])
+{
+  randombytes_buf(nonce, RS_NONCE_BYTES);
+}
 
 void rs_auth_write_hello(const struct rs_hello *hello, uint8_t out[RS_HELLO_BYTES])
 {

@@ -5,8 +5,8 @@
  *   client  PROOF      HMAC(token, "client" | transcript | what follows), who it is
  *   server  WELCOME    or REFUSED
  *
- * The transcript is the whole HELLO and the server's nonce, so a proof is good for one connection, one purpose and one target;
- * the labels differ, so neither proof can be sent back as the other. HMAC is libsodium's crypto_auth
+ * The transcript is the whole HELLO and the server's nonce, so a proof is good for one connection, one purpose and one
+ * target; the labels differ, so neither proof can be sent back as the other. HMAC is libsodium's crypto_auth
  * (HMAC-SHA512-256), compared in constant time.
  */
 #ifndef RS_UV_AUTH_H
@@ -52,8 +52,8 @@ void rs_auth_client_proof(const uint8_t *token, const struct rs_transcript *t, c
 bool rs_auth_client_verify(const uint8_t *token, const struct rs_transcript *t, const uint8_t *body, size_t body_bytes,
                            const uint8_t *proof);
 
-/* Makes a token file of 32 random bytes, mode 0600; fails when it exists. Reads one; refuses a file that others may read or
- * that has another size. 0, or -1 with `error` (RS_UV_ERROR_MAX bytes) filled in. */
+/* Makes a token file of 32 random bytes, mode 0600; fails when it exists. Reads one; refuses a file that others may
+ * read or that has another size. 0, or -1 with `error` (RS_UV_ERROR_MAX bytes) filled in. */
 int rs_auth_token_create(const char *path, char *error);
 int rs_auth_token_read(const char *path, uint8_t token[RS_TOKEN_BYTES], char *error);
 

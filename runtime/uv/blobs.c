@@ -71,7 +71,7 @@ struct rs_blob *rs_blob_find(const struct rs_blobs *store, struct rs_id id)
 }
 
 bool rs_blob_write(struct rs_blobs *store, struct rs_id id, uint64_t size, uint64_t offset, const uint8_t *bytes,
-                    uint64_t count)
+                   uint64_t count)
 {
   struct rs_blob *at = offset == 0 ? begin(store, id, size) : lookup(store, id);
   if (!at || at->size != size || at->filled != offset || count > size - offset)

@@ -1,8 +1,8 @@
-/* client.c -- driver programs: an application that is a state machine on the calling thread (rs_uv_run_app), or calls from any
- * thread beside a loop thread (rs_uv_client).
+/* client.c -- driver programs: an application that is a state machine on the calling thread (rs_uv_run_app), or calls
+ * from any thread beside a loop thread (rs_uv_client).
  *
- * A program attaches to a session's head node through its raylet's Unix socket, which gives it an address and the cluster's
- * settings; everybody else it finds as every process does.
+ * A program attaches to a session's head node through its raylet's Unix socket, which gives it an address and the
+ * cluster's settings; everybody else it finds as every process does.
  */
 #include "uv/client.h"
 
@@ -15,7 +15,10 @@
 
 enum { STOP_POLL_MS = 50 };
 
-static struct rs_uv_client *client_of(struct rs_proc *proc) { return proc->role; }
+static struct rs_uv_client *client_of(struct rs_proc *proc)
+{
+  return proc->role;
+}
 
 static void fail(struct rs_uv_client *client, int status, const char *why)
 {
@@ -266,7 +269,10 @@ void rs_uv_client_close(struct rs_uv_client *client)
   end(client);
 }
 
-rs_addr rs_uv_client_self(const struct rs_uv_client *client) { return client->proc.self; }
+rs_addr rs_uv_client_self(const struct rs_uv_client *client)
+{
+  return client->proc.self;
+}
 
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count)
 {

@@ -1,8 +1,8 @@
 /* cluster.c -- starting and ending a local cluster, and asking a head what runs.
  *
- * The head is a program of its own (raysimd); what it is to be goes to it through an unlinked file, and it says through a
- * pipe when every node has registered. It starts its nodes itself, by fork. A cluster that is not detached holds the reading
- * end of a second pipe: when its starter is gone, however that ended, the pipe ends and the cluster leaves.
+ * The head is a program of its own (raysimd); what it is to be goes to it through an unlinked file, and it says through
+ * a pipe when every node has registered. It starts its nodes itself, by fork. A cluster that is not detached holds the
+ * reading end of a second pipe: when its starter is gone, however that ended, the pipe ends and the cluster leaves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,9 +34,18 @@ struct rs_uv_cluster {
   bool detached;
 };
 
-const char *rs_uv_cluster_session(const struct rs_uv_cluster *cluster) { return cluster->session; }
-uint16_t rs_uv_cluster_port(const struct rs_uv_cluster *cluster) { return cluster->port; }
-int rs_uv_cluster_pid(const struct rs_uv_cluster *cluster) { return cluster->pid; }
+const char *rs_uv_cluster_session(const struct rs_uv_cluster *cluster)
+{
+  return cluster->session;
+}
+uint16_t rs_uv_cluster_port(const struct rs_uv_cluster *cluster)
+{
+  return cluster->port;
+}
+int rs_uv_cluster_pid(const struct rs_uv_cluster *cluster)
+{
+  return cluster->pid;
+}
 
 void rs_uv_find_program(const char *wanted, char *out, size_t cap)
 {
@@ -62,7 +71,10 @@ void rs_uv_find_program(const char *wanted, char *out, size_t cap)
   snprintf(out, cap, "raysimd");
 }
 
-static void pause_ms(int ms) { nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL); }
+static void pause_ms(int ms)
+{
+  nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
+}
 
 /* True once process `pid`, our child, has ended. */
 static bool wait_child(pid_t pid, int limit_ms)
@@ -149,8 +161,8 @@ static pid_t spawn_head(const char *program, int setup_fd, int ready_fd, int lif
   posix_spawn_file_actions_adddup2(&actions, ready_fd, 4);
   if (life_fd >= 0)
     posix_spawn_file_actions_adddup2(&actions, life_fd, 5);
-  char *argv[] = {(char *)(uintptr_t)"raysimd", (char *)(uintptr_t)"--head", life_fd >= 0 ? (char *)(uintptr_t)"--attached" : NULL,
-                  NULL};
+  char *argv[] = {(char *)(uintptr_t) "raysimd", (char *)(uintptr_t) "--head",
+                  life_fd >= 0 ? (char *)(uintptr_t) "--attached" : NULL, NULL};
   pid_t pid = -1;
   int rc = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -210,7 +222,9 @@ static void fill(struct rs_node_options *o, const struct rs_uv_cluster_options *
   if (record && *record && realpath(record, full))
     snprintf(o->setup.record, sizeof o->setup.record, "%.*s", RS_UV_PATH_MAX - 1, full);
   snprintf(o->setup.head_host, sizeof o->setup.head_host, "%s",
-           strcmp(o->bind, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(o->bind, "::") == 0 ? "::1" : o->bind);
+           strcmp(o->bind, "0.0.0.0") == 0 ? "127.0.0.1"
+           : strcmp(o->bind, "::") == 0    ? "::1"
+                                           : o->bind);
   o->setup.head_port = options->port;
   o->node_count = options->node_count;
   o->infos = (struct rs_node_info **)(uintptr_t)options->infos;

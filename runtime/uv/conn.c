@@ -2,8 +2,8 @@
  *
  * A node has one TCP listener, in its raylet's process. A connection for another process of the node is recognised by
  * the target in its HELLO and handed over with its descriptor through that process's Unix socket; the handshake goes on
- * there, with the whole proof. Before the proof a connection may send only frames of RS_UV_HANDSHAKE_FRAME_MAX bytes, has
- * RS_UV_HANDSHAKE_MS in all, and is the first to go when more than RS_UV_HALF_OPEN_MAX are in that state.
+ * there, with the whole proof. Before the proof a connection may send only frames of RS_UV_HANDSHAKE_FRAME_MAX bytes,
+ * has RS_UV_HANDSHAKE_MS in all, and is the first to go when more than RS_UV_HALF_OPEN_MAX are in that state.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -125,8 +125,8 @@ void rs_conn_update(struct rs_conn *conn)
   struct rs_proc *proc = conn->proc;
   bool writing = conn->want_write || conn->state == RS_CONN_CONNECTING;
   bool behind = conn->peer && rs_out_size(&conn->peer->out) > RS_UV_OUT_HIGH;
-  bool reading = conn->state != RS_CONN_CONNECTING && !conn->ending &&
-                 (!proc->paused || behind || conn->state != RS_CONN_OPEN);
+  bool reading =
+      conn->state != RS_CONN_CONNECTING && !conn->ending && (!proc->paused || behind || conn->state != RS_CONN_OPEN);
   int events = (writing ? UV_WRITABLE : 0) | (reading ? UV_READABLE : 0);
   if (events == conn->events)
     return;
@@ -470,7 +470,8 @@ static size_t frame_max(const struct rs_conn *conn)
   }
 }
 
-/* Handles the whole frames of `bytes`; returns how many bytes are used up. *need: of the first one that is not whole. */
+/* Handles the whole frames of `bytes`; returns how many bytes are used up. *need: of the first one that is not whole.
+ */
 static size_t feed(struct rs_conn *conn, const uint8_t *bytes, size_t size, size_t *need)
 {
   size_t used = 0;

@@ -183,7 +183,8 @@ static bool ask(const struct rs_forkserver *server, uint8_t op, uint64_t number,
   if (bytes)
     memcpy(request->setup, setup, bytes);
   ssize_t n;
-  while ((n = send(server->fd, request, REQUEST_HEAD + bytes, MSG_NOSIGNAL)) < 0 && (errno == EINTR || errno == EAGAIN)) {
+  while ((n = send(server->fd, request, REQUEST_HEAD + bytes, MSG_NOSIGNAL)) < 0 &&
+         (errno == EINTR || errno == EAGAIN)) {
     struct pollfd fd = {.fd = server->fd, .events = POLLOUT};
     poll(&fd, 1, 100); /* it only forks: there is room in a moment */
   }

@@ -1,7 +1,7 @@
 /* forkserver.h -- starts processes by fork from a small process with one thread, and reports their ends.
  *
- * A process with a loop should not fork; this one is forked off before the loop exists. Everything that it starts dies with
- * it, and it dies with its parent (PR_SET_PDEATHSIG), so kill -9 of a raylet ends its workers. It is also the
+ * A process with a loop should not fork; this one is forked off before the loop exists. Everything that it starts dies
+ * with it, and it dies with its parent (PR_SET_PDEATHSIG), so kill -9 of a raylet ends its workers. It is also the
  * subreaper of all that descends from it: when it is told to end it kills and waits until nothing is left.
  */
 #ifndef RS_UV_FORKSERVER_H

@@ -1,7 +1,7 @@
 /* frame.h -- cutting a byte stream into frames.
  *
- * A frame is a length (u32, little-endian: the bytes that follow), a type (u8) and a body. The length of a frame is looked at
- * before anything is kept for it: one that is empty or longer than the limit in force ends the connection.
+ * A frame is a length (u32, little-endian: the bytes that follow), a type (u8) and a body. The length of a frame is
+ * looked at before anything is kept for it: one that is empty or longer than the limit in force ends the connection.
  */
 #ifndef RS_UV_FRAME_H
 #define RS_UV_FRAME_H
@@ -31,7 +31,7 @@ enum rs_frame_type {
   RS_FRAME_LEAVE = 25, /* end this node */
   RS_FRAME_STATUS = 26,
   RS_FRAME_STATUS_REPLY = 27,
-  RS_FRAME_ABOUT = 28   /* u64 pid, info: what a node that has joined says about itself */
+  RS_FRAME_ABOUT = 28 /* u64 pid, info: what a node that has joined says about itself */
 };
 
 struct rs_frame {
@@ -40,9 +40,9 @@ struct rs_frame {
   size_t body_bytes;
 };
 
-/* Looks at the first frame of `bytes`. > 0: *frame is set, that many bytes are used up. 0: more bytes are needed, *need in
- * all (RS_FRAME_HEADER while the length itself is missing). RS_ERR_MALFORMED, RS_ERR_TOO_LARGE: the stream is broken.
- * frame_max counts type and body. */
+/* Looks at the first frame of `bytes`. > 0: *frame is set, that many bytes are used up. 0: more bytes are needed, *need
+ * in all (RS_FRAME_HEADER while the length itself is missing). RS_ERR_MALFORMED, RS_ERR_TOO_LARGE: the stream is
+ * broken. frame_max counts type and body. */
 int64_t rs_frame_next(const uint8_t *bytes, size_t have, size_t frame_max, struct rs_frame *frame, size_t *need);
 
 /* Writes length and type; out has RS_FRAME_HEADER bytes. */

@@ -14,7 +14,7 @@
 static struct entry {
   uint64_t name;
   rs_uv_function function;
-} *entries;
+} * entries;
 static uint32_t entry_count, entry_cap;
 
 rs_uv_function rs_function_find(uint64_t name)
@@ -41,7 +41,8 @@ int rs_function_load(const char *path, char *error)
   void (*enter)(void) = NULL;
   void *symbol = library ? dlsym(library, "raysim_register_functions") : NULL;
   if (!symbol) {
-    snprintf(error, RS_UV_ERROR_MAX, "%s: cannot load functions: %s", path, library ? "it has no raysim_register_functions" : dlerror());
+    snprintf(error, RS_UV_ERROR_MAX, "%s: cannot load functions: %s", path,
+             library ? "it has no raysim_register_functions" : dlerror());
     return -1;
   }
   memcpy(&enter, &symbol, sizeof enter);

@@ -1,9 +1,9 @@
 /* node.c -- see node.h.
  *
- * One thread: it reads sockets, steps the raylet (and the GCS) and answers the health check, so a stopped or stuck process is
- * noticed. The head hands out node numbers when nodes join and keeps the table of where each one listens; every other
- * raylet asks it. A node whose head is gone ends. A worker's end is reported by the fork server; its raylet hears PEER_DOWN
- * when what the worker had sent before has been read, or DRAIN_MS later.
+ * One thread: it reads sockets, steps the raylet (and the GCS) and answers the health check, so a stopped or stuck
+ * process is noticed. The head hands out node numbers when nodes join and keeps the table of where each one listens;
+ * every other raylet asks it. A node whose head is gone ends. A worker's end is reported by the fork server; its raylet
+ * hears PEER_DOWN when what the worker had sent before has been read, or DRAIN_MS later.
  */
 #include "uv/node.h"
 
@@ -74,7 +74,10 @@ struct rs_node {
   struct rs_writer join;
 };
 
-static struct rs_node *node_of(struct rs_proc *proc) { return proc->role; }
+static struct rs_node *node_of(struct rs_proc *proc)
+{
+  return proc->role;
+}
 
 static void input_gcs(struct rs_proc *proc, enum rs_input_kind kind, uint64_t host, rs_addr raylet)
 {
@@ -296,11 +299,10 @@ static bool begin(struct rs_node *node)
     rs_route_set(proc, rs_addr_raylet(gcs), proc->setup.head_host, proc->setup.head_port);
   }
   rs_route_set(proc, proc->self, o->bind, proc->port);
-  rs_proc_add_endpoint(proc, &(struct rs_start){.roles = RS_ROLE_RAYLET,
-                                                .self = proc->self,
-                                                .gcs = gcs,
-                                                .config = &proc->setup.config,
-                                                .info = o->info});
+  rs_proc_add_endpoint(
+      proc,
+      &(struct rs_start){
+          .roles = RS_ROLE_RAYLET, .self = proc->self, .gcs = gcs, .config = &proc->setup.config, .info = o->info});
   return fine;
 }
 
@@ -470,7 +472,8 @@ static void on_rejected(struct rs_proc *proc, struct rs_conn *conn, const char *
 {
   (void)conn;
   struct rs_node *node = node_of(proc);
-  fprintf(stderr, "raysimd: cannot join %s:%u: %s\n", node->options->setup.head_host, node->options->setup.head_port, why);
+  fprintf(stderr, "raysimd: cannot join %s:%u: %s\n", node->options->setup.head_host, node->options->setup.head_port,
+          why);
   node->failed = true;
   rs_proc_stop(proc);
 }
@@ -508,7 +511,8 @@ static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
 
 /* ---- time ---- */
 
-/* One check at a time for each node: asked every period, failed without an answer in time, dead after enough of them. */
+/* One check at a time for each node: asked every period, failed without an answer in time, dead after enough of them.
+ */
 static uint64_t check_health(struct rs_node *node, struct rs_peer *peer, uint64_t now)
 {
   const struct rs_config *config = &node->proc.setup.config;
@@ -643,8 +647,7 @@ static bool on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs
     if (conn->peer && conn->peer->watched && conn->peer->ping_out) {
       conn->peer->ping_out = false;
       conn->peer->misses = 0;
-      conn->peer->check_at =
-          conn->peer->ping_at + (uint64_t)proc->setup.config.health_check_period_ms * RS_MS;
+      conn->peer->check_at = conn->peer->ping_at + (uint64_t)proc->setup.config.health_check_period_ms * RS_MS;
       proc->role_deadline = rs_time_min(proc->role_deadline, conn->peer->check_at);
     }
     return true;

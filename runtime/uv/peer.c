@@ -1,13 +1,14 @@
 /* peer.c -- another process: its session, the queue of what is to be sent to it, and how it is found.
  *
  * A session is at most two connections, one made by each side (both may have begun at once); each side sends on the
- * first that was open and stays with it, so messages of one pair keep their order. When either breaks, both go, every local
- * endpoint that has talked to the peer hears PEER_DOWN once, and the number of ended sessions goes up. A connection tells this
- * number in its handshake: whoever learns a higher one than its own gives up the session that it still believed in, before
- * the new one begins.
+ * first that was open and stays with it, so messages of one pair keep their order. When either breaks, both go, every
+ * local endpoint that has talked to the peer hears PEER_DOWN once, and the number of ended sessions goes up. A
+ * connection tells this number in its handshake: whoever learns a higher one than its own gives up the session that it
+ * still believed in, before the new one begins.
  *
  * A process of the own node is found by its Unix socket. Another node is found by asking: a worker or driver asks its
- * raylet, a raylet the head, which learnt every node's address when it joined. Answers are kept until a connection fails.
+ * raylet, a raylet the head, which learnt every node's address when it joined. Answers are kept until a connection
+ * fails.
  */
 #include <stdio.h>
 #include <string.h>

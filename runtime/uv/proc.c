@@ -1,8 +1,8 @@
 /* proc.c -- steps, their effects, and the turn of the loop.
  *
- * Inputs wait in one queue of the process and are stepped one after the other; what an endpoint sends to another of the same
- * process is an input of that queue. A call of the application goes before everything that waits. At the end of a turn the
- * loop steps what is left, connects, sends each peer's queue with one system call, and sets its one alarm.
+ * Inputs wait in one queue of the process and are stepped one after the other; what an endpoint sends to another of the
+ * same process is an input of that queue. A call of the application goes before everything that waits. At the end of a
+ * turn the loop steps what is left, connects, sends each peer's queue with one system call, and sets its one alarm.
  */
 #include "uv/proc.h"
 
@@ -307,7 +307,10 @@ static void on_prepare(uv_prepare_t *prepare)
   pthread_mutex_unlock(&proc->lock);
 }
 
-static void on_async(uv_async_t *async) { (void)async; }
+static void on_async(uv_async_t *async)
+{
+  (void)async;
+}
 
 int rs_proc_init(struct rs_proc *proc, const struct rs_role_ops *ops, void *role)
 {

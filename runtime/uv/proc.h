@@ -1,7 +1,7 @@
 /* proc.h -- inside the libuv driver: one process, its endpoints, its connections, and the processes that it talks to.
  *
- * Everything of a process is under one lock. One thread runs the loop: it reads sockets, accepts, connects, and keeps the
- * alarm. Any thread may hold the lock and step an endpoint. What is sent goes into the queue of the peer and leaves
+ * Everything of a process is under one lock. One thread runs the loop: it reads sockets, accepts, connects, and keeps
+ * the alarm. Any thread may hold the lock and step an endpoint. What is sent goes into the queue of the peer and leaves
  * through rs_proc_flush alone, by a non-blocking send under the lock: at the end of each turn of the loop, or by the
  * thread that stepped. What a socket does not take at once is sent when the loop sees that it is writable, through the
  * same function.
@@ -37,7 +37,10 @@ struct rs_out {
   uint8_t *data;
   size_t head, tail, cap;
 };
-static inline size_t rs_out_size(const struct rs_out *out) { return out->tail - out->head; }
+static inline size_t rs_out_size(const struct rs_out *out)
+{
+  return out->tail - out->head;
+}
 uint8_t *rs_out_room(struct rs_out *out, size_t bytes); /* at least that many after tail */
 
 enum rs_conn_state {
@@ -73,7 +76,7 @@ struct rs_conn {
 struct rs_peer {
   struct rs_link dirty; /* in proc->dirty while bytes wait */
   rs_addr addr;
-  uint32_t generation;   /* sessions with it that have ended */
+  uint32_t generation;     /* sessions with it that have ended */
   struct rs_conn *conn[2]; /* made by us, made by it */
   struct rs_conn *use;     /* the one that we send on; it stays the same for a session */
   struct rs_out out;
@@ -109,8 +112,8 @@ struct rs_route {
 };
 
 struct rs_role_ops {
-  /* An authenticated JOIN, DRIVER or QUERY. Writes the body of WELCOME; *peer: the address that the other side has from now
-   * on, or 0. A negative number refuses. */
+  /* An authenticated JOIN, DRIVER or QUERY. Writes the body of WELCOME; *peer: the address that the other side has from
+   * now on, or 0. A negative number refuses. */
   int (*accept)(struct rs_proc *proc, struct rs_conn *conn, struct rs_reader *body, struct rs_writer *welcome,
                 rs_addr *peer);
   /* The answer to our own JOIN, DRIVER or QUERY; *peer: the address of who answered, or 0. */
@@ -188,8 +191,8 @@ struct rs_proc {
   uint32_t calls_next;
   void (*trace)(void *ctx, uint64_t now, rs_addr self, const struct rs_effect *effect);
   void *trace_ctx;
-  bool stopping; /* the loop is to end */
-  bool hold;     /* what waits may wait until dirty_since + RS_UV_FLUSH_US for company */
+  bool stopping;       /* the loop is to end */
+  bool hold;           /* what waits may wait until dirty_since + RS_UV_FLUSH_US for company */
   uint32_t registered; /* nodes that the GCS has accepted */
   uint64_t inputs, messages_in, messages_out, bytes_in, bytes_out;
   uint64_t last_now;
@@ -215,12 +218,12 @@ void rs_proc_step_call(struct rs_proc *proc, const struct rs_call *call); /* on 
 /* ---- conn.c ---- */
 
 int rs_listen_unix(struct rs_proc *proc, const char *path, char *error);
-int rs_listen_tcp(struct rs_proc *proc, int fd); /* a bound and listening socket */
+int rs_listen_tcp(struct rs_proc *proc, int fd);                   /* a bound and listening socket */
 int rs_bind_tcp(const char *bind_to, uint16_t *port, char *error); /* makes one */
 struct rs_conn *rs_conn_to_unix(struct rs_proc *proc, const char *path, uint8_t purpose, rs_addr target);
 struct rs_conn *rs_conn_to_tcp(struct rs_proc *proc, const char *host, uint16_t port, uint8_t purpose, rs_addr target);
-void rs_conn_close(struct rs_conn *conn);                    /* only the socket; see rs_conn_fail */
-void rs_conn_fail(struct rs_conn *conn, const char *why);    /* and what follows from it */
+void rs_conn_close(struct rs_conn *conn);                 /* only the socket; see rs_conn_fail */
+void rs_conn_fail(struct rs_conn *conn, const char *why); /* and what follows from it */
 void rs_conn_send(struct rs_conn *conn, uint8_t type, const void *body, size_t body_bytes); /* not through a peer */
 void rs_conn_flush(struct rs_conn *conn);
 void rs_conn_update(struct rs_conn *conn); /* what the loop watches it for; loop thread */
@@ -229,7 +232,10 @@ uint64_t rs_conn_next_deadline(const struct rs_proc *proc);
 
 /* ---- peer.c ---- */
 
-static inline rs_addr rs_process_of(rs_addr a) { return rs_addr_ep(a) == RS_EP_GCS ? rs_addr_raylet(a) : a; }
+static inline rs_addr rs_process_of(rs_addr a)
+{
+  return rs_addr_ep(a) == RS_EP_GCS ? rs_addr_raylet(a) : a;
+}
 struct rs_peer *rs_peer_get(struct rs_proc *proc, rs_addr process); /* makes it where it is not known */
 struct rs_peer *rs_peer_find(const struct rs_proc *proc, rs_addr process);
 void rs_peer_send_msg(struct rs_proc *proc, rs_addr from, rs_addr to, const struct rs_msg *msg);
@@ -237,8 +243,8 @@ void rs_peer_send_msg(struct rs_proc *proc, rs_addr from, rs_addr to, const stru
 void rs_peer_send(struct rs_proc *proc, struct rs_peer *peer, uint8_t type, const void *head, size_t head_bytes,
                   const void *body, size_t body_bytes);
 void rs_peer_pair(struct rs_peer *peer, rs_addr local, rs_addr remote); /* they hear of each other's end */
-void rs_peer_open(struct rs_peer *peer, struct rs_conn *conn); /* a handshake has ended well */
-void rs_peer_lost(struct rs_proc *proc, struct rs_peer *peer); /* the session has ended */
+void rs_peer_open(struct rs_peer *peer, struct rs_conn *conn);          /* a handshake has ended well */
+void rs_peer_lost(struct rs_proc *proc, struct rs_peer *peer);          /* the session has ended */
 void rs_peer_unreachable(struct rs_proc *proc, struct rs_peer *peer);
 void rs_peer_connect_pending(struct rs_proc *proc, uint64_t now);
 uint64_t rs_peer_next_deadline(const struct rs_proc *proc);
@@ -260,8 +266,8 @@ void rs_transfer_pump(struct rs_proc *proc);
 bool rs_transfer_waiting(struct rs_proc *proc); /* bytes could be queued now */
 void rs_transfer_lost(struct rs_proc *proc, rs_addr peer);
 void rs_transfer_free_all(struct rs_proc *proc);
-/* Sends an object to the own node's store (NULL: zeros), waiting while too much is queued: not on the loop's thread, with
- * the lock, which is released while waiting. */
+/* Sends an object to the own node's store (NULL: zeros), waiting while too much is queued: not on the loop's thread,
+ * with the lock, which is released while waiting. */
 int rs_transfer_store(struct rs_proc *proc, struct rs_id id, const uint8_t *bytes, uint64_t size);
 
 #endif

@@ -51,8 +51,8 @@ static void append(struct rs_recorder *r)
 
 struct rs_recorder *rs_recorder_open(const char *dir, const struct rs_start *start)
 {
-  static const char *const names[] = {[RS_ROLE_GCS] = "gcs", [RS_ROLE_RAYLET] = "raylet", [RS_ROLE_WORKER] = "worker",
-                                      [RS_ROLE_DRIVER] = "driver"};
+  static const char *const names[] = {
+      [RS_ROLE_GCS] = "gcs", [RS_ROLE_RAYLET] = "raylet", [RS_ROLE_WORKER] = "worker", [RS_ROLE_DRIVER] = "driver"};
   char path[4096];
   snprintf(path, sizeof path, "%s/%s-%u.%u.%u.rec", dir, names[start->roles], rs_addr_node(start->self),
            rs_addr_incarnation(start->self), rs_addr_ep(start->self));

@@ -59,7 +59,10 @@ static int base_folder(char *out, size_t cap, char *error)
   return 0;
 }
 
-void rs_session_token_path(const char *session, char *out, size_t cap) { snprintf(out, cap, "%s/token", session); }
+void rs_session_token_path(const char *session, char *out, size_t cap)
+{
+  snprintf(out, cap, "%s/token", session);
+}
 
 int rs_session_create(char *out, char *error)
 {
@@ -75,7 +78,8 @@ int rs_session_create(char *out, char *error)
   rs_auth_nonce(nonce);
   snprintf(out, RS_UV_PATH_MAX, "%s/s-%d-%02x%02x", base, (int)getpid(), nonce[0], nonce[1]);
   if (strlen(out) > 70) {
-    snprintf(error, RS_UV_ERROR_MAX, "%s: too long for the paths of sockets; set XDG_RUNTIME_DIR to a shorter one", out);
+    snprintf(error, RS_UV_ERROR_MAX, "%s: too long for the paths of sockets; set XDG_RUNTIME_DIR to a shorter one",
+             out);
     return RS_ERR_REFUSED;
   }
   if (mkdir(out, 0700) != 0) {

@@ -1,8 +1,8 @@
 /* transfer.c -- bytes of objects between processes, in frames of RS_UV_CHUNK_BYTES.
  *
- * Whoever wants an object sends FETCH; the holder answers with DATA frames and queues the next one only when the last ones
- * have left, so that messages are never far behind bytes. A raylet fetches for its store (COPY), a worker or driver reads
- * from its node's store the same way.
+ * Whoever wants an object sends FETCH; the holder answers with DATA frames and queues the next one only when the last
+ * ones have left, so that messages are never far behind bytes. A raylet fetches for its store (COPY), a worker or
+ * driver reads from its node's store the same way.
  */
 #include <errno.h>
 #include <poll.h>

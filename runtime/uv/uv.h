@@ -1,8 +1,8 @@
 /* uv.h -- the libuv driver of the core, seen from outside: functions, local clusters, and driver programs.
  *
- * A cluster is a head process (GCS, and the raylet of node 0) and one process for each other node; each starts its workers by
- * fork. All of them are the program `raysimd`. What is said between them is in docs/runtime.md, who may talk to them in
- * docs/security.md.
+ * A cluster is a head process (GCS, and the raylet of node 0) and one process for each other node; each starts its
+ * workers by fork. All of them are the program `raysimd`. What is said between them is in docs/runtime.md, who may talk
+ * to them in docs/security.md.
  *
  * Errors: functions that can fail for a reason that the user can mend take `error` (RS_UV_ERROR_MAX bytes), fill in one
  * clear line and return a negative RS_ERR_ number.
@@ -25,9 +25,9 @@ struct rs_uv_context;
 /* 0: success. Anything else: the task has failed with RS_ERR_TASK_FAILED; say why with rs_uv_fail. */
 typedef int (*rs_uv_function)(struct rs_uv_context *context);
 
-/* Registers a function under a name, before the cluster starts: in raysimd itself, or in the `raysim_register_functions` of a
- * shared library given to `--load` (see api/raysim.h). False: the name, or one with the same hash, is taken. Not
- * thread-safe. */
+/* Registers a function under a name, before the cluster starts: in raysimd itself, or in the
+ * `raysim_register_functions` of a shared library given to `--load` (see api/raysim.h). False: the name, or one with
+ * the same hash, is taken. Not thread-safe. */
 bool rs_uv_function_register(const char *name, rs_uv_function function);
 
 const struct rs_task *rs_uv_context_task(const struct rs_uv_context *context);
@@ -43,8 +43,8 @@ void rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *byt
 /* The text of a failure; return non-zero after it. */
 void rs_uv_fail(struct rs_uv_context *context, const char *text);
 
-/* Reads object `index` of the task's dependencies from this node's store into a new buffer (free it). 0, or an error. Only
- * objects of a store (size_bytes > 0) can be read. */
+/* Reads object `index` of the task's dependencies from this node's store into a new buffer (free it). 0, or an error.
+ * Only objects of a store (size_bytes > 0) can be read. */
 int rs_uv_read_dep(struct rs_uv_context *context, uint32_t index, uint8_t **bytes, size_t *size_bytes);
 
 /* True once the task is to end early. Long functions should ask now and then; one that does not is ended with its
@@ -60,21 +60,22 @@ struct rs_uv_cluster;
 
 /* Everything is read during the call only. */
 struct rs_uv_cluster_options {
-  const struct rs_config *config;    /* NULL: the defaults */
-  uint32_t node_count;               /* >= 1; node 0 is the head's */
-  struct rs_node_info *const *infos; /* node_count of them: what each node has (its labels and type too) */
+  const struct rs_config *config;        /* NULL: the defaults */
+  uint32_t node_count;                   /* >= 1; node 0 is the head's */
+  struct rs_node_info *const *infos;     /* node_count of them: what each node has (its labels and type too) */
   const struct rs_node_type *node_types; /* that the autoscaler may start as local processes, or NULL */
   uint32_t node_type_count;
-  const char *program;               /* path of raysimd; NULL: $RAYSIMD, or beside the running program, or in $PATH */
-  const char *load;                  /* a shared library with functions, or NULL */
-  const char *record;                /* folder for recordings, or NULL ($RAYSIM_RECORD is honoured in either case) */
-  uint16_t port;                     /* of the head; 0: any free one */
-  const char *bind;                  /* NULL: 127.0.0.1 */
-  bool detached;                     /* outlives the caller (`raysim start`); otherwise it ends with it, even by kill -9 */
-  uint64_t timeout_ms;               /* to have every node registered; 0: 30 s */
+  const char *program; /* path of raysimd; NULL: $RAYSIMD, or beside the running program, or in $PATH */
+  const char *load;    /* a shared library with functions, or NULL */
+  const char *record;  /* folder for recordings, or NULL ($RAYSIM_RECORD is honoured in either case) */
+  uint16_t port;       /* of the head; 0: any free one */
+  const char *bind;    /* NULL: 127.0.0.1 */
+  bool detached;       /* outlives the caller (`raysim start`); otherwise it ends with it, even by kill -9 */
+  uint64_t timeout_ms; /* to have every node registered; 0: 30 s */
 };
 
-/* Starts a head and its nodes and returns once every node has joined. 0, or negative with *cluster NULL and nothing left. */
+/* Starts a head and its nodes and returns once every node has joined. 0, or negative with *cluster NULL and nothing
+ * left. */
 int rs_uv_local_cluster_start(const struct rs_uv_cluster_options *options, struct rs_uv_cluster **cluster, char *error);
 
 const char *rs_uv_cluster_session(const struct rs_uv_cluster *cluster); /* the session's folder */
@@ -122,8 +123,8 @@ struct rs_uv_run_stats {
   bool stopped; /* by `stop` */
 };
 
-/* Runs the application on the calling thread until it is done, is stopped, or the cluster is lost. An object that it PUTs
- * is made of zeros. 0, or negative (RS_ERR_PEER_LOST when the node's raylet went away). `stats` may be NULL. */
+/* Runs the application on the calling thread until it is done, is stopped, or the cluster is lost. An object that it
+ * PUTs is made of zeros. 0, or negative (RS_ERR_PEER_LOST when the node's raylet went away). `stats` may be NULL. */
 int rs_uv_run_app(const struct rs_uv_run *run, struct rs_uv_run_stats *stats, char *error);
 
 /* ---- a driver program: calls from any thread (what api/raysim.h is made of) ---- */
@@ -135,30 +136,32 @@ int rs_uv_client_open(const char *session, struct rs_uv_client **client, char *e
 void rs_uv_client_close(struct rs_uv_client *client);
 rs_addr rs_uv_client_self(const struct rs_uv_client *client);
 
-/* Gives the tasks of a SUBMIT call their numbers (refs[i], where refs is not NULL), steps the endpoint with it and frees it. */
+/* Gives the tasks of a SUBMIT call their numbers (refs[i], where refs is not NULL), steps the endpoint with it and
+ * frees it. */
 void rs_uv_client_submit(struct rs_uv_client *client, struct rs_call *call, uint64_t *refs);
 
-/* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. The core wants calls
- * in the order of their numbers, so only for a client that one thread uses; otherwise rs_uv_client_submit. */
+/* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. The core
+ * wants calls in the order of their numbers, so only for a client that one thread uses; otherwise rs_uv_client_submit.
+ */
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count);
 
 /* Steps the endpoint with a call, and frees it. The caller's tasks may not be touched afterwards. */
 void rs_uv_client_call(struct rs_uv_client *client, struct rs_call *call);
 
-/* Waits for the end of a task that was submitted: 0 with one reference to its result, RS_ERR_TIMED_OUT, or RS_ERR_PEER_LOST.
- * timeout_ns RS_TIME_NEVER: no limit. A result can be taken once. */
+/* Waits for the end of a task that was submitted: 0 with one reference to its result, RS_ERR_TIMED_OUT, or
+ * RS_ERR_PEER_LOST. timeout_ns RS_TIME_NEVER: no limit. A result can be taken once. */
 int rs_uv_client_wait(struct rs_uv_client *client, uint64_t task_seq, uint64_t timeout_ns, struct rs_result **result);
 
-/* Puts bytes into the node's store as a new object, number *seq. The other one brings an object there and reads it into a
- * new buffer (free it). */
+/* Puts bytes into the node's store as a new object, number *seq. The other one brings an object there and reads it into
+ * a new buffer (free it). */
 int rs_uv_client_put(struct rs_uv_client *client, const void *bytes, size_t size_bytes, uint64_t *seq);
 int rs_uv_client_get(struct rs_uv_client *client, struct rs_id object, uint64_t timeout_ns, uint8_t **bytes,
                      size_t *size_bytes);
 
 /* ---- programs ---- */
 
-/* Where raysimd is: `wanted`, $RAYSIMD, beside the running program, one folder above it (tests and benchmarks of a build),
- * or the bare name, for $PATH. */
+/* Where raysimd is: `wanted`, $RAYSIMD, beside the running program, one folder above it (tests and benchmarks of a
+ * build), or the bare name, for $PATH. */
 void rs_uv_find_program(const char *wanted, char *out, size_t cap);
 
 int rs_uv_daemon_main(int argc, char **argv); /* all that raysimd does */

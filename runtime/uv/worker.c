@@ -1,9 +1,9 @@
 /* worker.c -- see worker.h.
  *
- * The main thread runs a function, steps the endpoint itself with the result, and goes on with the next task that the step
- * brought: between short tasks nothing waits for another thread. Results of tasks shorter than RS_UV_FLUSH_US wait for
- * company while more tasks are queued, at most that long (the loop's alarm, in steps of 1 ms, sees to it when a long
- * task follows); otherwise they leave at once.
+ * The main thread runs a function, steps the endpoint itself with the result, and goes on with the next task that the
+ * step brought: between short tasks nothing waits for another thread. Results of tasks shorter than RS_UV_FLUSH_US wait
+ * for company while more tasks are queued, at most that long (the loop's alarm, in steps of 1 ms, sees to it when a
+ * long task follows); otherwise they leave at once.
  */
 #include "uv/worker.h"
 
@@ -83,12 +83,14 @@ static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
     leave(proc, 0);
 }
 
-static const struct rs_role_ops ops = {
-    .open = on_open, .lost = on_lost, .effect = on_effect, .timer = on_timer};
+static const struct rs_role_ops ops = {.open = on_open, .lost = on_lost, .effect = on_effect, .timer = on_timer};
 
 /* ---- running one function ---- */
 
-const struct rs_task *rs_uv_context_task(const struct rs_uv_context *context) { return context->task; }
+const struct rs_task *rs_uv_context_task(const struct rs_uv_context *context)
+{
+  return context->task;
+}
 
 const uint8_t *rs_uv_context_args(const struct rs_uv_context *context, uint32_t *size_bytes)
 {
@@ -96,9 +98,18 @@ const uint8_t *rs_uv_context_args(const struct rs_uv_context *context, uint32_t 
   return context->task->args;
 }
 
-rs_gpu_mask rs_uv_context_gpus(const struct rs_uv_context *context) { return context->gpus; }
-void **rs_uv_context_actor(struct rs_uv_context *context) { return &context->worker->actor; }
-bool rs_uv_cancelled(const struct rs_uv_context *context) { return atomic_load(&context->worker->cancelled); }
+rs_gpu_mask rs_uv_context_gpus(const struct rs_uv_context *context)
+{
+  return context->gpus;
+}
+void **rs_uv_context_actor(struct rs_uv_context *context)
+{
+  return &context->worker->actor;
+}
+bool rs_uv_cancelled(const struct rs_uv_context *context)
+{
+  return atomic_load(&context->worker->cancelled);
+}
 
 void rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes)
 {

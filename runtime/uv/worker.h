@@ -9,11 +9,11 @@ struct rs_worker {
   struct {
     struct rs_task *task;
     rs_gpu_mask gpus;
-  } next;                     /* the executor runs one task at a time */
+  } next; /* the executor runs one task at a time */
   bool has_next;
-  pthread_cond_t work;        /* has_next, or cancelled */
-  struct rs_id running;       /* owner 0: none */
-  atomic_bool cancelled;      /* the one that runs is to end early */
+  pthread_cond_t work;   /* has_next, or cancelled */
+  struct rs_id running;  /* owner 0: none */
+  atomic_bool cancelled; /* the one that runs is to end early */
   void *actor;
 };
 

@@ -17,7 +17,10 @@
 #include "uv/session.h"
 #include "uv/uv.h"
 
-static inline void local_pause_ms(int ms) { nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL); }
+static inline void local_pause_ms(int ms)
+{
+  nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
+}
 
 static inline struct rs_uv_cluster *local_start(uint32_t nodes, int cpus, const struct rs_config *config)
 {

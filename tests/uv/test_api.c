@@ -141,5 +141,5 @@ static void no_library(void)
   CHECK(strstr(raysim_last_error(), "/nonexistent.so") != NULL);
 }
 
-const struct rs_test rs_tests[] = {
-    {"values", values}, {"failures", failures}, {"objects", objects}, {"threads", threads}, {"no_library", no_library}, {0}};
+const struct rs_test rs_tests[] = {{"values", values},   {"failures", failures},     {"objects", objects},
+                                   {"threads", threads}, {"no_library", no_library}, {0}};

@@ -1,5 +1,5 @@
-/* Who does not know the token gets nothing, and does not disturb those who do: proofs by themselves, then attacks on the
- * sockets of a running cluster. */
+/* Who does not know the token gets nothing, and does not disturb those who do: proofs by themselves, then attacks on
+ * the sockets of a running cluster. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,8 @@
 #include "local.h"
 
 #define RUN(command, ...)                                                                                              \
-  run(command, (char *[]){(char *)(uintptr_t)"x", __VA_ARGS__, NULL}, sizeof((char *[]){"x", __VA_ARGS__}) / sizeof(char *))
+  run(command, (char *[]){(char *)(uintptr_t) "x", __VA_ARGS__, NULL},                                                 \
+      sizeof((char *[]){"x", __VA_ARGS__}) / sizeof(char *))
 
 static char output[8192];
 

@@ -103,7 +103,10 @@ static void node_hit(int signal_number, const struct rs_config *config)
   local_stop(cluster);
 }
 
-static void node_killed(void) { node_hit(SIGKILL, NULL); }
+static void node_killed(void)
+{
+  node_hit(SIGKILL, NULL);
+}
 
 static void node_stopped(void)
 {
@@ -300,7 +303,10 @@ static void burst_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls
   b->alarm = RS_TIME_NEVER;
 }
 
-static uint64_t burst_deadline(const struct rs_app *app) { return ((const struct burst *)app)->alarm; }
+static uint64_t burst_deadline(const struct rs_app *app)
+{
+  return ((const struct burst *)app)->alarm;
+}
 
 static bool burst_done(const struct rs_app *app)
 {
@@ -323,11 +329,10 @@ static void application(void)
   uint32_t pushed = 0;
   struct rs_uv_run_stats stats;
   char error[RS_UV_ERROR_MAX];
-  CHECK_EQ(rs_uv_run_app(&(struct rs_uv_run){.session = rs_uv_cluster_session(cluster),
-                                             .app = &b.app,
-                                             .trace = count_ended,
-                                             .ctx = &pushed},
-                         &stats, error),
+  CHECK_EQ(rs_uv_run_app(
+               &(struct rs_uv_run){
+                   .session = rs_uv_cluster_session(cluster), .app = &b.app, .trace = count_ended, .ctx = &pushed},
+               &stats, error),
            0);
   CHECK_EQ(b.done, 5000);
   CHECK_EQ(b.failed, 0);
@@ -335,9 +340,10 @@ static void application(void)
   CHECK(stats.messages_in >= 5000 && stats.bytes_in > stats.messages_in && !stats.stopped);
   atomic_bool stop = true; /* one that is to stop at once */
   struct burst never = {.app = {&burst_ops}, .todo = UINT32_MAX, .alarm = RS_TIME_NEVER};
-  CHECK_EQ(rs_uv_run_app(&(struct rs_uv_run){.session = rs_uv_cluster_session(cluster), .app = &never.app, .stop = &stop},
-                         &stats, error),
-           0);
+  CHECK_EQ(
+      rs_uv_run_app(&(struct rs_uv_run){.session = rs_uv_cluster_session(cluster), .app = &never.app, .stop = &stop},
+                    &stats, error),
+      0);
   CHECK(stats.stopped);
   local_stop(cluster);
 }

@@ -1,6 +1,6 @@
 /* Framing: whole, cut, oversized and random streams. */
-#include "check.h"
 #include "base/rng.h"
+#include "check.h"
 #include "core/errors.h"
 #include "uv/frame.h"
 #include "uv/limits.h"

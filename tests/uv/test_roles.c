@@ -1,5 +1,5 @@
-/* What the core asks of the driver beyond tasks, on a real cluster: actors, cancellation, hosts that the autoscaler starts and
- * ends, objects of an application. */
+/* What the core asks of the driver beyond tasks, on a real cluster: actors, cancellation, hosts that the autoscaler
+ * starts and ends, objects of an application. */
 #include "local.h"
 
 static struct rs_task *replay_task(struct rs_uv_client *client, uint64_t seq, uint64_t ms, uint8_t returns)
@@ -121,12 +121,10 @@ static void autoscaler(void)
   struct rs_node_type type = {.info = typed, .min_count = 0, .max_count = 2, .idle_timeout_ms = 500};
   struct rs_uv_cluster *cluster;
   char error[RS_UV_ERROR_MAX] = "";
-  CHECK_EQ(rs_uv_local_cluster_start(&(struct rs_uv_cluster_options){.config = &config,
-                                                                     .node_count = 1,
-                                                                     .infos = &head,
-                                                                     .node_types = &type,
-                                                                     .node_type_count = 1},
-                                     &cluster, error),
+  CHECK_EQ(rs_uv_local_cluster_start(
+               &(struct rs_uv_cluster_options){
+                   .config = &config, .node_count = 1, .infos = &head, .node_types = &type, .node_type_count = 1},
+               &cluster, error),
            0);
   rs_node_info_unref(head);
   rs_node_info_unref(typed);
@@ -201,7 +199,10 @@ static void put_reply(struct rs_app *app, uint64_t now, const struct rs_reply *r
   rs_calls_add(calls, call);
 }
 
-static void put_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls) { (void)app, (void)now, (void)calls; }
+static void put_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
+{
+  (void)app, (void)now, (void)calls;
+}
 
 static uint64_t put_deadline(const struct rs_app *app)
 {
@@ -209,7 +210,10 @@ static uint64_t put_deadline(const struct rs_app *app)
   return RS_TIME_NEVER;
 }
 
-static bool put_done(const struct rs_app *app) { return ((const struct putter *)app)->done == OBJECTS; }
+static bool put_done(const struct rs_app *app)
+{
+  return ((const struct putter *)app)->done == OBJECTS;
+}
 
 static void application_objects(void)
 {
@@ -217,7 +221,8 @@ static void application_objects(void)
   struct rs_uv_cluster *cluster = local_start(2, 1, NULL);
   struct putter p = {.app = {&ops}};
   char error[RS_UV_ERROR_MAX] = "";
-  CHECK_EQ(rs_uv_run_app(&(struct rs_uv_run){.session = rs_uv_cluster_session(cluster), .app = &p.app}, NULL, error), 0);
+  CHECK_EQ(rs_uv_run_app(&(struct rs_uv_run){.session = rs_uv_cluster_session(cluster), .app = &p.app}, NULL, error),
+           0);
   CHECK_EQ(p.done, OBJECTS);
   CHECK_EQ(p.failed, 0);
   local_stop(cluster);
