@@ -189,10 +189,14 @@ static void become(struct rs_endpoint *ep, struct owned_object *obj, enum object
 {
   obj->fate = fate;
   obj->status = status;
-  if (fate == OBJECT_STORED)
+  if (fate == OBJECT_STORED) {
     rs_list_push_back(&ep->owner->stored, &obj->stored_link);
-  else
+  } else {
     rs_list_remove(&obj->stored_link);
+    for (uint32_t i = 0; i < obj->location_count; i++) /* of an earlier try */
+      send_free(ep, obj->locations[i], obj->id);
+    obj->location_count = 0;
+  }
   wake_waiters(ep, obj);
   answer_get(ep, obj);
 }
@@ -204,6 +208,17 @@ static void add_location(struct owned_object *obj, rs_addr raylet)
       return;
   RS_GROW(obj->locations, obj->location_count, obj->location_cap);
   obj->locations[obj->location_count++] = raylet;
+}
+
+/* The newest copy is asked for first: one of an earlier try may be gone by now. */
+static void first_location(struct owned_object *obj, rs_addr raylet)
+{
+  add_location(obj, raylet);
+  for (uint32_t i = 0; i < obj->location_count; i++)
+    if (obj->locations[i] == raylet) {
+      obj->locations[i] = obj->locations[0];
+      obj->locations[0] = raylet;
+    }
 }
 
 void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, const struct rs_result *result)
@@ -221,7 +236,7 @@ void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, co
     }
     obj->size_bytes = ok ? r->size_bytes : 0;
     if (stored)
-      add_location(obj, result->node);
+      first_location(obj, result->node);
     int status = result->status != RS_ERR_OK ? result->status : RS_ERR_OBJECT_LOST;
     become(ep, obj, !ok ? OBJECT_GONE : stored ? OBJECT_STORED : OBJECT_INLINE, ok ? RS_ERR_OK : status);
     obj = find(ep->owner, id);
@@ -321,9 +336,9 @@ bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const stru
   switch (msg->type) {
   case RS_MSG_OBJECT_ADDED: {
     const struct rs_m_object_added *m = (const void *)msg;
-    struct owned_object *obj = m->object.owner == ep->self ? find(ep->owner, m->object) : NULL;
-    if (obj && obj->fate == OBJECT_STORED)
-      add_location(obj, m->raylet);
+    struct owned_object *obj = m->object.owner == ep->self ? argument(ep, m->object) : NULL;
+    if (obj && (obj->fate == OBJECT_STORED || obj->fate == OBJECT_PENDING))
+      add_location(obj, m->raylet); /* PENDING: its maker died before it could tell, and is tried again */
     else
       send_free(ep, m->raylet, m->object); /* it was freed while it was on its way */
     return true;

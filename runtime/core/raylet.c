@@ -182,7 +182,7 @@ static void grant_one(struct rs_endpoint *ep, struct waiting *w)
     grant->deps = w->deps;
     grant->dep_count = w->dep_count;
     w->deps = NULL;
-    w->dep_count = 0;
+    w->dep_count = w->held = 0;
   }
   grant->gpus = rs_res_take(&r->left, &grant->class->hold);
   rs_list_push_back(&r->grants, &grant->link);
@@ -250,11 +250,35 @@ static struct waiting *waiting_new(struct rs_raylet *r, const struct rs_m_lease_
   return w;
 }
 
-static void pin_all(struct rs_endpoint *ep, struct waiting *w)
+/* Arguments are pinned in their order, as soon as they are here: so whoever waits gets on with each that arrives, and two
+ * tasks cannot drive out each other's arguments for ever. Those behind one that is missing may be evicted again. */
+static void hold(struct rs_endpoint *ep, struct waiting *w)
 {
-  for (uint32_t i = 0; i < w->dep_count; i++)
-    rs_store_pin(ep, w->deps[i].id);
-  w->pinned = true;
+  for (; w->held < w->dep_count && rs_store_has(ep->local->store, w->deps[w->held].id); w->held++)
+    rs_store_pin(ep, w->deps[w->held].id);
+}
+
+/* Asks for every argument that is not held; false: one of them is lost. */
+static bool fetch(struct rs_endpoint *ep, struct waiting *w)
+{
+  w->fetching = 1; /* held until all have been asked for */
+  for (uint32_t i = w->held; i < w->dep_count; i++) {
+    w->fetching++;
+    if (rs_store_want(ep, &w->deps[i], w))
+      w->fetching--;
+    else if (w->fetching == UINT32_MAX)
+      return false;
+    hold(ep, w);
+  }
+  return true;
+}
+
+static void release_args(struct rs_endpoint *ep, struct waiting *w)
+{
+  if (w->held < w->dep_count)
+    rs_store_unwant(ep, w);
+  while (w->held > 0)
+    rs_store_unpin(ep, w->deps[--w->held].id);
 }
 
 /* The entry, of one request, is for this node alone from now on. */
@@ -270,16 +294,8 @@ static void commit(struct rs_endpoint *ep, struct waiting *w)
   }
   RS_ASSERT(w->count == 1);
   rs_list_push_back(&r->fetching, &w->link);
-  w->fetching = 1; /* held until all have been asked for */
-  for (uint32_t i = 0; i < w->dep_count; i++) {
-    w->fetching++;
-    if (rs_store_want(ep, &w->deps[i], w))
-      w->fetching--;
-    else if (w->fetching == UINT32_MAX)
-      break;
-  }
-  if (w->fetching == UINT32_MAX) { /* one was lost meanwhile */
-    rs_store_unwant(ep, w);
+  if (!fetch(ep, w)) {
+    release_args(ep, w);
     waiting_free(r, w);
     return;
   }
@@ -298,10 +314,14 @@ void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, int statu
     rs_list_push_back(&r->fetching, &w->link); /* swept when the step settles */
     return;
   }
+  hold(ep, w);
   if (--w->fetching > 0)
     return;
+  while (w->held < w->dep_count) /* one was evicted while we waited for another */
+    if (!fetch(ep, w) || --w->fetching > 0)
+      return;
   rs_list_remove(&w->link);
-  pin_all(ep, w);
+  w->pinned = true;
   enqueue(r, w);
   w->class->blocked = false;
   r->stirred = true;
@@ -315,7 +335,7 @@ static void sweep_lost(struct rs_endpoint *ep)
     struct waiting *w = RS_ENTRY(at, struct waiting, link);
     if (w->fetching != UINT32_MAX)
       continue;
-    rs_store_unwant(ep, w);
+    release_args(ep, w);
     waiting_free(r, w);
   }
 }
@@ -470,11 +490,8 @@ static void drop_waiting(struct rs_endpoint *ep, struct waiting *w, bool queued)
     r->queued -= w->count;
     r->dirty = true;
   }
-  if (w->pinned)
-    for (uint32_t i = 0; i < w->dep_count; i++)
-      rs_store_unpin(ep, w->deps[i].id);
-  else if (w->dep_count)
-    rs_store_unwant(ep, w);
+  if (w->class->here)
+    release_args(ep, w);
   waiting_free(r, w);
 }
 
@@ -605,7 +622,11 @@ bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_
   case RS_MSG_LEASE_RETURN: on_lease_return(ep, from, (const void *)msg); return true;
   case RS_MSG_OBJECT_CREATED: {
     const struct rs_m_object_created *m = (const void *)msg;
-    rs_store_on_created(ep, from, m->object, m->size);
+    bool worker = rs_addr_ep(from) >= RS_EP_WORKER && rs_addr_ep(from) < RS_EP_DRIVER;
+    if (worker && !rs_map_find(&r->workers, from))
+      rs_store_on_stray(ep, m->object, m->size);
+    else
+      rs_store_on_created(ep, from, m->object, m->size);
     return true;
   }
   case RS_MSG_OBJECT_FREE: {

@@ -38,6 +38,7 @@ struct waiting {
   uint64_t request, key;
   uint32_t count;
   uint32_t fetching; /* arguments that are not here yet */
+  uint32_t held;     /* the first so many arguments are here and pinned */
   bool actor;
   bool pinned; /* its arguments are here and pinned */
   uint32_t dep_count;

@@ -8,6 +8,7 @@
  * Invariants: need_count grants wait for a worker; a worker is in exactly one of starting, idle, leased.
  */
 #include "core/raylet_int.h"
+#include "core/store.h"
 
 static uint32_t cpu_count(const struct rs_raylet *r)
 {
@@ -117,6 +118,8 @@ static void forget(struct rs_endpoint *ep, struct pool_worker *worker, uint64_t 
   if (worker->state != WORKER_LEASED)
     rs_list_remove(&worker->link);
   rs_map_remove(&r->workers, worker->addr, NULL);
+  if (worker->state == WORKER_LEASED) /* an idle one has told its owners all that it made */
+    rs_store_on_worker_gone(ep, worker->addr);
   rs_trace(ep, RS_TRACE_WORKER_STOPPED, worker->addr, reason, 0);
   free(worker);
 }

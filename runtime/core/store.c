@@ -26,6 +26,7 @@ struct object {
   struct rs_id id;
   uint64_t size_bytes;
   uint32_t pins;
+  rs_addr creator; /* the worker that made it, until that worker is gone */
   enum object_state state;
   bool primary, freed;
   rs_addr *locations;
@@ -80,6 +81,12 @@ static struct object *find(struct rs_store *s, struct rs_id id)
   struct object *o = rs_map_get_ptr(&s->objects, rs_id_key(id));
   RS_ASSERT(!o || rs_id_equal(o->id, id));
   return o;
+}
+
+bool rs_store_has(struct rs_store *store, struct rs_id id)
+{
+  const struct object *o = find(store, id);
+  return o && o->state == OBJECT_HERE;
 }
 
 static struct object *add(struct rs_store *s, struct rs_id id, uint64_t size_bytes)
@@ -192,6 +199,7 @@ void rs_store_on_created(struct rs_endpoint *ep, rs_addr from, struct rs_id id, 
   struct rs_store *s = ep->local->store;
   struct object *o = find(s, id);
   if (o && o->state == OBJECT_HERE) { /* made again by a retry: the bytes are the same */
+    o->creator = from;
     reply_pulled(ep, from, id, RS_ERR_OK);
     return;
   }
@@ -211,6 +219,7 @@ void rs_store_on_created(struct rs_endpoint *ep, rs_addr from, struct rs_id id, 
     o = add(s, id, size_bytes);
   rs_list_remove(&o->link);
   o->size_bytes = size_bytes;
+  o->creator = from;
   o->state = OBJECT_HERE;
   o->primary = true;
   s->used_bytes += size_bytes;
@@ -219,6 +228,49 @@ void rs_store_on_created(struct rs_endpoint *ep, rs_addr from, struct rs_id id, 
   rs_trace(ep, RS_TRACE_OBJECT_LOCAL, id.owner, id.seq, size_bytes);
   reply_pulled(ep, from, id, RS_ERR_OK);
   tell(ep, o, RS_ERR_OK);
+}
+
+/* A worker that was stopped had still announced an object: nobody will ever hear of it. */
+void rs_store_on_stray(struct rs_endpoint *ep, struct rs_id id, uint64_t size_bytes)
+{
+  const struct object *o = find(ep->local->store, id);
+  if (o && o->state == OBJECT_HERE)
+    return;
+  struct rs_effect *drop = rs_emit(ep, RS_OUT_FREE);
+  drop->object = id;
+  drop->size = size_bytes;
+}
+
+/* What it made may be unknown to its owner, if the result was lost with it: the owner is told, and frees what it does
+ * not want. */
+void rs_store_on_worker_gone(struct rs_endpoint *ep, rs_addr worker)
+{
+  struct rs_store *s = ep->local->store;
+  uint32_t count = 0;
+  struct object **made = rs_alloc(s->objects.count * sizeof *made);
+  for (uint32_t i = 0; i < s->objects.cap; i++) {
+    struct object *o = s->objects.slots[i].key ? (void *)(uintptr_t)s->objects.slots[i].value : NULL;
+    if (!o || o->creator != worker)
+      continue;
+    uint32_t at = count++;
+    for (; at > 0 && (made[at - 1]->id.owner > o->id.owner ||
+                      (made[at - 1]->id.owner == o->id.owner && made[at - 1]->id.seq > o->id.seq));
+         at--)
+      made[at] = made[at - 1];
+    made[at] = o;
+  }
+  ep->work.objects += s->objects.count;
+  for (uint32_t i = 0; i < count; i++) {
+    made[i]->creator = RS_ADDR_NONE;
+    if (made[i]->freed)
+      continue;
+    struct rs_m_object_added *m = rs_msg_new(RS_MSG_OBJECT_ADDED);
+    m->object = made[i]->id;
+    m->size = made[i]->size_bytes;
+    m->raylet = ep->self;
+    rs_send(ep, made[i]->id.owner, m);
+  }
+  free(made);
 }
 
 void rs_store_on_free(struct rs_endpoint *ep, struct rs_id id)
