@@ -398,6 +398,7 @@ void rs_gcs_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
   struct gcs_node *node = rs_gcs_node_of(ep->gcs, peer);
   if (node)
     rs_gcs_declare_dead(ep, rs_addr_node(peer), RS_ERR_NODE_DIED);
+  rs_gcs_actor_on_worker_down(ep, peer);
   rs_gcs_actor_on_owner_down(ep, peer);
 }
 

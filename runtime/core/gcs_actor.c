@@ -288,6 +288,16 @@ void rs_gcs_actor_on_node_dead(struct rs_endpoint *ep, struct gcs_node *node)
   }
 }
 
+/* While it creates an actor, a worker that we have lost drops the creation. Later its raylet tells, or its owner. */
+void rs_gcs_actor_on_worker_down(struct rs_endpoint *ep, rs_addr worker)
+{
+  struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, worker);
+  if (!actor || actor->phase != ACTOR_CREATING)
+    return;
+  return_lease(ep, actor->raylet, actor->lease);
+  lost(ep, actor, RS_ERR_WORKER_CRASHED, true);
+}
+
 void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner)
 {
   struct rs_gcs *g = ep->gcs;

@@ -101,6 +101,7 @@ void rs_gcs_declare_dead(struct rs_endpoint *ep, rs_node_id node, int reason);
 /* gcs_actor.c */
 bool rs_gcs_actor_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
 void rs_gcs_actor_on_node_dead(struct rs_endpoint *ep, struct gcs_node *node);
+void rs_gcs_actor_on_worker_down(struct rs_endpoint *ep, rs_addr worker);
 void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner);
 void rs_gcs_actor_on_report(struct rs_endpoint *ep, struct gcs_node *node);
 void rs_gcs_actor_schedule(struct rs_endpoint *ep);
