@@ -294,10 +294,10 @@ void rs_check_stored(struct rs_checker *c, rs_addr raylet, uint64_t bytes, uint6
                   rs_addr_node(raylet), bytes, capacity);
 }
 
-void rs_check_all_replied(struct rs_checker *c)
+static uint64_t open_tasks(const struct rs_checker *c, const struct task_record **first)
 {
   uint64_t open = 0;
-  const struct task_record *first = NULL;
+  *first = NULL;
   for (uint32_t i = 0; i < c->tasks.cap; i++) {
     if (!c->tasks.slots[i].key)
       continue;
@@ -305,10 +305,23 @@ void rs_check_all_replied(struct rs_checker *c)
     if (t->replies || gone(c, t->task.id.owner))
       continue;
     open++;
-    if (!first || t->task.id.owner < first->task.id.owner ||
-        (t->task.id.owner == first->task.id.owner && t->task.id.seq < first->task.id.seq))
-      first = t;
+    if (!*first || t->task.id.owner < (*first)->task.id.owner ||
+        (t->task.id.owner == (*first)->task.id.owner && t->task.id.seq < (*first)->task.id.seq))
+      *first = t;
   }
+  return open;
+}
+
+uint64_t rs_check_open(const struct rs_checker *c)
+{
+  const struct task_record *first;
+  return open_tasks(c, &first);
+}
+
+void rs_check_all_replied(struct rs_checker *c)
+{
+  const struct task_record *first;
+  uint64_t open = open_tasks(c, &first);
   if (first)
     rs_check_fail(c, RS_CHECK_PROGRESS,
                   "%" PRIu64 " tasks have not ended, the first is %" PRIx64 "/%" PRIu64 "%s (%u pushes, %u runs)", open,

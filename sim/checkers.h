@@ -76,6 +76,7 @@ void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b
 void rs_check_taint(struct rs_checker *c, rs_addr endpoint);  /* a connection of it was broken, or it was cut off */
 void rs_check_death(struct rs_checker *c, rs_addr endpoint, bool fault); /* it ended; fault: it was struck */
 void rs_check_stored(struct rs_checker *c, rs_addr raylet, uint64_t bytes, uint64_t capacity);
+uint64_t rs_check_open(const struct rs_checker *c); /* tasks without a reply */
 void rs_check_all_replied(struct rs_checker *c); /* of owners that live */
 
 /* ---- at rest: everything was released and killed, and nothing is left to happen ---- */

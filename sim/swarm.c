@@ -34,15 +34,19 @@ static void settle(struct swarm_net *net, struct rs_checker *c, uint64_t for_ns)
 
 static void finish(struct swarm_net *net, struct rs_checker *c, struct swarm_load *load, const struct swarm_plan *plan)
 {
-  swarm_net_run(net, plan->heal_ns);
+  swarm_net_run(net, plan->heal_ns + 11 * RS_S);
   uint64_t bound = 600 * RS_S + 4 * swarm_load_work_ns(load);
   settle(net, c, bound);
-  if (plan->light_actors)
+  if (plan->light_actors && !plan->tight)
     rs_check_all_replied(c);
   if (c->broken)
     return;
   swarm_load_kill(load); /* those that hold what others wait for */
+  if (plan->tight)
+    swarm_load_end(load);
   settle(net, c, bound);
+  if (plan->tight && rs_check_open(c))
+    return;
   rs_check_all_replied(c);
   if (c->broken)
     return;

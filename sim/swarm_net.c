@@ -859,6 +859,8 @@ struct swarm_net *swarm_net_new(const struct swarm_plan *plan, struct rs_checker
   }
   for (uint32_t i = 0; i < plan->fault_count; i++)
     push(n, (struct event){.due_ns = plan->faults[i].at_ns, .kind = EV_FAULT, .number = i});
+  if (plan->fault_count) /* in the end every node runs, also one that gave up after its last fault */
+    push(n, (struct event){.due_ns = plan->heal_ns + 10 * RS_S, .kind = EV_NODE, .to = 1, .from = plan->node_count});
   return n;
 }
 

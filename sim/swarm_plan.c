@@ -110,6 +110,9 @@ void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
   /* Room for all primary copies of a program's largest demands, and then for a task's arguments: what cannot be had
    * otherwise is a full store, not a fault. */
   uint64_t store = one_in(rng, 3) ? 0 : plan->object_bytes * (40 + below(rng, 4000));
+  plan->tight = store && one_in(rng, 4);
+  if (plan->tight)
+    store = plan->object_bytes * (3 + below(rng, 20));
   struct rs_res nothing = {0};
   plan->head = rs_node_info_new(&nothing);
   bool uniform = one_in(rng, 2);
