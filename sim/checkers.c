@@ -1,8 +1,8 @@
 /* checkers.c -- the rules about tasks, actors and objects while a cluster runs. See checkers.h.
  *
  * A connection that breaks, or a node that is cut off, makes two sides believe different things for a while: an owner
- * starts a task again whose first worker has not heard of it yet. That is inherent (and so in Ray), so the rules "not twice
- * at a time" hold between endpoints without such a fault; all others hold always.
+ * starts a task again whose first worker has not heard of it yet. That is inherent (and so in Ray), so the rules "not
+ * twice at a time" hold between endpoints without such a fault; all others hold always.
  */
 #include "sim/checkers.h"
 
@@ -31,10 +31,13 @@ struct task_record {
 };
 
 static const char *const names[RS_CHECK_KINDS] = {
-    "none",     "reply once", "explained",  "retries",  "twice", "order",    "actor once", "capacity",    "lost",
-    "death",    "resources",  "view",       "contention", "workers", "empty", "progress",   "silence",     "determinism"};
+    "none",  "reply once", "explained", "retries",    "twice",   "order", "actor once", "capacity", "lost",
+    "death", "resources",  "view",      "contention", "workers", "empty", "progress",   "silence",  "determinism"};
 
-const char *rs_check_name(enum rs_check check) { return check < RS_CHECK_KINDS ? names[check] : "?"; }
+const char *rs_check_name(enum rs_check check)
+{
+  return check < RS_CHECK_KINDS ? names[check] : "?";
+}
 
 void rs_checker_init(struct rs_checker *c, const struct rs_config *config)
 {
@@ -120,7 +123,10 @@ void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor)
     a->killed = true;
 }
 
-void rs_check_release(struct rs_checker *c, struct rs_id object) { (void)c, (void)object; }
+void rs_check_release(struct rs_checker *c, struct rs_id object)
+{
+  (void)c, (void)object;
+}
 
 static void run_creation(struct rs_checker *c, rs_addr worker, const struct rs_task *task)
 {

@@ -1,9 +1,9 @@
 /* checkers.h -- the invariants of swarm mode: an independent account of what a cluster may do.
  *
- * A driver tells what it sees (submissions, runs, replies, deaths, faults); the checker keeps its own small record of every
- * task and actor and compares. It shares no state with the core, so that an error there cannot hide here; only
- * rs_check_rest() looks inside the endpoints, once nothing is left to happen. The first violation is kept, the others are
- * its consequences. Not thread-safe. Costs O(1) an event; rs_check_rest O(everything).
+ * A driver tells what it sees (submissions, runs, replies, deaths, faults); the checker keeps its own small record of
+ * every task and actor and compares. It shares no state with the core, so that an error there cannot hide here; only
+ * rs_check_rest() looks inside the endpoints, once nothing is left to happen. The first violation is kept, the others
+ * are its consequences. Not thread-safe. Costs O(1) an event; rs_check_rest O(everything).
  */
 #ifndef RS_SIM_CHECKERS_H
 #define RS_SIM_CHECKERS_H
@@ -41,13 +41,13 @@ const char *rs_check_name(enum rs_check check);
 
 struct rs_checker {
   const struct rs_config *config;
-  struct rs_map tasks, actors;      /* id -> record */
-  struct rs_map tainted, gone;      /* addresses with a broken connection or partition; dead addresses */
-  struct rs_map running;            /* worker -> task that runs there */
-  bool faults;                      /* any node or worker was struck, any connection broken */
+  struct rs_map tasks, actors; /* id -> record */
+  struct rs_map tainted, gone; /* addresses with a broken connection or partition; dead addresses */
+  struct rs_map running;       /* worker -> task that runs there */
+  bool faults;                 /* any node or worker was struck, any connection broken */
   bool node_faults, worker_faults;
   uint64_t submitted, replied, failed, runs, retried;
-  enum rs_check broken;             /* the first violation */
+  enum rs_check broken; /* the first violation */
   char what[240];
 };
 
@@ -73,11 +73,11 @@ void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *ta
 void rs_check_ran(struct rs_checker *c, rs_addr worker, struct rs_id task);          /* it ended */
 void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply);
 void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc);
-void rs_check_taint(struct rs_checker *c, rs_addr endpoint);  /* a connection of it was broken, or it was cut off */
+void rs_check_taint(struct rs_checker *c, rs_addr endpoint); /* a connection of it was broken, or it was cut off */
 void rs_check_death(struct rs_checker *c, rs_addr endpoint, bool fault); /* it ended; fault: it was struck */
 void rs_check_stored(struct rs_checker *c, rs_addr raylet, uint64_t bytes, uint64_t capacity);
 uint64_t rs_check_open(const struct rs_checker *c); /* tasks without a reply */
-void rs_check_all_replied(struct rs_checker *c); /* of owners that live */
+void rs_check_all_replied(struct rs_checker *c);    /* of owners that live */
 
 /* ---- at rest: everything was released and killed, and nothing is left to happen ---- */
 

@@ -92,8 +92,13 @@ void rs_check_print(const struct rs_rest *rest, FILE *out)
       if (!t)
         continue;
       shown++;
-      fprintf(out, "    task %" PRIu64 " %s on %" PRIx64 ", waits for %u, retries %d, strategy %d target %d, actor %" PRIu64 " state %d\n",
-              t->task->id.seq, states[t->state], t->lease ? t->lease->worker : t->actor ? t->actor->worker : 0,
+      fprintf(out,
+              "    task %" PRIu64 " %s on %" PRIx64 ", waits for %u, retries %d, strategy %d target %d, actor %" PRIu64
+              " state %d\n",
+              t->task->id.seq, states[t->state],
+              t->lease   ? t->lease->worker
+              : t->actor ? t->actor->worker
+                         : 0,
               t->blocked_on, t->retries_left, t->key ? t->key->strategy : -1, t->key ? (int)t->key->target : -1,
               t->task->actor.seq, t->actor ? (int)t->actor->state : -1);
     }
@@ -101,15 +106,15 @@ void rs_check_print(const struct rs_rest *rest, FILE *out)
       const struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
       for (const struct rs_link *r = key->requests.next; r != &key->requests; r = r->next) {
         const struct request *q = RS_ENTRY(r, struct request, link);
-        fprintf(out, "    request %" PRIu64 " at %" PRIx64 " hops %u, %u arguments, %" PRId64 " CPUs (e-4)\n", q->number,
-                q->raylet, q->hops, key->dep_count, key->demand.cpu_e4);
+        fprintf(out, "    request %" PRIu64 " at %" PRIx64 " hops %u, %u arguments, %" PRId64 " CPUs (e-4)\n",
+                q->number, q->raylet, q->hops, key->dep_count, key->demand.cpu_e4);
       }
     }
     for (uint32_t k = 0, shown = 0; k < o->objects.cap && shown < 8; k++)
       if (o->objects.slots[k].key) {
         const struct owned_object *obj = (const void *)(uintptr_t)o->objects.slots[k].value;
-        fprintf(out, "    object %" PRIu64 " fate %d, %u pins, %u places%s%s%s\n", obj->id.seq, (int)obj->fate, obj->pins,
-                obj->location_count, obj->released ? ", released" : "", obj->wanted ? ", wanted" : "",
+        fprintf(out, "    object %" PRIu64 " fate %d, %u pins, %u places%s%s%s\n", obj->id.seq, (int)obj->fate,
+                obj->pins, obj->location_count, obj->released ? ", released" : "", obj->wanted ? ", wanted" : "",
                 obj->pulling ? ", pulling" : "");
         shown++;
       }
@@ -119,14 +124,16 @@ void rs_check_print(const struct rs_rest *rest, FILE *out)
     uint32_t fetching = 0;
     for (const struct rs_link *at = r->fetching.next; at != &r->fetching; at = at->next)
       fetching++;
-    fprintf(out, "  node %u: %" PRIu64 " wait, %u fetch, %u grants, %" PRId64 " CPUs (e-4) left, store %" PRIu64
-                 ", workers %u (%u start, %u needed, %u idle), contention %" PRIx64 "%s\n",
+    fprintf(out,
+            "  node %u: %" PRIu64 " wait, %u fetch, %u grants, %" PRId64 " CPUs (e-4) left, store %" PRIu64
+            ", workers %u (%u start, %u needed, %u idle), contention %" PRIx64 "%s\n",
             rs_addr_node(rest->raylets[i]->self), r->queued, fetching, r->grant_count, r->left.cpu_e4,
             rs_store_used_bytes(r->store), r->workers.count, r->starting_count, r->need_count, r->idle_count,
             r->contention, r->draining ? ", drains" : "");
   }
   const struct rs_gcs *g = rest->gcs->gcs;
-  fprintf(out, "  head: %u actors, %u wait, contention %" PRIx64 "\n", g->actor_count, g->actors_waiting, g->told_contention);
+  fprintf(out, "  head: %u actors, %u wait, contention %" PRIx64 "\n", g->actor_count, g->actors_waiting,
+          g->told_contention);
   for (const struct rs_link *at = g->actors.next; at != &g->actors; at = at->next) {
     const struct gcs_actor *a = RS_ENTRY(at, struct gcs_actor, all_link);
     fprintf(out, "    actor %" PRIx64 "/%" PRIu64 " phase %d on %" PRIx64 " of %" PRIx64 "\n", a->id.owner, a->id.seq,

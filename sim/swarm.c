@@ -5,7 +5,8 @@
  *   3. actors are killed, objects released; then the heap must empty: an idle cluster has nothing to do
  *   4. what is left is compared with what there was before
  *
- * A child, because an assert of the core aborts; it tells its result through a pipe, and its last trace lines if it dies.
+ * A child, because an assert of the core aborts; it tells its result through a pipe, and its last trace lines if it
+ * dies.
  */
 #include "sim/swarm.h"
 

@@ -2,10 +2,10 @@
  *
  *     raysim --swarm SEED
  *
- * A seed draws a cluster (1 to 40 nodes), settings, programs (tasks, objects, actors) and faults (crashes of workers and
- * nodes, broken connections, partitions, drifting clocks), runs them in simulated time and checks the rules of checkers.h
- * after every step and at rest. The same seed is always the same experiment. After FoundationDB's simulation and
- * TigerBeetle's VOPR. docs/swarm.md tells what is drawn and what is not covered.
+ * A seed draws a cluster (1 to 40 nodes), settings, programs (tasks, objects, actors) and faults (crashes of workers
+ * and nodes, broken connections, partitions, drifting clocks), runs them in simulated time and checks the rules of
+ * checkers.h after every step and at rest. The same seed is always the same experiment. After FoundationDB's simulation
+ * and TigerBeetle's VOPR. docs/swarm.md tells what is drawn and what is not covered.
  */
 #ifndef RS_SIM_SWARM_H
 #define RS_SIM_SWARM_H
@@ -17,33 +17,33 @@
 /* Bugs that a test plants in the driver, one for each checker: the core is right, what it hears or says is not. */
 enum rs_swarm_plant {
   RS_PLANT_NONE,
-  RS_PLANT_REPLY_TWICE,    /* a REPLY reaches the program twice */
-  RS_PLANT_REPLY_WRONG,    /* a success is told as NODE_DIED */
-  RS_PLANT_RETRY_FOREVER,  /* TASK_RETRIED tells one retry more than there was */
-  RS_PLANT_PUSH_TWICE,     /* a PUSH_TASKS is delivered twice */
-  RS_PLANT_REORDER,        /* the calls inside a PUSH_TASKS come in reverse order */
-  RS_PLANT_ACTOR_TWICE,    /* an actor's creation goes to a second worker as well */
-  RS_PLANT_STORE_OVER,     /* an object's bytes are stored twice over */
-  RS_PLANT_COPY_FAILS,     /* a COPY fails whose source is there */
-  RS_PLANT_FALSE_DEATH,    /* the head hears PEER_DOWN of a node that lives */
-  RS_PLANT_LOSE_RETURN,    /* a LEASE_RETURN is lost */
-  RS_PLANT_LOSE_REPORT,    /* the last REPORT of a node is lost */
+  RS_PLANT_REPLY_TWICE,     /* a REPLY reaches the program twice */
+  RS_PLANT_REPLY_WRONG,     /* a success is told as NODE_DIED */
+  RS_PLANT_RETRY_FOREVER,   /* TASK_RETRIED tells one retry more than there was */
+  RS_PLANT_PUSH_TWICE,      /* a PUSH_TASKS is delivered twice */
+  RS_PLANT_REORDER,         /* the calls inside a PUSH_TASKS come in reverse order */
+  RS_PLANT_ACTOR_TWICE,     /* an actor's creation goes to a second worker as well */
+  RS_PLANT_STORE_OVER,      /* an object's bytes are stored twice over */
+  RS_PLANT_COPY_FAILS,      /* a COPY fails whose source is there */
+  RS_PLANT_FALSE_DEATH,     /* the head hears PEER_DOWN of a node that lives */
+  RS_PLANT_LOSE_RETURN,     /* a LEASE_RETURN is lost */
+  RS_PLANT_LOSE_REPORT,     /* the last REPORT of a node is lost */
   RS_PLANT_LOSE_CONTENTION, /* a CONTENTION that says "nobody" is lost */
-  RS_PLANT_LEAK_WORKER,    /* a WORKER_STOP is not carried out */
-  RS_PLANT_DROP_FREE,      /* a FREE is not carried out */
-  RS_PLANT_LOSE_MESSAGE,   /* a single TASKS_DONE is lost in the middle of a connection */
-  RS_PLANT_NOISE,          /* an endpoint is woken for ever */
-  RS_PLANT_CLOCK,          /* the second run of the seed has another delay */
+  RS_PLANT_LEAK_WORKER,     /* a WORKER_STOP is not carried out */
+  RS_PLANT_DROP_FREE,       /* a FREE is not carried out */
+  RS_PLANT_LOSE_MESSAGE,    /* a single TASKS_DONE is lost in the middle of a connection */
+  RS_PLANT_NOISE,           /* an endpoint is woken for ever */
+  RS_PLANT_CLOCK,           /* the second run of the seed has another delay */
   RS_PLANT_KINDS
 };
 
 struct rs_swarm_opts {
   enum rs_swarm_plant plant;
-  bool no_faults; /* draw the cluster and the programs, but no faults */
-  bool once;      /* leave the second run out */
-  bool quiet;     /* no line for a seed that passes */
+  bool no_faults;     /* draw the cluster and the programs, but no faults */
+  bool once;          /* leave the second run out */
+  bool quiet;         /* no line for a seed that passes */
   const char *commit; /* for the report of a failure; NULL: unknown */
-  FILE *out;      /* NULL: stdout */
+  FILE *out;          /* NULL: stdout */
 };
 
 struct rs_swarm_result {

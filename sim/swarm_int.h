@@ -11,7 +11,14 @@
 #define SWARM_TYPES_MAX 2
 #define SWARM_TRACE_LINES 64
 
-enum swarm_fault_kind { SWARM_WORKER_CRASH, SWARM_NODE_CRASH, SWARM_NODE_KILL, SWARM_BREAK, SWARM_PARTITION, SWARM_FAULTS };
+enum swarm_fault_kind {
+  SWARM_WORKER_CRASH,
+  SWARM_NODE_CRASH,
+  SWARM_NODE_KILL,
+  SWARM_BREAK,
+  SWARM_PARTITION,
+  SWARM_FAULTS
+};
 
 struct swarm_fault {
   uint64_t at_ns, for_ns; /* a node comes back after it; a partition heals */
@@ -24,7 +31,7 @@ struct swarm_fault {
 struct swarm_plan {
   uint64_t seed;
   struct rs_config config;
-  uint32_t node_count; /* besides the head's */
+  uint32_t node_count;                                    /* besides the head's */
   struct rs_node_info *head, *infos[SWARM_NODES_MAX + 1]; /* infos[1..node_count] */
   struct rs_node_type types[SWARM_TYPES_MAX];
   struct rs_node_info *type_infos[SWARM_TYPES_MAX];
@@ -51,17 +58,17 @@ struct swarm_program;
 
 struct swarm_net *swarm_net_new(const struct swarm_plan *plan, struct rs_checker *checker, enum rs_swarm_plant plant);
 void swarm_net_free(struct swarm_net *net);
-rs_addr swarm_net_program(struct swarm_net *net, uint32_t index);              /* RS_ADDR_NONE once it is gone */
+rs_addr swarm_net_program(struct swarm_net *net, uint32_t index);                   /* RS_ADDR_NONE once it is gone */
 void swarm_net_call(struct swarm_net *net, uint32_t program, struct rs_call *call); /* steps it; frees the call */
-void swarm_net_at(struct swarm_net *net, uint64_t at_ns, uint32_t program);    /* swarm_program_act() then */
-bool swarm_net_run(struct swarm_net *net, uint64_t until_ns);                  /* false: nothing is left to happen */
+void swarm_net_at(struct swarm_net *net, uint64_t at_ns, uint32_t program);         /* swarm_program_act() then */
+bool swarm_net_run(struct swarm_net *net, uint64_t until_ns); /* false: nothing is left to happen */
 uint64_t swarm_net_now(const struct swarm_net *net);
 uint64_t swarm_net_events(const struct swarm_net *net);
 uint64_t swarm_net_hash(const struct swarm_net *net);
-void swarm_net_stopping(struct swarm_net *net);                                /* from now on it comes to rest */
-void swarm_net_rest(struct swarm_net *net, FILE *print);                       /* rs_check_rest over all that lives; or printed */
-void swarm_net_print(const struct swarm_net *net, FILE *out);                  /* the last trace lines */
-const char *swarm_net_dump(struct swarm_net *net);                       /* what is still in the heap, one line */
+void swarm_net_stopping(struct swarm_net *net);               /* from now on it comes to rest */
+void swarm_net_rest(struct swarm_net *net, FILE *print);      /* rs_check_rest over all that lives; or printed */
+void swarm_net_print(const struct swarm_net *net, FILE *out); /* the last trace lines */
+const char *swarm_net_dump(struct swarm_net *net);            /* what is still in the heap, one line */
 
 /* ---- the programs: what is submitted (swarm_load.c) ---- */
 
@@ -69,10 +76,10 @@ struct swarm_load;
 struct swarm_load *swarm_load_new(const struct swarm_plan *plan, struct rs_checker *checker, struct swarm_net *net);
 void swarm_load_free(struct swarm_load *load);
 void swarm_load_start(struct swarm_load *load);
-void swarm_load_act(struct swarm_load *load, uint32_t program);                /* one random action */
-void swarm_load_kill(struct swarm_load *load);                                 /* every actor */
-void swarm_load_end(struct swarm_load *load);                                  /* releases every object */
-uint64_t swarm_load_work_ns(const struct swarm_load *load);                    /* sum of all durations, with retries */
+void swarm_load_act(struct swarm_load *load, uint32_t program); /* one random action */
+void swarm_load_kill(struct swarm_load *load);                  /* every actor */
+void swarm_load_end(struct swarm_load *load);                   /* releases every object */
+uint64_t swarm_load_work_ns(const struct swarm_load *load);     /* sum of all durations, with retries */
 void swarm_net_set_load(struct swarm_net *net, struct swarm_load *load);
 
 #endif

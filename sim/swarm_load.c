@@ -1,7 +1,8 @@
 /* swarm_load.c -- the programs of an experiment: random calls, one action at a time, and the end of everything.
  *
- * Each program draws from a stream of its own. It only asks for what can be had: a demand fits on some node, an object is
- * read while it is not released. In the end every actor is killed and every object released, so that nothing may be left.
+ * Each program draws from a stream of its own. It only asks for what can be had: a demand fits on some node, an object
+ * is read while it is not released. In the end every actor is killed and every object released, so that nothing may be
+ * left.
  */
 #include "base/alloc.h"
 #include "lib/load/replay.h"
@@ -29,8 +30,14 @@ struct swarm_load {
   uint64_t work_ns;
 };
 
-static uint64_t below(struct program *p, uint64_t n) { return rs_rng_below(&p->rng, n); }
-static bool one_in(struct program *p, uint64_t n) { return below(p, n) == 0; }
+static uint64_t below(struct program *p, uint64_t n)
+{
+  return rs_rng_below(&p->rng, n);
+}
+static bool one_in(struct program *p, uint64_t n)
+{
+  return below(p, n) == 0;
+}
 
 static void add(struct ids *ids, struct rs_id id)
 {
@@ -83,8 +90,8 @@ static uint32_t draw_deps(struct program *p)
   return p->kept.count && one_in(p, 3) ? 1 + (uint32_t)below(p, 3) : 0;
 }
 
-static void note_task(struct swarm_load *load, struct program *p, const struct rs_call *call, const struct rs_task *task,
-                      bool fails, uint64_t order)
+static void note_task(struct swarm_load *load, struct program *p, const struct rs_call *call,
+                      const struct rs_task *task, bool fails, uint64_t order)
 {
   struct rs_check_task t = {.id = task->id,
                             .actor = task->actor,
@@ -287,7 +294,10 @@ void swarm_load_end(struct swarm_load *load)
   }
 }
 
-uint64_t swarm_load_work_ns(const struct swarm_load *load) { return load->work_ns; }
+uint64_t swarm_load_work_ns(const struct swarm_load *load)
+{
+  return load->work_ns;
+}
 
 void swarm_load_free(struct swarm_load *load)
 {

@@ -1,10 +1,11 @@
 /* swarm_net.c -- the in-memory driver of swarm mode: everything that io.h promises, and not a bit more.
  *
- * One heap of events in simulated time. Each pair of endpoints has a connection: a message takes a random time and never
- * overtakes one before it. A connection that breaks loses a random suffix of what is on its way in each direction, then
- * each end hears PEER_DOWN at a time of its own; until it has heard, what it sends goes nowhere. A process that dies breaks
- * its connections at once, a node that goes silent after a while. What is sent to nobody comes back as SEND_FAILED.
- * Bytes of objects are counted a node; those that a dead worker had not announced are swept with it.
+ * One heap of events in simulated time. Each pair of endpoints has a connection: a message takes a random time and
+ * never overtakes one before it. A connection that breaks loses a random suffix of what is on its way in each
+ * direction, then each end hears PEER_DOWN at a time of its own; until it has heard, what it sends goes nowhere. A
+ * process that dies breaks its connections at once, a node that goes silent after a while. What is sent to nobody comes
+ * back as SEND_FAILED. Bytes of objects are counted a node; those that a dead worker had not announced are swept with
+ * it.
  *
  * Cost: O(log events) a message; killing an endpoint looks at every connection.
  */
@@ -19,7 +20,19 @@
 #include "lib/load/replay.h"
 #include "sim/swarm_int.h"
 
-enum event_kind { EV_MESSAGE, EV_DOWN, EV_FAILED, EV_INPUT, EV_TIMER, EV_TASK_END, EV_WORKER, EV_HOST, EV_NODE, EV_FAULT, EV_ACT };
+enum event_kind {
+  EV_MESSAGE,
+  EV_DOWN,
+  EV_FAILED,
+  EV_INPUT,
+  EV_TIMER,
+  EV_TASK_END,
+  EV_WORKER,
+  EV_HOST,
+  EV_NODE,
+  EV_FAULT,
+  EV_ACT
+};
 
 struct event {
   uint64_t due_ns, order;
@@ -46,7 +59,7 @@ struct way {
 };
 
 struct conn {
-  rs_addr end[2]; /* lower address first */
+  rs_addr end[2];    /* lower address first */
   struct way way[2]; /* [0]: from end[0] to end[1] */
   bool open;
 };
@@ -61,7 +74,7 @@ struct place {
   rs_addr addr;
   uint64_t armed_ns;
   struct rs_task *running;
-  uint64_t run; /* number of the run in progress */
+  uint64_t run;          /* number of the run in progress */
   struct staged *staged; /* written by this worker, not yet known to its raylet */
   uint32_t staged_count, staged_cap;
 };
@@ -153,9 +166,15 @@ static uint64_t between(struct swarm_net *n, const uint64_t range[2])
   return range[0] + rs_rng_below(&n->rng, range[1] - range[0] + 1);
 }
 
-static uint64_t up_to(struct swarm_net *n, uint64_t most) { return rs_rng_below(&n->rng, most + 1); }
+static uint64_t up_to(struct swarm_net *n, uint64_t most)
+{
+  return rs_rng_below(&n->rng, most + 1);
+}
 
-static void note(struct swarm_net *n, uint64_t value) { n->hash = rs_mix64(n->hash ^ value) + n->now; }
+static void note(struct swarm_net *n, uint64_t value)
+{
+  n->hash = rs_mix64(n->hash ^ value) + n->now;
+}
 
 /* ---- clocks: each node's own ---- */
 
@@ -316,8 +335,14 @@ static void send(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *m
   if (due < way->floor_ns)
     due = way->floor_ns;
   way->floor_ns = due;
-  struct event e = {.due_ns = due, .kind = EV_MESSAGE, .to = to, .from = from, .msg = msg, .conn = conn,
-                    .epoch = way->epoch, .index = way->sent++};
+  struct event e = {.due_ns = due,
+                    .kind = EV_MESSAGE,
+                    .to = to,
+                    .from = from,
+                    .msg = msg,
+                    .conn = conn,
+                    .epoch = way->epoch,
+                    .index = way->sent++};
   if (msg->type == RS_MSG_VIEW)
     way->newest_view = e.index;
   push(n, e);
@@ -325,7 +350,10 @@ static void send(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *m
 
 /* ---- bytes ---- */
 
-static uint64_t byte_key(rs_addr raylet, struct rs_id id) { return rs_mix64(raylet ^ rs_mix64(rs_id_key(id))) | 1; }
+static uint64_t byte_key(rs_addr raylet, struct rs_id id)
+{
+  return rs_mix64(raylet ^ rs_mix64(rs_id_key(id))) | 1;
+}
 
 static void seal(struct swarm_net *n, rs_addr raylet, struct rs_id id, uint64_t size)
 {
@@ -487,10 +515,15 @@ static void task_run(struct swarm_net *n, struct place *p, struct rs_task *task)
   RS_ASSERT(rs_replay_decode(task, &replay) == 0);
   p->running = task;
   p->run = ++n->runs;
-  struct rs_result *result = rs_replay_result(task, &replay, replay.duration_ns,
-                                              (uint64_t)n->plan->config.max_direct_call_object_size, rs_addr_raylet(p->addr));
-  push(n, (struct event){.due_ns = n->now + replay.duration_ns, .kind = EV_TASK_END, .to = p->addr, .from = p->run,
-                         .result = result, .status = result->status});
+  struct rs_result *result =
+      rs_replay_result(task, &replay, replay.duration_ns, (uint64_t)n->plan->config.max_direct_call_object_size,
+                       rs_addr_raylet(p->addr));
+  push(n, (struct event){.due_ns = n->now + replay.duration_ns,
+                         .kind = EV_TASK_END,
+                         .to = p->addr,
+                         .from = p->run,
+                         .result = result,
+                         .status = result->status});
 }
 
 static void task_end(struct swarm_net *n, struct place *p, struct event *e)
@@ -512,8 +545,12 @@ static void copy(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
   bool there = rs_map_find(&n->bytes, byte_key(e->to, e->object)) && at(n, e->to) && !parted(n, self, e->to);
   if (chance(n, RS_PLANT_COPY_FAILS, 1))
     there = false;
-  push(n, (struct event){.due_ns = n->now + 2 * delay(n, self, e->to) + up_to(n, e->size), .kind = EV_INPUT, .to = self,
-                         .from = e->to, .object = e->object, .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST,
+  push(n, (struct event){.due_ns = n->now + 2 * delay(n, self, e->to) + up_to(n, e->size),
+                         .kind = EV_INPUT,
+                         .to = self,
+                         .from = e->to,
+                         .object = e->object,
+                         .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST,
                          .index = (uint32_t)(e->size > UINT32_MAX ? UINT32_MAX : e->size)});
 }
 
@@ -533,7 +570,8 @@ static void trace(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
 
 static void reply(struct swarm_net *n, struct rs_reply *r)
 {
-  if (r->kind == RS_REPLY_TASK && r->status == RS_ERR_OK && n->plant == RS_PLANT_REPLY_WRONG && !n->checker->node_faults)
+  if (r->kind == RS_REPLY_TASK && r->status == RS_ERR_OK && n->plant == RS_PLANT_REPLY_WRONG &&
+      !n->checker->node_faults)
     r->status = RS_ERR_NODE_DIED;
   rs_check_reply(n->checker, r);
   if (r->kind == RS_REPLY_TASK && chance(n, RS_PLANT_REPLY_TWICE, 4))
@@ -556,7 +594,10 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
   case RS_OUT_TASK_RUN: task_run(n, p, e->task); break;
   case RS_OUT_TASK_KILL:
     if (p->running && rs_id_equal(p->running->id, e->object))
-      push(n, (struct event){.due_ns = n->now + up_to(n, 5 * RS_MS), .kind = EV_TASK_END, .to = self, .from = p->run,
+      push(n, (struct event){.due_ns = n->now + up_to(n, 5 * RS_MS),
+                             .kind = EV_TASK_END,
+                             .to = self,
+                             .from = p->run,
                              .result = rs_result_failed(e->object, RS_ERR_CANCELLED, "killed")});
     break;
   case RS_OUT_WORKER_START:
@@ -580,8 +621,9 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
     }
     break;
   case RS_OUT_HOST_ADD:
-    push(n, (struct event){.due_ns = n->now + between(n, n->plan->boot_ns), .kind = EV_HOST, .number = e->size,
-                           .index = e->count});
+    push(n,
+         (struct event){
+             .due_ns = n->now + between(n, n->plan->boot_ns), .kind = EV_HOST, .number = e->size, .index = e->count});
     break;
   case RS_OUT_HOST_REMOVE:
     if (at(n, e->to))
@@ -668,7 +710,8 @@ static void crash_worker(struct swarm_net *n, const struct swarm_fault *f)
   }
 }
 
-/* Those whose break is survived: not that of a process and its own raylet, nor the head and a raylet (that is a node's). */
+/* Those whose break is survived: not that of a process and its own raylet, nor the head and a raylet (that is a
+ * node's). */
 static bool may_break(const struct swarm_net *n, const struct conn *conn)
 {
   if (!conn->open || !at(n, conn->end[0]) || !at(n, conn->end[1]))
@@ -782,8 +825,9 @@ static void on_input(struct swarm_net *n, struct place *p, struct event *e)
   bool there = e->status == RS_ERR_OK && rs_map_find(&n->bytes, byte_key(e->from, e->object));
   if (there)
     seal(n, p->addr, e->object, *rs_map_find(&n->bytes, byte_key(e->from, e->object)));
-  step(n, p, &(struct rs_input){.kind = RS_IN_COPY_DONE, .object = e->object,
-                                .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST});
+  step(n, p,
+       &(struct rs_input){
+           .kind = RS_IN_COPY_DONE, .object = e->object, .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST});
 }
 
 static void handle(struct swarm_net *n, struct event *e)
@@ -885,11 +929,26 @@ void swarm_net_free(struct swarm_net *n)
   free(n);
 }
 
-void swarm_net_set_load(struct swarm_net *n, struct swarm_load *load) { n->load = load; }
-rs_addr swarm_net_program(struct swarm_net *n, uint32_t index) { return n->programs[index]; }
-uint64_t swarm_net_now(const struct swarm_net *n) { return n->now; }
-uint64_t swarm_net_events(const struct swarm_net *n) { return n->events; }
-uint64_t swarm_net_hash(const struct swarm_net *n) { return n->hash; }
+void swarm_net_set_load(struct swarm_net *n, struct swarm_load *load)
+{
+  n->load = load;
+}
+rs_addr swarm_net_program(struct swarm_net *n, uint32_t index)
+{
+  return n->programs[index];
+}
+uint64_t swarm_net_now(const struct swarm_net *n)
+{
+  return n->now;
+}
+uint64_t swarm_net_events(const struct swarm_net *n)
+{
+  return n->events;
+}
+uint64_t swarm_net_hash(const struct swarm_net *n)
+{
+  return n->hash;
+}
 
 void swarm_net_call(struct swarm_net *n, uint32_t program, struct rs_call *call)
 {
@@ -907,7 +966,10 @@ void swarm_net_at(struct swarm_net *n, uint64_t at_ns, uint32_t program)
   push(n, (struct event){.due_ns = at_ns, .kind = EV_ACT, .number = program});
 }
 
-void swarm_net_stopping(struct swarm_net *n) { n->stopping = true; }
+void swarm_net_stopping(struct swarm_net *n)
+{
+  n->stopping = true;
+}
 
 void swarm_net_rest(struct swarm_net *n, FILE *print)
 {
@@ -952,7 +1014,7 @@ const char *swarm_net_dump(struct swarm_net *n)
 {
   const struct event *e = n->count ? &n->heap[0] : NULL;
   bool message = e && e->kind == EV_MESSAGE;
-  snprintf(n->dump, sizeof n->dump, "%u events, the next of kind %d for %" PRIx64 " %s", n->count, e ? (int)e->kind : -1,
-           e ? e->to : 0, message ? rs_msg_name(e->msg->type) : "");
+  snprintf(n->dump, sizeof n->dump, "%u events, the next of kind %d for %" PRIx64 " %s", n->count,
+           e ? (int)e->kind : -1, e ? e->to : 0, message ? rs_msg_name(e->msg->type) : "");
   return n->dump;
 }

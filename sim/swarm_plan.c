@@ -9,9 +9,18 @@
 #include "base/alloc.h"
 #include "sim/swarm_int.h"
 
-static uint64_t below(struct rs_rng *rng, uint64_t n) { return rs_rng_below(rng, n); }
-static bool one_in(struct rs_rng *rng, uint64_t n) { return below(rng, n) == 0; }
-static uint64_t pick(struct rs_rng *rng, const uint64_t *from, uint64_t count) { return from[below(rng, count)]; }
+static uint64_t below(struct rs_rng *rng, uint64_t n)
+{
+  return rs_rng_below(rng, n);
+}
+static bool one_in(struct rs_rng *rng, uint64_t n)
+{
+  return below(rng, n) == 0;
+}
+static uint64_t pick(struct rs_rng *rng, const uint64_t *from, uint64_t count)
+{
+  return from[below(rng, count)];
+}
 #define PICK(rng, ...)                                                                                                 \
   pick(rng, (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
@@ -107,12 +116,11 @@ void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
   plan->object_bytes = PICK(rng, 1000, 1 << 20, 16 << 20);
   plan->actions = 3 + (uint32_t)below(rng, 60);
   plan->program_count = 1 + (uint32_t)below(rng, one_in(rng, 2) ? SWARM_PROGRAMS_MAX : 1);
-  /* Room for all primary copies of a program's largest demands, and then for a task's arguments: what cannot be had
-   * otherwise is a full store, not a fault. */
-  uint64_t store = one_in(rng, 3) ? 0 : plan->object_bytes * (40 + below(rng, 4000));
-  plan->tight = store && one_in(rng, 4);
+  /* Room for every object that there can be; or little: then copies are evicted and stores may be full for good. */
+  uint64_t store = one_in(rng, 2) ? 0 : plan->object_bytes * 20000;
+  plan->tight = one_in(rng, 3);
   if (plan->tight)
-    store = plan->object_bytes * (3 + below(rng, 20));
+    store = plan->object_bytes * (3 + below(rng, 60));
   struct rs_res nothing = {0};
   plan->head = rs_node_info_new(&nothing);
   bool uniform = one_in(rng, 2);
