@@ -11,9 +11,9 @@
 #include "sim/results_json.h"
 #include "sim/units.h"
 
-const char *const cmp_figure_names[CMP_FIGURES] = {"makespan_s",    "latency_mean_s", "latency_p50_s",
-                                                   "latency_p90_s", "latency_p99_s",  "job_mean_s",
-                                                   "job_p99_s",     "utilisation",    "best_value"};
+const char *const rs_cmp_figure_names[CMP_FIGURES] = {"makespan_s",    "latency_mean_s", "latency_p50_s",
+                                                      "latency_p90_s", "latency_p99_s",  "job_mean_s",
+                                                      "job_p99_s",     "utilisation",    "best_value"};
 
 void rs_compare_defaults(struct rs_compare_opts *opts)
 {
@@ -64,7 +64,7 @@ static void figures_of(const struct cmp_run *run, bool from_rows, double *values
 {
   const json_t *metrics = json_object_get(run->json, "metrics");
   for (int f = 0; f < CMP_FIGURES; f++)
-    values[f] = rs_json_value(metrics, cmp_figure_names[f]);
+    values[f] = rs_json_value(metrics, rs_cmp_figure_names[f]);
   if (!from_rows)
     return;
   values[CMP_MAKESPAN] = (double)(run->end_ns - run->submit_ns) * 1e-9;
@@ -104,18 +104,19 @@ static void compare_case(struct cmp *cmp, struct cmp_case *c)
   double *values[3]; /* a, b, null: pairs x figures, figure by figure */
   for (int k = 0; k < 3; k++)
     values[k] = rs_alloc_zero((size_t)CMP_FIGURES * cmp->a->run_count, sizeof **values);
-  bool tunes = cmp_folder_tunes(cmp->a);
-  bool first_simulated = strcmp(cmp_folder_mode(cmp->a), "simulated") == 0;
-  bool second_simulated = strcmp(cmp_folder_mode(cmp->b), "simulated") == 0;
+  bool tunes = rs_cmp_folder_tunes(cmp->a);
+  bool first_simulated = strcmp(rs_cmp_folder_mode(cmp->a), "simulated") == 0;
+  bool second_simulated = strcmp(rs_cmp_folder_mode(cmp->b), "simulated") == 0;
   c->from_rows = true;
   for (uint32_t i = 0; i < cmp->a->run_count; i++)
     if (strcmp(cmp->a->runs[i].case_name, c->name) == 0)
-      c->from_rows = c->from_rows && cmp->a->runs[i].task_count && cmp_run_like(cmp->b, &cmp->a->runs[i])->task_count;
+      c->from_rows =
+          c->from_rows && cmp->a->runs[i].task_count && rs_cmp_run_like(cmp->b, &cmp->a->runs[i])->task_count;
   for (uint32_t i = 0; i < cmp->a->run_count; i++) {
     const struct cmp_run *a = &cmp->a->runs[i], *b;
     if (strcmp(a->case_name, c->name) != 0)
       continue;
-    b = cmp_run_like(cmp->b, a);
+    b = rs_cmp_run_like(cmp->b, a);
     double of[3][CMP_FIGURES];
     figures_of(a, c->from_rows, of[0]);
     figures_of(b, c->from_rows, of[1]);
@@ -209,8 +210,8 @@ int rs_compare(const char *first_dir, const char *second_dir, const struct rs_co
   struct cmp_folder a, b = {0};
   struct cmp cmp = {.a = &a, .b = &b, .opts = *opts};
   int result = RS_COMPARE_INVALID;
-  if (cmp_folder_read(&a, first_dir, err, err_size) != 0 || cmp_folder_read(&b, second_dir, err, err_size) != 0 ||
-      cmp_folder_match(&a, &b, err, err_size) != 0)
+  if (rs_cmp_folder_read(&a, first_dir, err, err_size) != 0 || rs_cmp_folder_read(&b, second_dir, err, err_size) != 0 ||
+      rs_cmp_folder_match(&a, &b, err, err_size) != 0)
     goto out;
   if (isnan(cmp.opts.makespan_tolerance))
     cmp.opts.makespan_tolerance = isnan(b.tolerance) ? a.tolerance : b.tolerance;
@@ -226,16 +227,16 @@ int rs_compare(const char *first_dir, const char *second_dir, const struct rs_co
     compare_case(&cmp, &cmp.cases[i]);
   compare_ranking(&cmp);
   if (opts->json)
-    cmp_print_json(&cmp, out);
+    rs_cmp_print_json(&cmp, out);
   else
-    cmp_print_text(&cmp, out);
+    rs_cmp_print_text(&cmp, out);
   result = cmp.beyond ? RS_COMPARE_BEYOND : RS_COMPARE_GOOD;
 out:
   free(cmp.cases);
   free(cmp.rank_a);
   free(cmp.rank_b);
-  cmp_folder_free(&a);
-  cmp_folder_free(&b);
+  rs_cmp_folder_free(&a);
+  rs_cmp_folder_free(&b);
   return result;
 }
 

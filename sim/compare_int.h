@@ -22,7 +22,7 @@ enum cmp_figure {
   CMP_BEST,
   CMP_FIGURES
 };
-extern const char *const cmp_figure_names[CMP_FIGURES];
+extern const char *const rs_cmp_figure_names[CMP_FIGURES];
 
 struct cmp_run {
   const json_t *json; /* an entry of summary.json's runs */
@@ -45,18 +45,18 @@ struct cmp_folder {
   double time_scale;
 };
 
-/* -1 and a message. cmp_folder_free also after a failure. */
-int cmp_folder_read(struct cmp_folder *folder, const char *dir, char *err, size_t err_size);
-void cmp_folder_free(struct cmp_folder *folder);
-const char *cmp_folder_mode(const struct cmp_folder *folder);
-bool cmp_folder_tunes(const struct cmp_folder *folder); /* it has trials: what runs depends on what came before */
+/* -1 and a message. rs_cmp_folder_free also after a failure. */
+int rs_cmp_folder_read(struct cmp_folder *folder, const char *dir, char *err, size_t err_size);
+void rs_cmp_folder_free(struct cmp_folder *folder);
+const char *rs_cmp_folder_mode(const struct cmp_folder *folder);
+bool rs_cmp_folder_tunes(const struct cmp_folder *folder); /* it has trials: what runs depends on what came before */
 
 /* Task rows of one run into run->tasks; a missing file leaves NULL. */
-int cmp_rows_read(struct cmp_run *run, char *err, size_t err_size);
+int rs_cmp_rows_read(struct cmp_run *run, char *err, size_t err_size);
 
 /* 0 when both may be compared; otherwise -1 and the first difference. */
-int cmp_folder_match(const struct cmp_folder *a, const struct cmp_folder *b, char *err, size_t err_size);
-struct cmp_run *cmp_run_like(const struct cmp_folder *folder, const struct cmp_run *like); /* same case and seed */
+int rs_cmp_folder_match(const struct cmp_folder *a, const struct cmp_folder *b, char *err, size_t err_size);
+struct cmp_run *rs_cmp_run_like(const struct cmp_folder *folder, const struct cmp_run *like); /* same case and seed */
 
 struct cmp_cell {
   struct rs_stats a, b, difference; /* difference: b - a, paired */
@@ -86,7 +86,7 @@ struct cmp {
   bool judged, beyond;
 };
 
-void cmp_print_text(const struct cmp *cmp, struct rs_text *out);
-void cmp_print_json(const struct cmp *cmp, struct rs_text *out);
+void rs_cmp_print_text(const struct cmp *cmp, struct rs_text *out);
+void rs_cmp_print_json(const struct cmp *cmp, struct rs_text *out);
 
 #endif

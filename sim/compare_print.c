@@ -28,13 +28,13 @@ static void print_case(const struct cmp *cmp, const struct cmp_case *c, struct r
 {
   rs_text_add(out, "\n%s: %u pair%s%s\n", c->name, c->pairs, c->pairs == 1 ? "" : "s",
               c->from_rows ? "" : "; no task rows on both sides: figures of the summaries, no null model");
-  rs_text_add(out, "  %-15s %*s %*s %*s %*s %9s %*s %9s\n", "figure", WIDTH, cmp_folder_mode(cmp->a), WIDTH,
-              cmp_folder_mode(cmp->b), WIDTH, "difference", WIDTH, "+-", "error", WIDTH, "null model", "its error");
+  rs_text_add(out, "  %-15s %*s %*s %*s %*s %9s %*s %9s\n", "figure", WIDTH, rs_cmp_folder_mode(cmp->a), WIDTH,
+              rs_cmp_folder_mode(cmp->b), WIDTH, "difference", WIDTH, "+-", "error", WIDTH, "null model", "its error");
   for (int f = 0; f < CMP_FIGURES; f++) {
     const struct cmp_cell *cell = &c->cells[f];
     if (cell->a.n == 0 && cell->b.n == 0)
       continue;
-    rs_text_add(out, "  %-15s", cmp_figure_names[f]);
+    rs_text_add(out, "  %-15s", rs_cmp_figure_names[f]);
     number(out, cell->a.mean);
     number(out, cell->b.mean);
     number(out, cell->difference.mean);
@@ -59,14 +59,14 @@ static void print_order(const struct cmp *cmp, const uint32_t *order, const char
   rs_text_add(out, "\n");
 }
 
-void cmp_print_text(const struct cmp *cmp, struct rs_text *out)
+void rs_cmp_print_text(const struct cmp *cmp, struct rs_text *out)
 {
   rs_text_add(out, "%s: %s (%s) beside %s (%s), 95 %% intervals over pairs\n",
-              json_string_value(json_object_get(cmp->a->summary, "scenario")), cmp->a->dir, cmp_folder_mode(cmp->a),
-              cmp->b->dir, cmp_folder_mode(cmp->b));
+              json_string_value(json_object_get(cmp->a->summary, "scenario")), cmp->a->dir, rs_cmp_folder_mode(cmp->a),
+              cmp->b->dir, rs_cmp_folder_mode(cmp->b));
   for (int k = 0; k < 2; k++) {
     const struct cmp_folder *folder = k ? cmp->b : cmp->a;
-    if (strcmp(cmp_folder_mode(folder), "real") == 0 && (folder->time_scale < 1 || folder->time_scale > 1))
+    if (strcmp(rs_cmp_folder_mode(folder), "real") == 0 && (folder->time_scale < 1 || folder->time_scale > 1))
       rs_text_add(out, "note: %s ran with time_scale %g\n", folder->dir, folder->time_scale);
     if (!folder->scenario)
       rs_text_add(out, "note: %s has no scenario.xml: that both ran the same one is only known by its name\n",
@@ -75,9 +75,9 @@ void cmp_print_text(const struct cmp *cmp, struct rs_text *out)
   for (uint32_t i = 0; i < cmp->case_count; i++)
     print_case(cmp, &cmp->cases[i], out);
   if (cmp->case_count > 1) {
-    rs_text_add(out, "\nranking by %s, best first\n", cmp_figure_names[cmp->rank_by]);
-    print_order(cmp, cmp->rank_a, cmp_folder_mode(cmp->a), out);
-    print_order(cmp, cmp->rank_b, cmp_folder_mode(cmp->b), out);
+    rs_text_add(out, "\nranking by %s, best first\n", rs_cmp_figure_names[cmp->rank_by]);
+    print_order(cmp, cmp->rank_a, rs_cmp_folder_mode(cmp->a), out);
+    print_order(cmp, cmp->rank_b, rs_cmp_folder_mode(cmp->b), out);
     if (isnan(cmp->tau))
       rs_text_add(out, "  Kendall's tau: none, all values are equal\n");
     else
@@ -115,7 +115,7 @@ static json_t *case_json(const struct cmp *cmp, const struct cmp_case *c)
     json_object_set_new(figure, "null_error", rs_json_number(cell->null_error));
     json_object_set_new(figure, "tolerance", rs_json_number(cell->tolerance));
     json_object_set_new(figure, "beyond", isnan(cell->tolerance) ? json_null() : json_boolean(cell->beyond));
-    json_object_set_new(figures, cmp_figure_names[f], figure);
+    json_object_set_new(figures, rs_cmp_figure_names[f], figure);
   }
   json_object_set_new(object, "case", rs_json_text(c->name));
   json_object_set_new(object, "pairs", rs_json_count(c->pairs));
@@ -137,11 +137,11 @@ static json_t *folder_json(const struct cmp_folder *folder)
 {
   json_t *object = json_object();
   json_object_set_new(object, "folder", rs_json_text(folder->dir));
-  json_object_set_new(object, "mode", rs_json_text(cmp_folder_mode(folder)));
+  json_object_set_new(object, "mode", rs_json_text(rs_cmp_folder_mode(folder)));
   return object;
 }
 
-void cmp_print_json(const struct cmp *cmp, struct rs_text *out)
+void rs_cmp_print_json(const struct cmp *cmp, struct rs_text *out)
 {
   json_t *object = json_object(), *cases = json_array();
   json_object_set(object, "scenario", json_object_get(cmp->a->summary, "scenario"));
@@ -152,7 +152,7 @@ void cmp_print_json(const struct cmp *cmp, struct rs_text *out)
   json_object_set_new(object, "cases", cases);
   if (cmp->case_count > 1) {
     json_t *ranking = json_object();
-    json_object_set_new(ranking, "by", rs_json_text(cmp_figure_names[cmp->rank_by]));
+    json_object_set_new(ranking, "by", rs_json_text(rs_cmp_figure_names[cmp->rank_by]));
     json_object_set_new(ranking, "first", order_json(cmp, cmp->rank_a));
     json_object_set_new(ranking, "second", order_json(cmp, cmp->rank_b));
     json_object_set_new(ranking, "kendall_tau", rs_json_number(cmp->tau));

@@ -68,7 +68,7 @@ static void add_row(struct cmp_run *run, char **fields, const int *at)
                             .start_ns = start_ns};
 }
 
-int cmp_rows_read(struct cmp_run *run, char *err, size_t err_size)
+int rs_cmp_rows_read(struct cmp_run *run, char *err, size_t err_size)
 {
   enum { FIELDS_MAX = 32 };
   char *path = rs_out_path(run->folder, "tasks.csv.gz"), line[4096], *fields[FIELDS_MAX];
@@ -176,7 +176,7 @@ static int read_scenario(struct cmp_folder *folder, char *err, size_t err_size)
   return 0;
 }
 
-int cmp_folder_read(struct cmp_folder *folder, const char *dir, char *err, size_t err_size)
+int rs_cmp_folder_read(struct cmp_folder *folder, const char *dir, char *err, size_t err_size)
 {
   *folder = (struct cmp_folder){.dir = dir, .tolerance = NAN, .time_scale = 1};
   folder->summary = rs_json_read(dir, "summary.json", err, err_size);
@@ -199,13 +199,13 @@ int cmp_folder_read(struct cmp_folder *folder, const char *dir, char *err, size_
     }
     run->seed = seed_of(run->json);
     run->folder = rs_out_path(dir, name);
-    if (cmp_rows_read(run, err, err_size) != 0 || read_capacity(run, err, err_size) != 0)
+    if (rs_cmp_rows_read(run, err, err_size) != 0 || read_capacity(run, err, err_size) != 0)
       return -1;
   }
   return read_scenario(folder, err, err_size);
 }
 
-void cmp_folder_free(struct cmp_folder *folder)
+void rs_cmp_folder_free(struct cmp_folder *folder)
 {
   for (uint32_t i = 0; i < folder->run_count; i++) {
     free(folder->runs[i].folder);
@@ -217,13 +217,13 @@ void cmp_folder_free(struct cmp_folder *folder)
   json_decref(folder->summary);
 }
 
-const char *cmp_folder_mode(const struct cmp_folder *folder)
+const char *rs_cmp_folder_mode(const struct cmp_folder *folder)
 {
   const char *mode = json_string_value(json_object_get(folder->summary, "mode"));
   return mode ? mode : "?";
 }
 
-bool cmp_folder_tunes(const struct cmp_folder *folder)
+bool rs_cmp_folder_tunes(const struct cmp_folder *folder)
 {
   for (uint32_t i = 0; i < folder->run_count; i++)
     if (rs_json_value(json_object_get(folder->runs[i].json, "counts"), "trials") > 0)
@@ -287,7 +287,7 @@ static bool trees_match(xmlNode *a, xmlNode *b, char *what, size_t what_size)
   return true;
 }
 
-struct cmp_run *cmp_run_like(const struct cmp_folder *folder, const struct cmp_run *like)
+struct cmp_run *rs_cmp_run_like(const struct cmp_folder *folder, const struct cmp_run *like)
 {
   for (uint32_t i = 0; i < folder->run_count; i++) {
     struct cmp_run *run = &folder->runs[i];
@@ -301,7 +301,7 @@ struct cmp_run *cmp_run_like(const struct cmp_folder *folder, const struct cmp_r
 static int runs_match(const struct cmp_folder *a, const struct cmp_folder *b, bool counted, char *err, size_t err_size)
 {
   for (uint32_t i = 0; i < a->run_count; i++) {
-    const struct cmp_run *run = &a->runs[i], *like = cmp_run_like(b, run);
+    const struct cmp_run *run = &a->runs[i], *like = rs_cmp_run_like(b, run);
     if (!like) {
       snprintf(err, err_size, "not comparable: case \"%s\" with seed %.0f is in %s and not in %s", run->case_name,
                run->seed, a->dir, b->dir);
@@ -318,7 +318,7 @@ static int runs_match(const struct cmp_folder *a, const struct cmp_folder *b, bo
   return 0;
 }
 
-int cmp_folder_match(const struct cmp_folder *a, const struct cmp_folder *b, char *err, size_t err_size)
+int rs_cmp_folder_match(const struct cmp_folder *a, const struct cmp_folder *b, char *err, size_t err_size)
 {
   const char *x = json_string_value(json_object_get(a->summary, "scenario"));
   const char *y = json_string_value(json_object_get(b->summary, "scenario"));
@@ -339,6 +339,6 @@ int cmp_folder_match(const struct cmp_folder *a, const struct cmp_folder *b, cha
     snprintf(err, err_size, "not comparable: the scenarios as run differ: %s", what);
     return -1;
   }
-  bool counted = !cmp_folder_tunes(a) && !cmp_folder_tunes(b);
+  bool counted = !rs_cmp_folder_tunes(a) && !rs_cmp_folder_tunes(b);
   return runs_match(a, b, counted, err, err_size) != 0 || runs_match(b, a, counted, err, err_size) != 0 ? -1 : 0;
 }
