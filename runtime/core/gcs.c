@@ -45,6 +45,7 @@ void rs_gcs_free(struct rs_gcs *g)
   free(g->nodes);
   free(g->changed);
   free(g->raylets);
+  free(g->watchers);
   free(g->newcomers);
   free(g->subscribers);
   free(g->alive_of_type);
@@ -159,9 +160,7 @@ static void tell_contention(struct rs_endpoint *ep)
   g->next_contention_at = rs_time_add(ep->now, (uint64_t)ep->config->worker_lease_timeout_milliseconds * RS_MS + RS_MS);
   struct rs_m_contention *m = rs_msg_new(RS_MSG_CONTENTION);
   m->waiting = now_waiting;
-  rs_msg_ref(&m->head);
   rs_send_many(ep, g->raylets, g->raylet_count, m);
-  rs_send_many(ep, g->newcomers, g->newcomer_count, m);
 }
 
 /* ---- membership ---- */
@@ -199,8 +198,10 @@ void rs_gcs_declare_dead(struct rs_endpoint *ep, rs_node_id id, int reason)
   g->queued -= node->queued;
   node->queued = 0;
   node->shape_count = 0;
-  if (!remove_addr(g->raylets, &g->raylet_count, node->raylet))
+  remove_addr(g->raylets, &g->raylet_count, node->raylet);
+  if (node->watching && !remove_addr(g->watchers, &g->watcher_count, node->raylet))
     remove_newcomer(g, node->raylet);
+  node->watching = false;
   remove_addr(g->subscribers, &g->subscriber_count, node->raylet);
   struct rs_view_node entry = *rs_view_get(g->view, id);
   if (entry.info->node_type < g->type_count)
@@ -214,6 +215,15 @@ void rs_gcs_declare_dead(struct rs_endpoint *ep, rs_node_id id, int reason)
   rs_send_many(ep, g->subscribers, g->subscriber_count, m);
   rs_send(ep, node->raylet, m);
   rs_gcs_actor_on_node_dead(ep, node);
+}
+
+static void watch(struct rs_gcs *g, struct gcs_node *node)
+{
+  if (node->watching)
+    return;
+  node->watching = true;
+  RS_GROW(g->newcomers, g->newcomer_count, g->newcomer_cap);
+  g->newcomers[g->newcomer_count++] = node->raylet;
 }
 
 static void on_register(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_register *m)
@@ -259,8 +269,10 @@ static void on_register(struct rs_endpoint *ep, rs_addr raylet, const struct rs_
   node->reported = m->info->total;
   struct rs_view_node entry = {.info = m->info, .raylet = raylet, .state = RS_NODE_ALIVE, .left = m->info->total};
   set_entry(ep, id, &entry);
-  RS_GROW(g->newcomers, g->newcomer_count, g->newcomer_cap);
-  g->newcomers[g->newcomer_count++] = raylet;
+  RS_GROW(g->raylets, g->raylet_count, g->raylet_cap);
+  g->raylets[g->raylet_count++] = raylet;
+  if (ep->config->gcs_publish_to_all)
+    watch(g, node);
   if (m->info->node_type < g->type_count) {
     g->alive_of_type[m->info->node_type]++;
     rs_autoscaler_on_registered(g, m->info->node_type);
@@ -339,8 +351,8 @@ static struct rs_view_msg *view_message(struct rs_gcs *g, uint64_t from_version,
 static void merge_newcomers(struct rs_gcs *g)
 {
   for (uint32_t i = 0; i < g->newcomers_told; i++) {
-    RS_GROW(g->raylets, g->raylet_count, g->raylet_cap);
-    g->raylets[g->raylet_count++] = g->newcomers[i];
+    RS_GROW(g->watchers, g->watcher_count, g->watcher_cap);
+    g->watchers[g->watcher_count++] = g->newcomers[i];
   }
   for (uint32_t i = g->newcomers_told; i < g->newcomer_count; i++)
     g->newcomers[i - g->newcomers_told] = g->newcomers[i];
@@ -348,11 +360,26 @@ static void merge_newcomers(struct rs_gcs *g)
   g->newcomers_told = 0;
 }
 
-static void publish(struct rs_endpoint *ep)
+static uint64_t snapshot_due_at(const struct rs_endpoint *ep)
+{
+  const struct rs_gcs *g = ep->gcs;
+  uint64_t period_ns = (uint64_t)ep->config->gcs_publish_period_milliseconds * RS_MS;
+  if (ep->config->gcs_publish_to_all)
+    return publish_due_at(ep);
+  return g->ever_snapshot ? rs_time_add(g->last_snapshot_at, period_ns) : 0;
+}
+
+static void publish_delta(struct rs_endpoint *ep)
 {
   struct rs_gcs *g = ep->gcs;
   if (g->changed_count == 0 || ep->now < publish_due_at(ep))
     return;
+  if (g->watcher_count == 0 && g->newcomer_count == 0) { /* nobody looks: the first snapshot will have it all */
+    for (uint32_t i = 0; i < g->changed_count; i++)
+      g->nodes[g->changed[i]].changed = g->nodes[g->changed[i]].introduced = false;
+    g->changed_count = 0;
+    return;
+  }
   g->ever_published = true;
   g->last_publish_at = ep->now;
   g->version++;
@@ -363,9 +390,18 @@ static void publish(struct rs_endpoint *ep)
     node->changed = node->introduced = false;
   }
   g->changed_count = 0;
-  rs_send_many(ep, g->raylets, g->raylet_count, delta);
-  if (g->newcomer_count == 0)
+  rs_send_many(ep, g->watchers, g->watcher_count, delta);
+}
+
+/* The whole view to those that have none yet: at once, but no more often than versions are published. */
+static void publish_snapshot(struct rs_endpoint *ep)
+{
+  struct rs_gcs *g = ep->gcs;
+  if (g->newcomer_count == 0 || ep->now < snapshot_due_at(ep))
     return;
+  g->ever_snapshot = true;
+  g->last_snapshot_at = ep->now;
+  g->version = g->version ? g->version : 1;
   uint32_t span = rs_view_span(g->view);
   struct rs_view_msg *whole = view_message(g, 0, span);
   for (rs_node_id id = 0; id < span; id++)
@@ -389,6 +425,12 @@ bool rs_gcs_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg
       g->subscribers[g->subscriber_count++] = from;
     }
     return true;
+  case RS_MSG_WATCH: {
+    struct gcs_node *node = rs_gcs_node_of(g, from);
+    if (node)
+      watch(g, node);
+    return true;
+  }
   default: return rs_gcs_actor_on_message(ep, from, msg);
   }
 }
@@ -415,15 +457,18 @@ void rs_gcs_settle(struct rs_endpoint *ep)
   rs_gcs_actor_schedule(ep);
   rs_autoscaler_settle(ep);
   tell_contention(ep);
-  publish(ep);
+  publish_snapshot(ep);
+  publish_delta(ep);
 }
 
 uint64_t rs_gcs_deadline(const struct rs_endpoint *ep)
 {
   const struct rs_gcs *g = ep->gcs;
   uint64_t deadline = rs_autoscaler_deadline(ep);
-  if (g->changed_count)
+  if (g->changed_count && (g->watcher_count || g->newcomer_count))
     deadline = rs_time_min(deadline, publish_due_at(ep));
+  if (g->newcomer_count > g->newcomers_told)
+    deadline = rs_time_min(deadline, snapshot_due_at(ep));
   if (g->pending_contention)
     deadline = rs_time_min(deadline, g->next_contention_at);
   return deadline;

@@ -7,7 +7,8 @@
 struct gcs_node {
   rs_addr raylet; /* the newest incarnation that registered */
   bool alive, changed, introduced, draining, busy;
-  bool ended;             /* its host was asked to end */
+  bool ended;    /* its host was asked to end */
+  bool watching; /* among watchers or newcomers */
   struct rs_res reported; /* what it last said that is left */
   uint64_t waiting;       /* contention source, see raylet_int.h */
   uint64_t queued;
@@ -58,14 +59,16 @@ struct rs_gcs {
   uint64_t version;
   rs_node_id *changed;
   uint32_t changed_count, changed_cap;
-  rs_addr *raylets; /* have the current version */
+  rs_addr *raylets; /* all that are alive */
   uint32_t raylet_count, raylet_cap;
-  rs_addr *newcomers; /* registered, no version yet; the first newcomers_told have been sent one */
+  rs_addr *watchers; /* want the view, and have the current version */
+  uint32_t watcher_count, watcher_cap;
+  rs_addr *newcomers; /* want it, and have none; the first newcomers_told have been sent one */
   uint32_t newcomer_count, newcomer_cap, newcomers_told;
   rs_addr *subscribers; /* raylets that want to hear of dead nodes */
   uint32_t subscriber_count, subscriber_cap;
-  uint64_t last_publish_at;
-  bool ever_published;
+  uint64_t last_publish_at, last_snapshot_at;
+  bool ever_published, ever_snapshot;
   /* contention */
   struct rs_map waiting_nodes; /* source -> number of nodes */
   uint32_t many_nodes;

@@ -4,9 +4,9 @@
  * raylet's view. Our own node: it is committed here, its arguments are pulled, its resources taken, and it is granted
  * once a worker is there. Another node: the owner is told to ask there (spillback), and the demand is deducted from our
  * copy of that node's entry. No node has room now: it waits, in the queue of its scheduling class, until something
- * changes; a class whose head cannot be placed costs nothing more until then. Classes take turns, and owners within a class. A
- * request that was spilled to us (hops > 0) is granted or rejected at once, as in Ray: the raylet that sent it will
- * decide again with a newer view. A hard node affinity waits at its target.
+ * changes; a class whose head cannot be placed costs nothing more until then. Classes take turns, and owners within a
+ * class. A request that was spilled to us (hops > 0) is granted or rejected at once, as in Ray: the raylet that sent it
+ * will decide again with a newer view. A hard node affinity waits at its target.
  *
  * Where this departs from Ray: an owner there gives a lease back after worker_lease_timeout_milliseconds, whether or
  * not anybody waits. Here the GCS tells the raylets whether somebody waits (see gcs.c), and only then are leases older
@@ -66,6 +66,7 @@ void rs_raylet_free(struct rs_raylet *r)
   rs_raylet_view_free(r);
   rs_raylet_pool_free(r);
   rs_map_free(&r->class_by_hash);
+  rs_map_free(&r->full);
   rs_map_free(&r->grant_by_lease);
   rs_store_free(r->store);
   rs_node_info_unref(r->info);
@@ -250,8 +251,8 @@ static struct waiting *waiting_new(struct rs_raylet *r, const struct rs_m_lease_
   return w;
 }
 
-/* Arguments are pinned in their order, as soon as they are here: so whoever waits gets on with each that arrives, and two
- * tasks cannot drive out each other's arguments for ever. Those behind one that is missing may be evicted again. */
+/* Arguments are pinned in their order, as soon as they are here: so whoever waits gets on with each that arrives, and
+ * two tasks cannot drive out each other's arguments for ever. Those behind one that is missing may be evicted again. */
 static void hold(struct rs_endpoint *ep, struct waiting *w)
 {
   for (; w->held < w->dep_count && rs_store_has(ep->local->store, w->deps[w->held].id); w->held++)
@@ -371,6 +372,28 @@ static void commit_one(struct rs_endpoint *ep, struct waiting *w)
   commit(ep, waiting_new(r, &m, w->owner, true));
 }
 
+/* A request for one other node: 1 decided, 0 it has to wait for the view, -1 that node is gone and another may do. */
+static int decide_affine(struct rs_endpoint *ep, struct lease_class *class, struct waiting *w)
+{
+  struct rs_raylet *r = ep->local;
+  const struct rs_view_node *entry = r->view ? rs_view_get(r->view, class->target) : NULL;
+  if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &class->demand))
+    spill(ep, w, class->target);
+  else if (r->version == 0)
+    return 0;
+  else if (class->strategy == RS_STRATEGY_NODE_AFFINITY)
+    reject(ep, w->owner, w->request, RS_ERR_INFEASIBLE);
+  else
+    return -1;
+  take_one(r, w);
+  return 1;
+}
+
+static bool is_affine(unsigned strategy)
+{
+  return strategy == RS_STRATEGY_NODE_AFFINITY || strategy == RS_STRATEGY_NODE_AFFINITY_SOFT;
+}
+
 /* Decides the head request of one class; false when it has to wait. */
 static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
 {
@@ -383,9 +406,20 @@ static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
     take_one(r, w);
     return true;
   }
+  if (is_affine(class->strategy)) {
+    int decided = decide_affine(ep, class, w);
+    if (decided >= 0)
+      return decided;
+  }
   struct rs_choice choice = {RS_NODE_NONE, 0};
-  if (r->draining || rs_raylet_view_pick(ep, w, &choice) != RS_PICK_OK)
+  uint64_t shape = rs_demand_hash(&class->demand) ^ (class->strategy == RS_STRATEGY_SPREAD);
+  shape = shape ? shape : 1;
+  if (r->draining || rs_map_find(&r->full, shape))
     return false;
+  if (rs_raylet_view_pick(ep, w, &choice) != RS_PICK_OK) {
+    rs_map_put(&r->full, shape, 1); /* nor for any other class of this shape in this round: room only shrinks in it */
+    return false;
+  }
   if (choice.node != rs_addr_node(ep->self)) {
     spill(ep, w, choice.node);
   } else if (w->dep_count == 0) {
@@ -405,6 +439,7 @@ static void schedule(struct rs_endpoint *ep)
   if (!r->stirred)
     return;
   r->stirred = false;
+  rs_map_free(&r->full);
   RS_LIST_EACH(&r->classes, at, after) RS_ENTRY(at, struct lease_class, link)->blocked = false;
   for (bool served = true; served;) {
     served = false;
@@ -430,8 +465,7 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
   struct rs_raylet *r = ep->local;
   if (m->count == 0)
     return;
-  bool affine = m->strategy == RS_STRATEGY_NODE_AFFINITY || m->strategy == RS_STRATEGY_NODE_AFFINITY_SOFT;
-  bool ours = affine && m->target == rs_addr_node(ep->self);
+  bool ours = is_affine(m->strategy) && m->target == rs_addr_node(ep->self);
   rs_trace(ep, RS_TRACE_LEASE_QUEUED, owner, m->request, m->key);
   if (ours && rs_node_feasible(r->info, &m->demand)) {
     struct waiting *w = waiting_new(r, m, owner, true);
@@ -456,26 +490,11 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
         waiting_free(r, w);
       }
     }
-  } else if (affine && !ours) {
-    const struct rs_view_node *entry = r->view ? rs_view_get(r->view, m->target) : NULL;
-    struct waiting *w = waiting_new(r, m, owner, false);
-    if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &m->demand)) {
-      enqueue(r, w);
-      while (w->count > 1) {
-        spill(ep, w, m->target);
-        take_one(r, w);
-      }
-      spill(ep, w, m->target);
-      take_one(r, w);
-    } else if (m->strategy == RS_STRATEGY_NODE_AFFINITY) {
-      for (uint32_t i = 0; i < m->count; i++)
-        reject(ep, owner, m->request + i, RS_ERR_INFEASIBLE);
-      waiting_free(r, w);
-    } else {
-      enqueue(r, w);
-      r->stirred = true;
-    }
   } else {
+    if (!r->watching) { /* from now on this raylet places: it needs to know the others */
+      r->watching = true;
+      rs_send(ep, ep->head, rs_msg_new(RS_MSG_WATCH));
+    }
     struct waiting *w = waiting_new(r, m, owner, false);
     enqueue(r, w);
     r->stirred = r->stirred || !w->class->blocked;

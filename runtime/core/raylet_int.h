@@ -99,16 +99,18 @@ struct rs_raylet {
   uint32_t idle_count, starting_count, need_count;
   uint32_t next_ep;
   /* the view */
-  struct rs_view *base; /* as published; only where views come as deltas */
+  struct rs_view *base;      /* as published; only where views come as deltas */
   struct rs_view *published; /* the newest version that came */
-  struct rs_view *view; /* that with this raylet's own deductions; NULL before the first need */
+  struct rs_view *view;      /* that with this raylet's own deductions; NULL before the first need */
   uint64_t version;
   void *placer[2];                         /* policy state of DEFAULT and SPREAD; created at the first pick */
   const struct rs_place_policy *policy[2]; /* of the states that exist */
   struct deduction *deductions;
   uint32_t deduction_count, deduction_cap;
   uint64_t deduction_expires_at; /* of the first to expire */
-  bool own_changed; /* our own entry in the view lags behind `left` */
+  bool own_changed;              /* our own entry in the view lags behind `left` */
+  bool watching;                 /* the GCS sends us the view */
+  struct rs_map full;            /* shapes that nobody has room for, during one round of scheduling */
   /* reports */
   bool registered, dirty;
   uint32_t report_seq;

@@ -65,7 +65,11 @@ void rs_raylet_view_deduct(struct rs_endpoint *ep, rs_node_id node, struct lease
   RS_GROW(r->deductions, r->deduction_count, r->deduction_cap);
   uint64_t hold_ns = (uint64_t)ep->config->spillback_deduction_milliseconds * RS_MS;
   class->refs++;
+  /* in steps, so that many end together: an end costs a rebase */
+  uint64_t step_ns = (uint64_t)ep->config->raylet_report_resources_period_milliseconds * RS_MS;
   uint64_t expires_at = rs_time_add(ep->now, hold_ns);
+  if (expires_at < RS_TIME_NEVER - step_ns)
+    expires_at = (expires_at + step_ns - 1) / step_ns * step_ns;
   if (r->deduction_count == 0 || expires_at < r->deduction_expires_at)
     r->deduction_expires_at = expires_at;
   r->deductions[r->deduction_count++] = (struct deduction){class, expires_at, node, report_seq};
