@@ -1,9 +1,9 @@
 /* calibrate_cluster.c -- what a real node tells.
  *
  * Sleeping tasks on eight workers, one or several ahead at each: the same tasks in many messages and in few. With M
- * messages for T tasks, and one result each, the CPU times are
- *     driver   i (T + calls) + s M
- *     worker   i (M + T) + s T      the end of a task is an input too
+ * messages for T tasks, and one result each, the CPU time of the driver program is (T + calls) inputs and M sends, that
+ * of the workers M + T inputs (the end of a task is one too) and T sends; least squares tells inputs from sends.
+ *
  * A send wakes its receiver, which is most of what it costs while processes sleep between messages; where they are kept
  * busy without a pause a message costs a fraction of this, so a saturated cluster is faster than it is simulated. What
  * is left of a sleeping task beside its duration and that CPU is the task's own. What is left of a round trip of an
@@ -71,7 +71,7 @@ static uint64_t cpu_below(int pid)
   uint64_t sum = 0;
   DIR *all = opendir("/proc");
   for (struct dirent *entry; all && (entry = readdir(all));) {
-    int one = atoi(entry->d_name);
+    int one = (int)strtol(entry->d_name, NULL, 10);
     for (int up = one > 0 ? parent_of(one) : 0; up > 1; up = parent_of(up))
       if (up == pid) {
         sum += cpu_of(one);
