@@ -7,8 +7,8 @@
  * (SUBSCRIBE), and to the node itself, which then ends.
  *
  * Contention: every report tells whether nobody waits at that raylet, one (owner, key), or several. From the sum over
- * all nodes the raylets are told the same about the cluster, when it changes and at most once per
- * worker_lease_timeout_milliseconds; raylet.c recalls old leases by it.
+ * all nodes the raylets are told the same about the cluster, when it has lasted for worker_lease_timeout_milliseconds
+ * and at most that often; raylet.c recalls old leases by it.
  *
  * Cost: a report O(log N); a publication O(changes) plus one message a raylet.
  * Invariants: the view's ALIVE entries are the nodes marked alive; waiting_nodes counts the nodes by their source.
@@ -148,18 +148,29 @@ static uint64_t contention(const struct rs_gcs *g)
   return RS_WAITING_NONE;
 }
 
+/* Somebody who waits for less than the lease timeout is nobody's business; and the raylets are told at most that often.
+ */
+static uint64_t contention_due_at(const struct rs_endpoint *ep)
+{
+  const struct rs_gcs *g = ep->gcs;
+  uint64_t timeout_ns = (uint64_t)ep->config->worker_lease_timeout_milliseconds * RS_MS + RS_MS;
+  uint64_t since = g->contention == RS_WAITING_NONE ? 0 : g->waiting_since;
+  return rs_time_add(since > g->contention_told_at ? since : g->contention_told_at, timeout_ns);
+}
+
 static void tell_contention(struct rs_endpoint *ep)
 {
   struct rs_gcs *g = ep->gcs;
-  uint64_t now_waiting = contention(g);
-  g->pending_contention = now_waiting != g->told_contention;
-  if (!g->pending_contention || ep->now < g->next_contention_at)
+  uint64_t old = g->contention;
+  g->contention = contention(g);
+  if (old == RS_WAITING_NONE)
+    g->waiting_since = ep->now;
+  if (g->contention == g->told_contention || ep->now < contention_due_at(ep))
     return;
-  g->pending_contention = false;
-  g->told_contention = now_waiting;
-  g->next_contention_at = rs_time_add(ep->now, (uint64_t)ep->config->worker_lease_timeout_milliseconds * RS_MS + RS_MS);
+  g->told_contention = g->contention;
+  g->contention_told_at = ep->now;
   struct rs_m_contention *m = rs_msg_new(RS_MSG_CONTENTION);
-  m->waiting = now_waiting;
+  m->waiting = g->contention;
   rs_send_many(ep, g->raylets, g->raylet_count, m);
 }
 
@@ -469,8 +480,8 @@ uint64_t rs_gcs_deadline(const struct rs_endpoint *ep)
     deadline = rs_time_min(deadline, publish_due_at(ep));
   if (g->newcomer_count > g->newcomers_told)
     deadline = rs_time_min(deadline, snapshot_due_at(ep));
-  if (g->pending_contention)
-    deadline = rs_time_min(deadline, g->next_contention_at);
+  if (g->contention != g->told_contention)
+    deadline = rs_time_min(deadline, contention_due_at(ep));
   return deadline;
 }
 

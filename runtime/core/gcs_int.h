@@ -7,8 +7,8 @@
 struct gcs_node {
   rs_addr raylet; /* the newest incarnation that registered */
   bool alive, changed, introduced, draining, busy;
-  bool ended;    /* its host was asked to end */
-  bool watching; /* among watchers or newcomers */
+  bool ended;             /* its host was asked to end */
+  bool watching;          /* among watchers or newcomers */
   struct rs_res reported; /* what it last said that is left */
   uint64_t waiting;       /* contention source, see raylet_int.h */
   uint64_t queued;
@@ -72,9 +72,8 @@ struct rs_gcs {
   /* contention */
   struct rs_map waiting_nodes; /* source -> number of nodes */
   uint32_t many_nodes;
-  uint64_t told_contention;
-  uint64_t next_contention_at;
-  bool pending_contention;
+  uint64_t contention, told_contention; /* as it is; as the raylets know it */
+  uint64_t waiting_since, contention_told_at;
   uint64_t queued;
   /* actors */
   struct rs_map actor_by_id, actor_by_request, actor_by_worker, actor_by_name;
