@@ -249,7 +249,9 @@ static void on_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
 static uint64_t deadline(const struct rs_app *app)
 {
   const struct rs_observer *o = of(app);
-  return o->begun ? o->opts.inner->ops->deadline(o->opts.inner) : begin_at(o);
+  if (!o->begun) /* not even started: self is set by on_start */
+    return o->self == RS_ADDR_NONE ? RS_TIME_NEVER : begin_at(o);
+  return o->opts.inner->ops->deadline(o->opts.inner);
 }
 
 static bool done(const struct rs_app *app)
