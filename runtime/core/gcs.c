@@ -468,8 +468,8 @@ void rs_gcs_settle(struct rs_endpoint *ep)
   rs_gcs_actor_schedule(ep);
   rs_autoscaler_settle(ep);
   tell_contention(ep);
-  publish_snapshot(ep);
   publish_delta(ep);
+  publish_snapshot(ep); /* after it: whoever gets a snapshot now is a watcher only from the next step on */
 }
 
 uint64_t rs_gcs_deadline(const struct rs_endpoint *ep)
