@@ -202,15 +202,19 @@ void rs_owner_actor_on_result(struct rs_endpoint *ep, struct owned_actor *a, str
     rs_owner_task_failed(ep, t, rs_result_ref(result), true);
 }
 
+static void send_kill(struct rs_endpoint *ep, struct rs_id actor, bool no_restart, uint32_t restart)
+{
+  struct rs_m_actor_kill *m = rs_msg_new(RS_MSG_ACTOR_KILL);
+  m->actor = actor;
+  m->no_restart = no_restart;
+  m->restart = restart;
+  rs_send(ep, ep->head, m);
+}
+
 void rs_owner_actor_kill(struct rs_endpoint *ep, const struct rs_call *call)
 {
-  if (ep->owner->orphaned || !rs_map_find(&ep->owner->actor_by_seq, call->object.seq))
-    return;
-  struct rs_m_actor_kill *m = rs_msg_new(RS_MSG_ACTOR_KILL);
-  m->actor = call->object;
-  m->no_restart = call->no_restart;
-  m->restart = UINT32_MAX;
-  rs_send(ep, ep->head, m);
+  if (!ep->owner->orphaned && rs_map_find(&ep->owner->actor_by_seq, call->object.seq))
+    send_kill(ep, call->object, call->no_restart, UINT32_MAX);
 }
 
 void rs_owner_actor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
@@ -221,15 +225,18 @@ void rs_owner_actor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     return;
   unmap_worker(o, a);
   a->state = RS_ACTOR_RESTARTING; /* until the GCS says what it is */
-  struct rs_m_actor_kill *m = rs_msg_new(RS_MSG_ACTOR_KILL);
-  m->actor = a->id;
-  m->restart = a->restart;
-  rs_send(ep, ep->head, m);
+  send_kill(ep, a->id, false, a->restart);
 }
 
 void rs_owner_actor_orphan(struct rs_endpoint *ep, int reason)
 {
-  RS_LIST_EACH(&ep->owner->actors, at, after) bury(ep, RS_ENTRY(at, struct owned_actor, link), reason);
+  RS_LIST_EACH(&ep->owner->actors, at, after)
+  {
+    struct owned_actor *a = RS_ENTRY(at, struct owned_actor, link);
+    if (!ep->owner->orphaned) /* the head may not have noticed that it lost us */
+      send_kill(ep, a->id, true, UINT32_MAX);
+    bury(ep, a, reason);
+  }
 }
 
 void rs_owner_actor_free_all(struct rs_owner *o)
