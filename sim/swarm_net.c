@@ -325,6 +325,7 @@ static void send(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *m
     bool host = n->nodes[rs_addr_node(to)].up;
     if (!at(n, to) || wall) {
       uint64_t after = host && !wall ? 2 * delay(n, from, to) : 3 * RS_S;
+      way->deaf_ns = n->now + after; /* what is sent meanwhile waits for the same attempt */
       push(n, (struct event){.due_ns = n->now + after, .kind = EV_FAILED, .to = from, .from = to});
       rs_msg_unref(msg);
       return;

@@ -56,6 +56,7 @@ static void draw_config(struct rs_rng *rng, struct rs_config *c)
   MAYBE(spillback_deduction_milliseconds, 1, 100, 1000, 10000);
   MAYBE(raylet_report_resources_period_milliseconds, 1, 10, 100, 1000);
   MAYBE(gcs_publish_period_milliseconds, 0, 10, 100, 1000);
+  MAYBE(gcs_publish_to_all, 0, 1);
   MAYBE(num_workers_soft_limit, 0, 1, 4, (uint64_t)-1);
   MAYBE(idle_worker_killing_time_threshold_ms, 0, 10, 1000, 10000);
   MAYBE(worker_maximum_startup_concurrency, 1, 2, (uint64_t)-1);
