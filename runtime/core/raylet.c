@@ -414,9 +414,10 @@ static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
   struct rs_choice choice = {RS_NODE_NONE, 0};
   uint64_t shape = rs_demand_hash(&class->demand) ^ (class->strategy == RS_STRATEGY_SPREAD);
   shape = shape ? shape : 1;
-  if (r->draining || rs_map_find(&r->full, shape))
+  if (rs_map_find(&r->full, shape))
     return false;
-  if (rs_raylet_view_pick(ep, w, &choice) != RS_PICK_OK) {
+  bool found = rs_raylet_view_pick(ep, w, &choice) == RS_PICK_OK;
+  if (!found || (r->draining && choice.node == rs_addr_node(ep->self))) { /* a node that drains still sends elsewhere */
     rs_map_put(&r->full, shape, 1); /* nor for any other class of this shape in this round: room only shrinks in it */
     return false;
   }
