@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "cli/cli.h"
 #include "sim/scenario_config.h"
 #include "uv/uv.h"
 
@@ -275,9 +276,16 @@ void cli_real_prepare(struct rs_experiment_opts *opts)
   opts->execute = execute;
 }
 
-void cli_local_prepare(struct rs_experiment_opts *opts)
+int cli_local_prepare(struct rs_experiment_opts *opts)
 {
   opts->real = true;
   opts->local = true;
   opts->suffix = "-local";
+  if (opts->costs)
+    return 0;
+  opts->costs = "raysim-costs.json";
+  if (access(opts->costs, R_OK) == 0)
+    return 0;
+  return cli_usage_error(
+      "--local simulates this machine and needs its costs: run `raysim calibrate`, or give --costs FILE");
 }

@@ -109,8 +109,9 @@ int cli_run_scenario(int argc, char **argv)
     if (a.opts.real)
       cli_real_prepare(&a.opts);
     if (a.local)
-      cli_local_prepare(&a.opts);
-    status = rs_experiment(&a.opts);
+      status = cli_local_prepare(&a.opts);
+    if (status == 0)
+      status = rs_experiment(&a.opts);
   }
   free(a.overrides);
   return status;
@@ -185,5 +186,6 @@ const struct cli_command cli_sim_commands[] = {
     {"plot", "[--format svg|png|pdf] [--out DIR] RESULTS", "draw the figures of a result folder", plot},
     {"compare", "[OPTIONS] SIMULATED REAL", "makespan, latencies and ranking side by side, and the null model",
      cli_compare},
+    {"calibrate", "[--out FILE] [--quick]", "measure this machine's costs and write the cost file", cli_calibrate},
     {0},
 };

@@ -1,0 +1,54 @@
+/* calibrate.c -- `raysim calibrate`: gives the calibration (sim/calibrate.h) a real cluster to measure. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "cli/real.h"
+#include "sim/calibrate.h"
+#include "uv/uv.h"
+
+static int start(const struct rs_config *config, uint32_t cpus, void **cluster, int *pid, char *err, size_t err_size)
+{
+  char error[RS_UV_ERROR_MAX];
+  struct rs_res total = {.cpu_e4 = (int64_t)cpus * RS_ONE_E4, .memory_bytes = INT64_C(1) << 30};
+  struct rs_node_info *info = rs_node_info_new(&total);
+  const struct rs_uv_cluster_options options = {.config = config, .node_count = 1, .infos = &info};
+  struct rs_uv_cluster *started = NULL;
+  int status = rs_uv_local_cluster_start(&options, &started, error);
+  rs_node_info_unref(info);
+  if (status != 0) {
+    snprintf(err, err_size, "%s", error);
+    return status;
+  }
+  *cluster = started;
+  *pid = rs_uv_cluster_pid(started);
+  return 0;
+}
+
+static int run(void *cluster, struct rs_app *app, struct rs_calibrate_traffic *traffic, char *err, size_t err_size)
+{
+  char error[RS_UV_ERROR_MAX];
+  struct rs_uv_run_stats stats = {0};
+  const struct rs_uv_run how = {.session = rs_uv_cluster_session(cluster), .app = app};
+  int status = rs_uv_run_app(&how, &stats, error);
+  if (status != 0)
+    snprintf(err, err_size, "%s", error);
+  *traffic = (struct rs_calibrate_traffic){.inputs = stats.inputs,
+                                           .messages_in = stats.messages_in,
+                                           .messages_out = stats.messages_out,
+                                           .bytes_in = stats.bytes_in,
+                                           .bytes_out = stats.bytes_out,
+                                           .wall_ns = stats.wall_ns};
+  return status;
+}
+
+static void stop(void *cluster)
+{
+  rs_uv_local_cluster_stop(cluster);
+}
+
+int cli_calibrate(int argc, char **argv)
+{
+  const struct rs_calibrate_real real = {start, run, stop};
+  return rs_cmd_calibrate(argc, argv, &real);
+}
