@@ -8,8 +8,8 @@
 extern const char *const cli_real_functions[];
 
 void cli_real_prepare(struct rs_experiment_opts *opts); /* --real: runs are carried out on a local cluster */
-void cli_local_prepare(
-    struct rs_experiment_opts *opts); /* --local: that cluster is simulated, on this machine's costs */
+/* --local: that cluster is simulated, on this machine's costs. Returns 2 without a cost file. */
+int cli_local_prepare(struct rs_experiment_opts *opts);
 int cli_compare(int argc, char **argv);
 int cli_calibrate(int argc, char **argv);
 int cli_swarm(const char *seed);
