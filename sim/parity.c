@@ -21,9 +21,8 @@
 #include "sim/parity_int.h"
 #include "sim/simgrid_compat.h"
 
-#define GUESS_NS (200 * RS_US)      /* of what was never measured */
-#define WORKER_GUESS_NS (5 * RS_MS) /* likewise, of a worker's start */
-#define LAG_NS 1000                 /* SimGrid's clock may be behind by less than this */
+#define GUESS_NS (200 * RS_US) /* of what was never measured */
+#define LAG_NS 1000            /* SimGrid's clock may be behind by less than this */
 
 struct event {
   uint32_t ep, rank; /* ep: index + 1; rank: PARITY_NO_RANK for an input that was not recorded */
@@ -251,6 +250,19 @@ static void end_process(struct play *p, rs_addr who)
   }
 }
 
+static void add_host(struct play *p, uint64_t request)
+{
+  for (uint32_t i = 0; i < p->run->launch_count; i++) {
+    const struct parity_launch *launch = &p->run->launches[i];
+    if (launch->request != request || launch->ep == UINT32_MAX)
+      continue;
+    struct event *event =
+        push(p, p->now_ns + launch->heard.ns, find(p, p->run->eps[launch->ep].self), launch->heard.rank, launch->kind);
+    event->input.host = launch->kind == RS_IN_HOST_UP ? request : 0;
+    event->input.peer = launch->kind == RS_IN_HOST_UP ? launch->raylet : 0;
+  }
+}
+
 static void note_trace(struct play *p, uint32_t ep, const struct rs_effect *effect)
 {
   struct live *live = &p->live[ep - 1];
@@ -276,6 +288,7 @@ static void perform(struct play *p, uint32_t ep)
     case RS_OUT_TASK_RUN: run_task(p, ep, e->task); break;
     case RS_OUT_COPY: copy_object(p, ep, e->object); break;
     case RS_OUT_WORKER_START: start_worker(p, e->to); break;
+    case RS_OUT_HOST_ADD: add_host(p, e->size); break;
     case RS_OUT_WORKER_STOP: end_process(p, e->to); break;
     case RS_OUT_EXIT: end_process(p, p->live[ep - 1].self); break;
     case RS_OUT_TRACE: note_trace(p, ep, e); break;
@@ -357,7 +370,9 @@ static void take_batch(struct play *p, uint64_t due_ns)
          at--)
       p->batch[at] = p->batch[at - 1];
     p->batch[at] = index;
-    if (p->batch_count > 1 && p->events[p->batch[p->batch_count - 2]].ep == p->events[p->batch[p->batch_count - 1]].ep)
+    const struct event *one = &p->events[p->batch[p->batch_count - 1]];
+    const struct event *before = p->batch_count > 1 ? &p->events[p->batch[p->batch_count - 2]] : NULL;
+    if (before && before->ep == one->ep && before->rank != PARITY_NO_RANK && one->rank != PARITY_NO_RANK)
       p->out->ties++;
   }
 }

@@ -71,6 +71,15 @@ struct parity_ending {
   struct parity_delay heard;
 };
 
+/* What follows when a host is asked for: its raylet's START, HOST_UP at the GCS. */
+struct parity_launch {
+  uint64_t request, begin_ns;
+  uint32_t ep; /* who hears; UINT32_MAX: the request itself */
+  enum rs_input_kind kind;
+  rs_addr raylet;
+  struct parity_delay heard;
+};
+
 struct parity_decision {
   uint64_t at_ns;
   rs_addr self;
@@ -110,6 +119,8 @@ struct rs_parity {
   uint32_t outside_count, outside_cap;
   struct parity_ending *endings;
   uint32_t ending_count, ending_cap;
+  struct parity_launch *launches;
+  uint32_t launch_count, launch_cap;
   struct parity_decision *decisions; /* as recorded, an endpoint after the other */
   uint32_t decision_count, decision_cap;
   struct rs_parity_result recorded;

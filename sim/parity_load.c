@@ -202,6 +202,12 @@ static void note_ending(struct loader *l, uint64_t now, rs_addr who)
   run->endings[run->ending_count++] = (struct parity_ending){who, now, UINT32_MAX, {RS_TIME_NEVER, PARITY_NO_RANK}};
 }
 
+static void add_launch(struct rs_parity *run, struct parity_launch launch)
+{
+  RS_GROW(run->launches, run->launch_count, run->launch_cap);
+  run->launches[run->launch_count++] = launch;
+}
+
 static void note_effects(struct loader *l, uint64_t now, const struct rs_effects *effects, struct receipts *starts)
 {
   struct rs_parity *run = l->run;
@@ -225,6 +231,11 @@ static void note_effects(struct loader *l, uint64_t now, const struct rs_effects
       run->recorded.workers++;
       RS_GROW(starts->items, starts->count, starts->cap);
       starts->items[starts->count++] = (struct receipt){.at_ns = now, .to = e->to};
+      break;
+    case RS_OUT_HOST_ADD:
+      add_launch(run,
+                 (struct parity_launch){
+                     .request = e->size, .begin_ns = now, .ep = UINT32_MAX, .heard = {RS_TIME_NEVER, PARITY_NO_RANK}});
       break;
     case RS_OUT_WORKER_STOP: note_ending(l, now, e->to); break;
     case RS_OUT_EXIT: note_ending(l, now, run->eps[l->ep].self); break;
@@ -369,8 +380,35 @@ static void match(struct rs_parity *run, const struct receipts *receipts)
   }
 }
 
+/* HOST_UP, and the START of the raylet that it names, follow the HOST_ADD of that number. */
+static bool follows_launch(struct rs_parity *run, const struct parity_outside *o)
+{
+  bool start = o->input.kind == RS_IN_START;
+  rs_addr raylet = start ? run->eps[o->ep].self : o->input.peer;
+  uint64_t request = o->input.host;
+  bool known = !start;
+  for (uint32_t i = 0; i < run->launch_count && !known; i++)
+    if (run->launches[i].kind == RS_IN_HOST_UP && run->launches[i].raylet == raylet) {
+      known = true;
+      request = run->launches[i].request;
+    }
+  for (uint32_t i = 0; known && i < run->launch_count; i++) {
+    struct parity_launch asked = run->launches[i];
+    if (asked.ep != UINT32_MAX || asked.request != request || asked.begin_ns > o->at_ns)
+      continue;
+    asked.ep = o->ep;
+    asked.kind = o->input.kind;
+    asked.raylet = raylet;
+    asked.heard = (struct parity_delay){o->at_ns - asked.begin_ns, o->rank};
+    add_launch(run, asked);
+    return true;
+  }
+  return false;
+}
+
 /* PEER_DOWN after an effect that ends the peer's process; SEND_FAILED after the last send before it; START of a worker
- * after its WORKER_START. True: it follows from an effect, so it is nothing from outside. */
+ * after its WORKER_START, of a launched node after its HOST_ADD. True: it follows from an effect, so it is nothing from
+ * outside. */
 static bool follows(struct rs_parity *run, const struct parity_outside *o, const struct receipts *starts)
 {
   struct parity_ep *ep = &run->eps[o->ep];
@@ -381,6 +419,7 @@ static bool follows(struct rs_parity *run, const struct parity_outside *o, const
         ep->starts = (struct parity_delay){o->at_ns - starts->items[i].at_ns, o->rank};
         return true;
       }
+    return follows_launch(run, o);
   } else if (o->input.kind == RS_IN_PEER_DOWN) {
     for (uint32_t i = 0; i < run->ending_count; i++)
       if (run->endings[i].who == o->input.peer && run->endings[i].begin_ns <= o->at_ns) {
@@ -407,6 +446,11 @@ static bool follows(struct rs_parity *run, const struct parity_outside *o, const
 static void sort_outside(struct rs_parity *run, const struct receipts *starts)
 {
   uint32_t kept = 0;
+  for (uint32_t i = 0; i < run->outside_count; i++) /* first these: they name the raylets that were launched */
+    if (run->outside[i].input.kind != RS_IN_HOST_UP || !follows_launch(run, &run->outside[i]))
+      run->outside[kept++] = run->outside[i];
+  run->outside_count = kept;
+  kept = 0;
   for (uint32_t i = 0; i < run->outside_count; i++)
     if (!follows(run, &run->outside[i], starts))
       run->outside[kept++] = run->outside[i];
@@ -509,6 +553,7 @@ void rs_parity_free(struct rs_parity *run)
   free(run->copies);
   free(run->outside);
   free(run->endings);
+  free(run->launches);
   free(run->decisions);
   free(run);
 }

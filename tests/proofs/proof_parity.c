@@ -133,8 +133,11 @@ static void same_decisions(void)
   check_same(&r);
   for (unsigned i = 0; i < RS_TRACE_KINDS; i++)
     CHECK_EQ(r.traces[i], rs_parity_recorded(proof.run)->traces[i]);
-  printf("(%" PRIu64 " grants, %" PRIu64 " spillbacks, %" PRIu64 " retries) ", r.traces[RS_TRACE_LEASE_GRANTED],
-         r.traces[RS_TRACE_LEASE_SPILLED], r.traces[RS_TRACE_TASK_RETRIED]);
+  printf("(");
+  for (unsigned i = 0; i < RS_TRACE_KINDS; i++)
+    if (rs_trace_is_decision(i) && r.traces[i])
+      printf("%s %" PRIu64 " ", rs_trace_name(i), r.traces[i]);
+  printf(") ");
 }
 
 /* Each node's clock an hour apart from the next one's: no decision may hang on an absolute time. */

@@ -25,7 +25,17 @@
 #include "lib/load/replay.h"
 #include "uv/uv.h"
 
-enum { NODES = 5, WORKERS = 4, BURST = 60, READERS = 6, IN_FLIGHT = 300, LONG_EVERY = 40, BURST_LAST = 8 };
+enum {
+  NODES = 5,
+  WORKERS = 4,
+  BURST = 60,
+  READERS = 6,
+  IN_FLIGHT = 300,
+  LONG_EVERY = 40,
+  BURST_LAST = 8,
+  ACTORS = 3,
+  CALLS = 2
+};
 
 #define PERIOD_NS (25 * RS_MS)
 #define LONG_NS (120 * RS_MS)
@@ -43,6 +53,7 @@ struct load {
   struct rs_app app; /* first */
   uint64_t count, submitted, ended, failed, next_seq, next_ns;
   rs_addr self;
+  struct rs_id actors[ACTORS];
   struct rs_rng rng;
   int victim; /* process to kill after half time; 0: none */
   uint64_t kill_ns;
@@ -91,6 +102,34 @@ static void burst(struct load *load, struct rs_calls *calls)
   rs_calls_add(calls, call);
 }
 
+static void create_actors(struct load *load, struct rs_calls *calls)
+{
+  for (uint32_t i = 0; i < ACTORS; i++) {
+    struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
+    struct rs_task *creation = make_task(load, RS_MS, false, (struct rs_id){0, 0});
+    load->submitted--; /* it is no task of the workload */
+    creation->flags = RS_TASK_ACTOR_CREATE;
+    creation->actor = load->actors[i] = creation->id;
+    call->tasks[0] = creation;
+    call->demand.cpu_e4 = RS_ONE_E4;
+    call->max_restarts = 2;
+    rs_calls_add(calls, call);
+  }
+}
+
+static void call_actor(struct load *load, struct rs_id actor, struct rs_calls *calls)
+{
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, CALLS);
+  call->max_retries = 3;
+  for (uint32_t i = 0; i < CALLS; i++) {
+    call->tasks[i] = make_task(load, RS_MS, false, (struct rs_id){0, 0});
+    call->tasks[i]->flags = RS_TASK_ACTOR_CALL;
+    call->tasks[i]->actor = actor;
+  }
+  load->count += CALLS;
+  rs_calls_add(calls, call);
+}
+
 /* Tasks that the victim will run when it is killed. */
 static void burst_on_victim(struct load *load, struct rs_calls *calls)
 {
@@ -111,6 +150,7 @@ static void on_start(struct rs_app *app, uint64_t now, rs_addr self, struct rs_c
   load->self = self;
   load->next_ns = now + PERIOD_NS;
   rs_rng_seed(&load->rng, self);
+  create_actors(load, calls);
   burst(load, calls);
 }
 
@@ -125,8 +165,10 @@ static void on_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
   if (now < load->next_ns)
     return;
   load->next_ns = now + PERIOD_NS;
-  if (load->submitted < load->count && load->submitted - load->ended < IN_FLIGHT)
+  if (load->submitted < load->count && load->submitted - load->ended < IN_FLIGHT) {
     burst(load, calls);
+    call_actor(load, load->actors[load->submitted / BURST % ACTORS], calls);
+  }
 }
 
 static void on_reply(struct rs_app *app, uint64_t now, const struct rs_reply *reply, struct rs_calls *calls)
@@ -207,15 +249,25 @@ static int run(const char *folder, uint64_t tasks)
   rs_config_defaults(&config);
   config.seed = 5;
   config.worker_lease_timeout_milliseconds = 50;
+  config.autoscaler_update_interval_ms = 500;
   struct rs_res total = {
       .cpu_e4 = WORKERS * RS_ONE_E4, .memory_bytes = INT64_C(1) << 30, .store_bytes = INT64_C(1) << 28};
   struct rs_node_info *info = rs_node_info_new(&total), *infos[NODES];
   for (int i = 0; i < NODES; i++)
     infos[i] = info;
-  struct rs_uv_cluster_options options = {.config = &config, .node_count = NODES, .infos = infos, .record = folder};
+  struct rs_node_info *more = rs_node_info_new(&total);
+  more->node_type = 0;
+  struct rs_node_type type = {.info = more, .max_count = 1};
+  struct rs_uv_cluster_options options = {.config = &config,
+                                          .node_count = NODES,
+                                          .infos = infos,
+                                          .node_types = &type,
+                                          .node_type_count = 1,
+                                          .record = folder};
   struct rs_uv_cluster *cluster;
   int rc = rs_uv_local_cluster_start(&options, &cluster, error);
   rs_node_info_unref(info);
+  rs_node_info_unref(more);
   if (rc != 0) {
     fprintf(stderr, "proof_run: %s\n", error);
     return 1;
