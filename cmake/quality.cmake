@@ -7,7 +7,7 @@ endif()
 
 function(rs_gate name)
   add_test(NAME ${name} COMMAND ${ARGN})
-  set_tests_properties(${name} PROPERTIES LABELS quality TIMEOUT 900 SKIP_RETURN_CODE 77)
+  set_tests_properties(${name} PROPERTIES LABELS quality TIMEOUT 900 SKIP_RETURN_CODE 77 PROCESSORS 2)
 endfunction()
 
 # Purity (tests/purity): what the core's object code references and owns; that the gate fires; what the runtime links.
