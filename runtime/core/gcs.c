@@ -161,6 +161,8 @@ static uint64_t contention_due_at(const struct rs_endpoint *ep)
 static void tell_contention(struct rs_endpoint *ep)
 {
   struct rs_gcs *g = ep->gcs;
+  if (ep->config->worker_lease_timeout_milliseconds == 0)
+    return; /* every lease ends after one task: there is nothing to ask back */
   uint64_t old = g->contention;
   g->contention = contention(g);
   if (old == RS_WAITING_NONE)
