@@ -58,11 +58,10 @@ struct rs_parity_opts {
 /* Simulates the run. Starts SimGrid: once a process, fork before. */
 void rs_parity_simulate(struct rs_parity *run, const struct rs_parity_opts *opts, struct rs_parity_result *out);
 
-/* Plants a difference into the tables before a simulation. The `skip`th place where one is possible, counted from the
- * middle of the run on; false where there is none. `what` gets one line. */
-bool rs_parity_plant_swap(struct rs_parity *run, uint32_t skip, char *what,
-                          size_t what_size); /* two lease requests of two
-               owners reach a raylet in the other order: one delay */
-bool rs_parity_plant_loss(struct rs_parity *run, uint32_t skip, char *what, size_t what_size); /* one is lost */
+/* Plants a difference into the tables before a simulation, at the `skip`th place where it is possible after the first
+ * third of the run; false where there is none. `what` gets one line. swap: two lease requests of two owners reach a
+ * raylet in the other order, by one delay. loss: a lease request is lost. */
+bool rs_parity_plant_swap(struct rs_parity *run, uint32_t skip, char *what, size_t what_size);
+bool rs_parity_plant_loss(struct rs_parity *run, uint32_t skip, char *what, size_t what_size);
 
 #endif

@@ -560,32 +560,33 @@ void rs_parity_free(struct rs_parity *run)
 
 /* ---- planted differences ---- */
 
-/* A lease request that reached `to` next after another one of another owner, in the second half of the run. */
+/* A lease request that reached a raylet. */
 struct place {
-  struct parity_sent *first, *second;
+  struct parity_sent *sent;
+  const struct parity_conn *conn;
   rs_addr raylet;
 };
 
 static int compare_arrivals(const void *a, const void *b)
 {
   const struct place *x = a, *y = b;
-  uint64_t p = x->first->sent_ns + x->first->arrives.ns, q = y->first->sent_ns + y->first->arrives.ns;
+  uint64_t p = x->sent->sent_ns + x->sent->arrives.ns, q = y->sent->sent_ns + y->sent->arrives.ns;
   return x->raylet != y->raylet ? (x->raylet < y->raylet ? -1 : 1) : p < q ? -1 : p > q;
 }
 
+/* Those after the first third of the run, raylet by raylet, by arrival. */
 static uint32_t lease_requests(struct rs_parity *run, struct place **out)
 {
   struct place *places = NULL;
   uint32_t count = 0, cap = 0;
-  uint64_t half = run->recorded.first_ns + (run->recorded.last_ns - run->recorded.first_ns) / 3;
+  uint64_t from_ns = run->recorded.first_ns + (run->recorded.last_ns - run->recorded.first_ns) / 3;
   for (uint32_t i = 0; i < run->conn_count; i++)
     for (uint32_t k = 0; k < run->conns[i].count; k++) {
       struct parity_sent *sent = &run->conns[i].sent[k];
-      if (sent->type != RS_MSG_LEASE_REQUEST || sent->arrives.ns == RS_TIME_NEVER || sent->sent_ns < half)
+      if (sent->type != RS_MSG_LEASE_REQUEST || sent->arrives.ns == RS_TIME_NEVER || sent->sent_ns < from_ns)
         continue;
       RS_GROW(places, count, cap);
-      places[count++] = (struct place){.first = sent, .raylet = run->conns[i].to};
-      places[count - 1].second = (void *)&run->conns[i].sent[0]; /* names the connection while sorting */
+      places[count++] = (struct place){.sent = sent, .conn = &run->conns[i], .raylet = run->conns[i].to};
     }
   if (count)
     qsort(places, count, sizeof *places, compare_arrivals);
@@ -599,9 +600,9 @@ bool rs_parity_plant_swap(struct rs_parity *run, uint32_t skip, char *what, size
   uint32_t count = lease_requests(run, &places);
   bool planted = false;
   for (uint32_t i = 0; i + 1 < count && !planted; i++) {
-    struct parity_sent *a = places[i].first, *b = places[i + 1].first;
+    struct parity_sent *a = places[i].sent, *b = places[i + 1].sent;
     uint64_t gap = b->sent_ns + b->arrives.ns - (a->sent_ns + a->arrives.ns);
-    if (places[i].raylet != places[i + 1].raylet || places[i].second == places[i + 1].second || skip-- > 0)
+    if (places[i].raylet != places[i + 1].raylet || places[i].conn == places[i + 1].conn || skip-- > 0)
       continue;
     snprintf(what, what_size, "a lease request to node %u comes %" PRIu64 " ns later, after another owner's",
              rs_addr_node(places[i].raylet), gap + 1);
@@ -618,7 +619,7 @@ bool rs_parity_plant_loss(struct rs_parity *run, uint32_t skip, char *what, size
   uint32_t count = lease_requests(run, &places);
   bool planted = skip < count;
   if (planted) {
-    places[skip].first->arrives.ns = RS_TIME_NEVER;
+    places[skip].sent->arrives.ns = RS_TIME_NEVER;
     snprintf(what, what_size, "a lease request to node %u is lost", rs_addr_node(places[skip].raylet));
   }
   free(places);

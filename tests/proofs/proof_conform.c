@@ -120,6 +120,16 @@ static void a_real_run(void)
   CHECK(run.count >= 20);
 }
 
+/* The judge is independent: neither driver's library is in it. */
+static void the_replay_has_no_driver(void)
+{
+  char text[512];
+  snprintf(text, sizeof text, "ldd %s/tests/conform_replay 2>&1", RS_BINARY_DIR);
+  CHECK_EQ(command(text), 0);
+  CHECK(strstr(output, "libc.so") != NULL);
+  CHECK(strstr(output, "libuv") == NULL && strstr(output, "simgrid") == NULL);
+}
+
 static uint64_t number_before(const char *text, const char *word)
 {
   const char *at = strstr(text, word);
@@ -310,6 +320,7 @@ static void clean_up(void)
 
 const struct rs_test rs_tests[] = {
     {"conform: a real run", a_real_run},
+    {"conform: the replay has no driver", the_replay_has_no_driver},
     {"conform: every endpoint, byte for byte", every_endpoint_conforms},
     {"conform: kill -9 leaves a valid prefix", a_kill_leaves_a_valid_prefix},
     {"conform: every prefix conforms", every_prefix_conforms},
