@@ -17,10 +17,11 @@
 
 #include "base/alloc.h"
 #include "cli/cli.h"
+#include "lib/tune/train_logistic.h"
 #include "sim/scenario_config.h"
 #include "uv/uv.h"
 
-const char *const cli_real_functions[] = {NULL};
+const char *const cli_real_functions[] = {RS_LOGISTIC_NAME, NULL};
 
 static atomic_bool stop;
 

@@ -272,6 +272,7 @@ static void finish(struct rs_sim *sim, uint32_t run)
     result->run_ns = ran_ns;
   } else if (r.result) {
     result = r.result;
+    result->run_ns = ran_ns;
     sim->runs[run].result = NULL;
   } else {
     int bad = rs_replay_decode(r.task, &replay);

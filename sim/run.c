@@ -70,6 +70,17 @@ static void on_trace(void *user, uint64_t t_ns, rs_addr self, unsigned trace, ui
   }
 }
 
+/* Functions that are trained here, in the simulator. */
+static void on_task(void *user, uint64_t t_ns, struct rs_sim_task *task, struct rs_rng *rng)
+{
+  const struct running *r = user;
+  (void)t_ns;
+  (void)rng;
+  for (uint32_t i = 0; !task->known && i < rs_apps_count(r->apps); i++)
+    if (r->owners[i] == task->task->id.owner)
+      rs_apps_task(r->apps, i, task);
+}
+
 static void on_sample(void *user, uint64_t t_ns, const struct rs_sim_stats *stats)
 {
   const struct running *r = user;
@@ -243,6 +254,7 @@ static enum rs_run_end simulate(struct running *r, char *err, size_t err_size)
     this_machine(run, &cost, &r->cluster.cluster);
   struct rs_sim_hooks hooks = {.user = r,
                                .trace = on_trace,
+                               .task = on_task,
                                .worker_start_ns = scenario->cluster.worker_start_given ? worker_start_ns : NULL,
                                .boot_ns = boot_ns,
                                .down_ns = down_ns,

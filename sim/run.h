@@ -62,6 +62,9 @@ struct rs_apps *rs_apps_new(const struct rs_apps_opts *opts, char *err, size_t e
 uint32_t rs_apps_count(const struct rs_apps *apps);
 struct rs_observer *rs_apps_observer(const struct rs_apps *apps, uint32_t index);
 
+/* For a simulation's hook: how a task of program `index` goes, where it is a function that is really trained. */
+void rs_apps_task(const struct rs_apps *apps, uint32_t index, struct rs_sim_task *task);
+
 /* How far they are, in [0, 1], as far as that is known; negative when it is not. t_ns is on the results' axis. */
 double rs_apps_progress(const struct rs_apps *apps, uint64_t t_ns);
 uint64_t rs_apps_tasks_ended(const struct rs_apps *apps);

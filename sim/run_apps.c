@@ -120,6 +120,7 @@ static int add_search(struct program *program, char *err, size_t err_size)
   const struct rs_scenario_tune *tune = &program->workload->tune;
   struct search *s = program->search = rs_alloc_zero(1, sizeof *s);
   const struct rs_trial_opts trial_opts = {.tune = tune,
+                                           .file = scenario->file,
                                            .seed = apps->opts.seed,
                                            .straggler_sd = scenario->straggler_sd,
                                            .straggler_fraction = scenario->straggler_fraction,
@@ -239,6 +240,13 @@ struct rs_observer *rs_apps_observer(const struct rs_apps *apps, uint32_t index)
 {
   RS_ASSERT(index < apps->count);
   return apps->programs[index].observer;
+}
+
+void rs_apps_task(const struct rs_apps *apps, uint32_t index, struct rs_sim_task *task)
+{
+  RS_ASSERT(index < apps->count);
+  if (apps->programs[index].search)
+    rs_trial_task(apps->programs[index].search->source, (uint64_t)apps->opts.config->max_direct_call_object_size, task);
 }
 
 uint64_t rs_apps_tasks_ended(const struct rs_apps *apps)

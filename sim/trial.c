@@ -7,10 +7,12 @@
 #include "base/alloc.h"
 #include "base/maths.h"
 #include "lib/load/replay.h"
+#include "lib/tune/train_logistic.h"
 #include "lib/tune/wire.h"
 #include "sim/curve_model.h"
 #include "sim/curves.h"
 #include "sim/dist.h"
+#include "sim/driver.h"
 
 struct rs_trial_source {
   struct rs_trial_opts opts;
@@ -65,6 +67,14 @@ struct rs_trial_source *rs_trial_source_new(const struct rs_trial_opts *opts, ch
     s->train = rs_name_hash(tune->function);
     snprintf(name, sizeof name, "%s.create", tune->function);
     s->create = rs_name_hash(name);
+    if (strcmp(tune->function, RS_LOGISTIC_NAME) == 0 && tune->param_count > RS_LOGISTIC_PARAMS_MAX) {
+      snprintf(err, err_size,
+               "%s:%u: " RS_LOGISTIC_NAME " has %u parameters (learning rate, batch size, l2); "
+               "<param name=\"%s\"> is one too many",
+               opts->file, tune->params[RS_LOGISTIC_PARAMS_MAX].line, (unsigned)RS_LOGISTIC_PARAMS_MAX,
+               tune->params[RS_LOGISTIC_PARAMS_MAX].name);
+      goto fail;
+    }
     break;
   }
   }
@@ -107,11 +117,24 @@ static struct rs_task *create(void *arg, const struct rs_tune_work *work)
   return replay_task(&(struct rs_replay){0});
 }
 
+static double epoch_scale(const struct rs_trial_source *s, uint64_t trial)
+{
+  return rs_dist_draw(&s->opts.tune->epoch_ns, rng_of(s, STREAM_EPOCH, trial, 0)) * 1e-9;
+}
+
+/* Real nanoseconds of a call that takes `seconds` without stragglers. */
+static uint64_t duration_ns(const struct rs_trial_source *s, const struct rs_tune_work *work, double seconds)
+{
+  seconds *= rs_dist_straggler(s->opts.straggler_sd, s->opts.straggler_fraction,
+                               rng_of(s, STREAM_STRAGGLER, work->trial, work->from + 1));
+  return (uint64_t)(seconds * s->opts.time_scale * 1e9);
+}
+
 /* Fills values and the sum of the durations, in scenario seconds without stragglers. */
 static double epochs_of(struct rs_trial_source *s, const struct rs_tune_work *work, struct rs_tune_metrics *metrics)
 {
   const struct rs_scenario_tune *tune = s->opts.tune;
-  double scale = rs_dist_draw(&tune->epoch_ns, rng_of(s, STREAM_EPOCH, work->trial, 0)) * 1e-9, sum = 0;
+  double scale = epoch_scale(s, work->trial), sum = 0;
   struct rs_curve_params params;
   struct rs_curve curve = {0};
   if (s->model)
@@ -145,12 +168,10 @@ static struct rs_task *train(void *arg, const struct rs_tune_work *work)
   }
   struct rs_tune_metrics metrics = {0};
   double seconds = epochs_of(s, work, &metrics);
-  seconds *= rs_dist_straggler(s->opts.straggler_sd, s->opts.straggler_fraction,
-                               rng_of(s, STREAM_STRAGGLER, work->trial, work->from + 1));
   uint32_t bytes = rs_tune_result_bytes(&metrics);
   uint8_t *result = rs_alloc(bytes);
   rs_tune_result_encode(&metrics, result);
-  struct rs_replay replay = {.duration_ns = (uint64_t)(seconds * s->opts.time_scale * 1e9),
+  struct rs_replay replay = {.duration_ns = duration_ns(s, work, seconds),
                              .mode = s->opts.spin ? RS_REPLAY_SPIN : RS_REPLAY_SLEEP,
                              .return_bytes = s->opts.tune->checkpoint_bytes,
                              .result = result,
@@ -177,4 +198,42 @@ const struct rs_tune_trainable *rs_trial_trainable_of(const struct rs_trial_sour
 {
   bool stored = s->opts.tune->source != RS_CURVE_FUNCTION && s->opts.tune->checkpoint_bytes > 0;
   return stored ? &rs_trial_trainable_stored : &rs_trial_trainable;
+}
+
+/* ---- functions, in a simulation ---- */
+
+static double epoch_end(void *arg)
+{
+  return *(const double *)arg;
+}
+
+void rs_trial_task(struct rs_trial_source *s, uint64_t inline_max, struct rs_sim_task *how)
+{
+  const struct rs_task *task = how->task;
+  if (s->opts.tune->source != RS_CURVE_FUNCTION || (task->function != s->train && task->function != s->create))
+    return;
+  if (s->train != rs_name_hash(RS_LOGISTIC_NAME))
+    return; /* only workers know it */
+  struct rs_replay returned = {0};
+  uint8_t *bytes = NULL;
+  how->known = true;
+  if (task->function == s->train) {
+    struct rs_tune_value values[RS_LOGISTIC_PARAMS_MAX];
+    struct rs_tune_work work;
+    double scale;
+    if (!rs_tune_work_decode(task->args, task->args_bytes, &work, values, RS_LOGISTIC_PARAMS_MAX)) {
+      how->status = RS_ERR_TASK_FAILED;
+      return;
+    }
+    scale = epoch_scale(s, work.trial);
+    if (rs_logistic_train(task->args, task->args_bytes, epoch_end, &scale, &bytes, &returned.result_bytes)) {
+      how->status = RS_ERR_TASK_FAILED; /* at once: no epoch was begun */
+      return;
+    }
+    returned.result = bytes;
+    how->spin = true;
+    how->duration_ns = duration_ns(s, &work, scale * (double)(work.to - work.from));
+  }
+  how->result = rs_replay_result(task, &returned, how->duration_ns, inline_max, rs_addr_raylet(how->worker));
+  free(bytes);
 }

@@ -1,7 +1,8 @@
 /* function.c -- the registry, and the functions that every worker has:
  *
- *   raysim.noop    returns nothing
- *   raysim.replay  lets a duration pass and returns given bytes (lib/load/replay.h)
+ *   raysim.noop      returns nothing
+ *   raysim.replay    lets a duration pass, then fails or returns given bytes (lib/load/replay.h)
+ *   raysim.logistic  trains (lib/tune/train_logistic.h), as a pair with raysim.logistic.create
  */
 #include "uv/function.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "lib/load/replay.h"
+#include "lib/tune/train_logistic.h"
 
 static struct entry {
   uint64_t name;
@@ -69,20 +71,59 @@ static int replay(struct rs_uv_context *context)
   } else if (r.duration_ns > 0) {
     rs_uv_sleep(context, r.duration_ns);
   }
+  if (r.fails) {
+    rs_uv_fail(context, "the replayed task fails, as its arguments say");
+    return 1;
+  }
   if (context->task->return_count == 0)
     return 0;
-  if (r.return_bytes == 0) {
+  bool both = context->task->return_count > 1 && r.return_bytes > 0;
+  if (both || r.return_bytes == 0)
     rs_uv_return(context, 0, r.result, r.result_bytes);
+  if (r.return_bytes == 0)
     return 0;
-  }
   uint8_t *bytes = calloc(r.return_bytes, 1);
   if (!bytes) {
     rs_uv_fail(context, "raysim.replay: no memory for the object");
     return 1;
   }
-  memcpy(bytes, r.result, r.result_bytes < r.return_bytes ? r.result_bytes : r.return_bytes);
-  context->returns[0].bytes = bytes; /* taken over as it is */
-  context->returns[0].size = r.return_bytes;
+  if (!both)
+    memcpy(bytes, r.result, r.result_bytes < r.return_bytes ? r.result_bytes : r.return_bytes);
+  context->returns[both].bytes = bytes; /* taken over as it is */
+  context->returns[both].size = r.return_bytes;
+  return 0;
+}
+
+struct epochs {
+  const struct rs_uv_context *context;
+  uint64_t begin;
+};
+
+static double epoch_end(void *arg)
+{
+  struct epochs *epochs = arg;
+  uint64_t now = uv_hrtime(), took = now - epochs->begin;
+  epochs->begin = now;
+  return rs_uv_cancelled(epochs->context) ? -1 : (double)took * 1e-9;
+}
+
+static int logistic(struct rs_uv_context *context)
+{
+  struct epochs epochs = {context, uv_hrtime()};
+  uint32_t args_bytes, bytes;
+  const uint8_t *args = rs_uv_context_args(context, &args_bytes);
+  uint8_t *result;
+  const char *wrong = rs_logistic_train(args, args_bytes, epoch_end, &epochs, &result, &bytes);
+  if (wrong) {
+    rs_uv_fail(context, wrong);
+    return 1;
+  }
+  if (context->task->return_count > 0) {
+    context->returns[0].bytes = result; /* taken over as it is */
+    context->returns[0].size = bytes;
+  } else {
+    free(result);
+  }
   return 0;
 }
 
@@ -90,4 +131,6 @@ void rs_function_register_builtin(void)
 {
   rs_uv_function_register("raysim.noop", noop);
   rs_uv_function_register("raysim.replay", replay);
+  rs_uv_function_register(RS_LOGISTIC_NAME, logistic);
+  rs_uv_function_register(RS_LOGISTIC_CREATE_NAME, noop);
 }
