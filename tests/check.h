@@ -24,7 +24,7 @@ extern const struct rs_test rs_tests[];
   do {                                                                                                                 \
     int64_t check_a = (int64_t)(a), check_b = (int64_t)(b);                                                            \
     if (check_a != check_b)                                                                                            \
-      printf("\n    %s:%d: %s is %" PRId64 ", wanted %s = %" PRId64 "\n", __FILE__, __LINE__, #a, check_a, #b,        \
+      printf("\n    %s:%d: %s is %" PRId64 ", wanted %s = %" PRId64 "\n", __FILE__, __LINE__, #a, check_a, #b,         \
              check_b);                                                                                                 \
     CU_ASSERT_FATAL(check_a == check_b);                                                                               \
   } while (0)
@@ -33,7 +33,7 @@ extern const struct rs_test rs_tests[];
   do {                                                                                                                 \
     const char *check_a = (a), *check_b = (b);                                                                         \
     if (strcmp(check_a, check_b) != 0)                                                                                 \
-      printf("\n    %s:%d: %s is \"%s\", wanted \"%s\"\n", __FILE__, __LINE__, #a, check_a, check_b);                 \
+      printf("\n    %s:%d: %s is \"%s\", wanted \"%s\"\n", __FILE__, __LINE__, #a, check_a, check_b);                  \
     CU_ASSERT_FATAL(strcmp(check_a, check_b) == 0);                                                                    \
   } while (0)
 
@@ -41,7 +41,7 @@ extern const struct rs_test rs_tests[];
   do {                                                                                                                 \
     double check_a = (a), check_b = (b), check_d = check_a > check_b ? check_a - check_b : check_b - check_a;          \
     if (!(check_d <= (tolerance)))                                                                                     \
-      printf("\n    %s:%d: %s is %.9g, wanted %.9g within %.3g\n", __FILE__, __LINE__, #a, check_a, check_b,          \
+      printf("\n    %s:%d: %s is %.9g, wanted %.9g within %.3g\n", __FILE__, __LINE__, #a, check_a, check_b,           \
              (double)(tolerance));                                                                                     \
     CU_ASSERT_FATAL(check_d <= (tolerance));                                                                           \
   } while (0)

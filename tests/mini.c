@@ -75,7 +75,10 @@ static struct event pop(struct mini *m)
   return top;
 }
 
-static struct place *at(const struct mini *m, rs_addr addr) { return rs_map_get_ptr(&m->places, addr); }
+static struct place *at(const struct mini *m, rs_addr addr)
+{
+  return rs_map_get_ptr(&m->places, addr);
+}
 
 static void step(struct mini *m, struct place *p, const struct rs_input *input);
 
@@ -153,7 +156,10 @@ static void send(struct mini *m, rs_addr from, rs_addr to, struct rs_msg *msg)
                          .input = {.kind = RS_IN_MESSAGE, .peer = from, .msg = msg}});
 }
 
-static uint64_t object_key(rs_addr node, struct rs_id id) { return rs_mix64(node ^ rs_mix64(id.owner ^ rs_mix64(id.seq))); }
+static uint64_t object_key(rs_addr node, struct rs_id id)
+{
+  return rs_mix64(node ^ rs_mix64(id.owner ^ rs_mix64(id.seq)));
+}
 
 static void store_bytes(struct mini *m, rs_addr raylet, struct rs_id id, uint64_t size)
 {
@@ -179,8 +185,7 @@ static void perform(struct mini *m, struct place *p, struct rs_effect *e)
     RS_ASSERT(rs_replay_decode(e->task, &replay) == 0);
     rs_map_put(&m->ran_on, e->task->id.seq, 1 + rs_addr_node(self));
     p->running = rs_task_ref(e->task);
-    push(m, (struct event){
-                .due_ns = m->now + replay.duration_ns, .kind = EV_TASK_DONE, .to = self, .task = e->task});
+    push(m, (struct event){.due_ns = m->now + replay.duration_ns, .kind = EV_TASK_DONE, .to = self, .task = e->task});
     break;
   }
   case RS_OUT_TASK_KILL:
@@ -218,10 +223,8 @@ static void perform(struct mini *m, struct place *p, struct rs_effect *e)
     break;
   }
   case RS_OUT_HOST_ADD:
-    push(m, (struct event){.due_ns = m->now + m->opts.boot_ns,
-                           .kind = EV_HOST_UP,
-                           .to = e->count,
-                           .input = {.host = e->size}});
+    push(m, (struct event){
+                .due_ns = m->now + m->opts.boot_ns, .kind = EV_HOST_UP, .to = e->count, .input = {.host = e->size}});
     break;
   case RS_OUT_HOST_REMOVE: mini_kill_node(m, rs_addr_node(e->to)); break;
   case RS_OUT_REPLY:
@@ -272,8 +275,8 @@ static void step(struct mini *m, struct place *p, const struct rs_input *input)
 
 void mini_defaults(struct mini_opts *opts, uint32_t nodes, uint32_t cpus)
 {
-  *opts = (struct mini_opts){.nodes = nodes, .latency_ns = 100 * RS_US, .worker_start_ns = 5 * RS_MS, .boot_ns = RS_S,
-                             .checks = true};
+  *opts = (struct mini_opts){
+      .nodes = nodes, .latency_ns = 100 * RS_US, .worker_start_ns = 5 * RS_MS, .boot_ns = RS_S, .checks = true};
   opts->total.cpu_e4 = (int64_t)cpus * RS_ONE_E4;
   opts->total.memory_bytes = INT64_C(8) << 30;
   opts->total.store_bytes = INT64_C(1) << 30;
@@ -379,9 +382,8 @@ static void task_done(struct mini *m, struct place *p, struct rs_task *task)
     return; /* killed meanwhile */
   struct rs_replay replay;
   RS_ASSERT(rs_replay_decode(task, &replay) == 0);
-  struct rs_result *result =
-      rs_replay_result(task, &replay, replay.duration_ns, (uint64_t)m->opts.config.max_direct_call_object_size,
-                       rs_addr_raylet(p->addr));
+  struct rs_result *result = rs_replay_result(
+      task, &replay, replay.duration_ns, (uint64_t)m->opts.config.max_direct_call_object_size, rs_addr_raylet(p->addr));
   for (uint32_t i = 0; i < result->return_count; i++)
     if (result->returns[i].inline_bytes != result->returns[i].size_bytes)
       store_bytes(m, rs_addr_raylet(p->addr), (struct rs_id){task->id.owner, task->id.seq + 1 + i},
@@ -491,13 +493,34 @@ const struct rs_reply *mini_reply(const struct mini *m, struct rs_id id)
   return NULL;
 }
 
-uint32_t mini_reply_count(const struct mini *m) { return m->reply_count; }
-uint64_t mini_count(const struct mini *m, enum rs_trace trace) { return m->traced[trace]; }
-uint64_t mini_messages(const struct mini *m, enum rs_msg_type type) { return m->sent[type]; }
-uint64_t mini_messages_all(const struct mini *m) { return m->sent_all; }
-uint64_t mini_events(const struct mini *m) { return m->events; }
-uint64_t mini_hash(const struct mini *m) { return m->hash; }
-uint64_t mini_stored_bytes(const struct mini *m) { return m->stored; }
+uint32_t mini_reply_count(const struct mini *m)
+{
+  return m->reply_count;
+}
+uint64_t mini_count(const struct mini *m, enum rs_trace trace)
+{
+  return m->traced[trace];
+}
+uint64_t mini_messages(const struct mini *m, enum rs_msg_type type)
+{
+  return m->sent[type];
+}
+uint64_t mini_messages_all(const struct mini *m)
+{
+  return m->sent_all;
+}
+uint64_t mini_events(const struct mini *m)
+{
+  return m->events;
+}
+uint64_t mini_hash(const struct mini *m)
+{
+  return m->hash;
+}
+uint64_t mini_stored_bytes(const struct mini *m)
+{
+  return m->stored;
+}
 
 uint32_t mini_nodes_alive(const struct mini *m)
 {

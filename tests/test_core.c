@@ -2,7 +2,10 @@
 #include "check.h"
 #include "mini.h"
 
-static struct rs_id id_of(const struct rs_task *task) { return task->id; }
+static struct rs_id id_of(const struct rs_task *task)
+{
+  return task->id;
+}
 
 static void one_task(void)
 {

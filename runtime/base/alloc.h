@@ -1,4 +1,5 @@
-/* alloc.h -- memory that is there or the process ends: a failed malloc at this size is fatal, so callers need no branch.
+/* alloc.h -- memory that is there or the process ends: a failed malloc at this size is fatal, so callers need no
+ * branch.
  *
  * The returned memory is the caller's, to be released with free(). Thread-safe as malloc is.
  */
@@ -8,10 +9,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-void *rs_alloc(size_t bytes);                              /* uninitialised */
-void *rs_alloc_zero(size_t count, size_t bytes);           /* zeroed array; count x bytes is checked */
-void *rs_realloc(void *old, size_t count, size_t bytes);   /* grows or shrinks an array */
-void *rs_memdup(const void *from, size_t bytes);           /* NULL for bytes == 0 */
+void *rs_alloc(size_t bytes);                            /* uninitialised */
+void *rs_alloc_zero(size_t count, size_t bytes);         /* zeroed array; count x bytes is checked */
+void *rs_realloc(void *old, size_t count, size_t bytes); /* grows or shrinks an array */
+void *rs_memdup(const void *from, size_t bytes);         /* NULL for bytes == 0 */
 
 /* Makes room for one more element in a growable array: `array`, its `count` and `cap` (both uint32_t). */
 #define RS_GROW(array, count, cap)                                                                                     \

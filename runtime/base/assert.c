@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-__attribute__((weak)) void rs_panic(const char *text) { (void)text; }
+__attribute__((weak)) void rs_panic(const char *text)
+{
+  (void)text;
+}
 
 static char *append(char *at, char *end, const char *text)
 {

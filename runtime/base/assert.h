@@ -14,8 +14,8 @@
 
 _Noreturn void rs_assert_failed(const char *file, int line, const char *condition);
 
-/* Called with one line of text before the abort. Each program installs its own printer by defining rs_panic; the default
- * (a weak symbol) only aborts, because the core may not touch a file. */
+/* Called with one line of text before the abort. Each program installs its own printer by defining rs_panic; the
+ * default (a weak symbol) only aborts, because the core may not touch a file. */
 void rs_panic(const char *text);
 
 #endif

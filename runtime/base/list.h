@@ -19,8 +19,14 @@ struct rs_link {
 #define RS_LIST_EACH(head, at, after)                                                                                  \
   for (struct rs_link *at = (head)->next, *after = at->next; at != (head); at = after, after = at->next)
 
-static inline void rs_list_init(struct rs_link *link) { link->next = link->prev = link; }
-static inline bool rs_list_empty(const struct rs_link *head) { return head->next == head; }
+static inline void rs_list_init(struct rs_link *link)
+{
+  link->next = link->prev = link;
+}
+static inline bool rs_list_empty(const struct rs_link *head)
+{
+  return head->next == head;
+}
 
 static inline void rs_list_insert_after(struct rs_link *place, struct rs_link *link)
 {
@@ -35,7 +41,10 @@ static inline void rs_list_push_back(struct rs_link *head, struct rs_link *link)
   rs_list_insert_after(head->prev, link);
 }
 
-static inline void rs_list_push_front(struct rs_link *head, struct rs_link *link) { rs_list_insert_after(head, link); }
+static inline void rs_list_push_front(struct rs_link *head, struct rs_link *link)
+{
+  rs_list_insert_after(head, link);
+}
 
 static inline void rs_list_remove(struct rs_link *link)
 {

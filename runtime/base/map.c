@@ -6,7 +6,10 @@
 
 #include <stddef.h>
 
-static uint32_t home(const struct rs_map *map, uint64_t key) { return (uint32_t)rs_mix64(key) & (map->cap - 1); }
+static uint32_t home(const struct rs_map *map, uint64_t key)
+{
+  return (uint32_t)rs_mix64(key) & (map->cap - 1);
+}
 
 void rs_map_free(struct rs_map *map)
 {
@@ -68,7 +71,8 @@ bool rs_map_remove(struct rs_map *map, uint64_t key, uint64_t *old)
   if (old)
     *old = *found;
   uint32_t mask = map->cap - 1;
-  uint32_t hole = (uint32_t)((struct rs_map_slot *)(void *)((char *)found - offsetof(struct rs_map_slot, value)) - map->slots);
+  uint32_t hole =
+      (uint32_t)((struct rs_map_slot *)(void *)((char *)found - offsetof(struct rs_map_slot, value)) - map->slots);
   for (uint32_t i = (hole + 1) & mask; map->slots[i].key; i = (i + 1) & mask) {
     uint32_t want = home(map, map->slots[i].key);
     if (((i - want) & mask) >= ((i - hole) & mask)) {

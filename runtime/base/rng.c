@@ -10,7 +10,10 @@ uint64_t rs_mix64(uint64_t x)
   return x ^ (x >> 31);
 }
 
-uint64_t rs_rng_derive(uint64_t seed, uint64_t stream) { return rs_mix64(rs_mix64(seed) ^ rs_mix64(~stream)); }
+uint64_t rs_rng_derive(uint64_t seed, uint64_t stream)
+{
+  return rs_mix64(rs_mix64(seed) ^ rs_mix64(~stream));
+}
 
 void rs_rng_seed(struct rs_rng *rng, uint64_t seed)
 {
@@ -20,7 +23,10 @@ void rs_rng_seed(struct rs_rng *rng, uint64_t seed)
   }
 }
 
-static uint64_t rotl(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+static uint64_t rotl(uint64_t x, int k)
+{
+  return (x << k) | (x >> (64 - k));
+}
 
 uint64_t rs_rng_next(struct rs_rng *rng)
 {
@@ -49,4 +55,7 @@ uint64_t rs_rng_below(struct rs_rng *rng, uint64_t bound)
   return (uint64_t)(product >> 64);
 }
 
-double rs_rng_unit(struct rs_rng *rng) { return (double)(rs_rng_next(rng) >> 11) * 0x1p-53; }
+double rs_rng_unit(struct rs_rng *rng)
+{
+  return (double)(rs_rng_next(rng) >> 11) * 0x1p-53;
+}

@@ -19,8 +19,14 @@ static inline uint64_t rs_time_add(uint64_t now, uint64_t delay_ns)
 }
 
 /* later - earlier, or 0 where later is not later. */
-static inline uint64_t rs_time_since(uint64_t later, uint64_t earlier) { return later > earlier ? later - earlier : 0; }
+static inline uint64_t rs_time_since(uint64_t later, uint64_t earlier)
+{
+  return later > earlier ? later - earlier : 0;
+}
 
-static inline uint64_t rs_time_min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline uint64_t rs_time_min(uint64_t a, uint64_t b)
+{
+  return a < b ? a : b;
+}
 
 #endif

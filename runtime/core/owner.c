@@ -13,7 +13,8 @@
 struct rs_owner *rs_owner_new(void)
 {
   struct rs_owner *o = rs_alloc_zero(1, sizeof *o);
-  struct rs_link *lists[] = {&o->keys, &o->dirty, &o->delayed, &o->actors, &o->stored, &o->ready, &o->dirty_actors};
+  struct rs_link *lists[] = {&o->keys,   &o->dirty, &o->delayed,      &o->actors,
+                             &o->stored, &o->ready, &o->dirty_actors, &o->postponed};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   return o;
@@ -334,7 +335,10 @@ void rs_owner_settle(struct rs_endpoint *ep)
 uint64_t rs_owner_deadline(const struct rs_endpoint *ep)
 {
   const struct rs_owner *o = ep->owner;
-  return rs_list_empty(&o->delayed) ? RS_TIME_NEVER : RS_ENTRY(o->delayed.next, struct owned_task, link)->due_at;
+  uint64_t deadline = rs_owner_lease_deadline(o);
+  if (rs_list_empty(&o->delayed))
+    return deadline;
+  return rs_time_min(deadline, RS_ENTRY(o->delayed.next, struct owned_task, link)->due_at);
 }
 
 void rs_owner_sanity_check(const struct rs_owner *o)

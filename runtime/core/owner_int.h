@@ -24,7 +24,7 @@ struct owned_task {
 struct sched_key {
   struct rs_link link;       /* in owner->keys */
   struct rs_link dirty_link; /* in owner->dirty */
-  struct rs_link queue, leases, requests;
+  struct rs_link queue, leases, requests, hungry;
   uint64_t hash;
   struct rs_demand demand;
   rs_addr home;         /* the raylet that is asked first */
@@ -38,7 +38,8 @@ struct sched_key {
 };
 
 struct lease {
-  struct rs_link link; /* in key->leases */
+  struct rs_link hungry_link; /* in key->hungry: it could take more than there was */
+  struct rs_link link;        /* in key->leases */
   struct rs_link in_flight;
   struct sched_key *key;
   uint64_t number;
@@ -52,7 +53,9 @@ struct request {
   struct rs_link link; /* in key->requests */
   struct sched_key *key;
   uint64_t number;
-  rs_addr raylet; /* who has it now */
+  uint64_t due_at;               /* of a postponed one */
+  struct rs_link postponed_link; /* in owner->postponed */
+  rs_addr raylet;                /* who has it now */
   uint8_t hops;
 };
 
@@ -91,7 +94,7 @@ struct rs_owner {
   struct rs_map tasks; /* sequence number -> owned_task */
   struct rs_map key_by_hash, request_by_number, lease_by_worker;
   struct rs_map actor_by_seq, actor_by_worker, objects;
-  struct rs_link keys, dirty, delayed, actors, stored;
+  struct rs_link keys, dirty, delayed, actors, stored, postponed;
   struct rs_link ready, dirty_actors; /* looked at when the step settles: no recursion along dependencies */
   uint64_t last_request;
   uint64_t last_seq; /* highest sequence number that the application has used */
@@ -115,6 +118,7 @@ struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand
 void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key);
 void rs_owner_key_changed(struct rs_owner *o, struct sched_key *key); /* looked at when the step settles */
 void rs_owner_lease_settle(struct rs_endpoint *ep);
+uint64_t rs_owner_lease_deadline(const struct rs_owner *o);
 bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
 void rs_owner_lease_on_result(struct rs_endpoint *ep, struct lease *lease, struct rs_result *result);
 void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease);

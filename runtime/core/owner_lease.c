@@ -41,7 +41,7 @@ static struct sched_key *key_new(struct rs_endpoint *ep, const struct rs_demand 
   key->strategy = strategy;
   key->target = target;
   key->home = ep->raylet;
-  struct rs_link *lists[] = {&key->queue, &key->leases, &key->requests, &key->dirty_link};
+  struct rs_link *lists[] = {&key->queue, &key->leases, &key->requests, &key->dirty_link, &key->hungry};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   rs_list_push_back(&o->keys, &key->link);
@@ -159,6 +159,7 @@ static void request_more(struct rs_endpoint *ep, struct sched_key *key)
     request->number = ++o->last_request;
     request->raylet = key->home;
     rs_list_push_back(&key->requests, &request->link);
+    rs_list_init(&request->postponed_link);
     rs_map_put_ptr(&o->request_by_number, request->number, request);
   }
   key->request_count += count;
@@ -170,6 +171,7 @@ static void request_forget(struct rs_owner *o, struct request *request)
 {
   struct sched_key *key = request->key;
   rs_list_remove(&request->link);
+  rs_list_remove(&request->postponed_link);
   rs_map_remove(&o->request_by_number, request->number, NULL);
   key->request_count--;
   free(request);
@@ -188,7 +190,7 @@ static void cancel_requests(struct rs_endpoint *ep, struct sched_key *key)
     struct request *request = RS_ENTRY(at, struct request, link);
     rs_addr raylet = request->raylet;
     bool waits_there = request->hops == 0 || key->strategy >= RS_STRATEGY_NODE_AFFINITY || key->dep_count;
-    if (waits_there && told[0] != raylet && told[1] != raylet) {
+    if (raylet != RS_ADDR_NONE && waits_there && told[0] != raylet && told[1] != raylet) {
       told[told[0] != RS_ADDR_NONE] = raylet;
       struct rs_m_lease_cancel *m = rs_msg_new(RS_MSG_LEASE_CANCEL);
       m->key = key->hash;
@@ -199,22 +201,24 @@ static void cancel_requests(struct rs_endpoint *ep, struct sched_key *key)
   rs_owner_key_unref(o, key);
 }
 
+static void ask_postponed(struct rs_endpoint *ep);
+
 void rs_owner_lease_settle(struct rs_endpoint *ep)
 {
   struct rs_owner *o = ep->owner;
+  ask_postponed(ep);
   while (!rs_list_empty(&o->dirty)) {
     struct sched_key *key = RS_ENTRY(o->dirty.next, struct sched_key, dirty_link);
     rs_list_remove(&key->dirty_link);
     if (o->orphaned)
       continue;
     key->refs++;
-    if (key->queued && key->mean_run_ns) /* room behind what is already in flight */
-      RS_LIST_EACH(&key->leases, at, after)
-      {
-        if (key->queued == 0)
-          break;
-        rs_owner_lease_refill(ep, RS_ENTRY(at, struct lease, link));
-      }
+    RS_LIST_EACH(&key->hungry, at, after) /* room behind what is already in flight */
+    {
+      if (key->queued == 0)
+        break;
+      rs_owner_lease_refill(ep, RS_ENTRY(at, struct lease, hungry_link));
+    }
     rs_list_remove(&key->dirty_link);
     if (key->queued == 0 && key->request_count)
       cancel_requests(ep, key);
@@ -271,6 +275,7 @@ static void lease_forget(struct rs_owner *o, struct lease *lease)
   struct sched_key *key = lease->key;
   RS_ASSERT(lease->in_flight_count == 0);
   rs_list_remove(&lease->link);
+  rs_list_remove(&lease->hungry_link);
   rs_map_remove(&o->lease_by_worker, lease->worker, NULL);
   key->lease_count--;
   rs_owner_key_changed(o, key);
@@ -283,19 +288,22 @@ void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
 {
   struct sched_key *key = lease->key;
   bool single = ep->config->worker_lease_timeout_milliseconds == 0;
-  if (!lease->recalled && key->queued && !(single && lease->used)) {
-    uint32_t most = single ? 1 : depth(ep, key);
-    if (lease->in_flight_count <= most / 2) {
-      uint32_t room = most - lease->in_flight_count;
-      push(ep, lease, room < key->queued ? room : key->queued);
-    }
+  bool takes = !lease->recalled && !(single && lease->used);
+  uint32_t most = single ? 1 : depth(ep, key);
+  if (takes && key->queued && lease->in_flight_count <= most / 2) {
+    uint32_t room = most - lease->in_flight_count;
+    push(ep, lease, room < key->queued ? room : key->queued);
   }
+  rs_list_remove(&lease->hungry_link);
   if (lease->in_flight_count == 0) {
     return_lease(ep, lease->raylet, lease->number, false);
     lease_forget(ep->owner, lease);
-  } else if (key->queued == 0) {
-    rs_owner_key_changed(ep->owner, key); /* requests may have become needless */
+    return;
   }
+  if (takes && lease->in_flight_count <= most / 2)
+    rs_list_push_back(&key->hungry, &lease->hungry_link);
+  if (key->queued == 0)
+    rs_owner_key_changed(ep->owner, key); /* requests may have become needless */
 }
 
 void rs_owner_lease_on_result(struct rs_endpoint *ep, struct lease *lease, struct rs_result *result)
@@ -357,6 +365,7 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
     lease->worker = m->worker;
     lease->gpus = m->gpus;
     rs_list_init(&lease->in_flight);
+    rs_list_init(&lease->hungry_link);
     rs_list_push_back(&key->leases, &lease->link);
     key->lease_count++;
     rs_map_put_ptr(&o->lease_by_worker, lease->worker, lease);
@@ -430,6 +439,34 @@ bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struc
   }
 }
 
+/* Its raylet is gone, and whoever sent us there may not know it yet: asked again after a report period, not at once. */
+static void postpone(struct rs_endpoint *ep, struct request *request)
+{
+  request->raylet = RS_ADDR_NONE;
+  request->hops = 0;
+  request->due_at = rs_time_add(ep->now, (uint64_t)ep->config->raylet_report_resources_period_milliseconds * RS_MS);
+  rs_list_remove(&request->postponed_link);
+  rs_list_push_back(&ep->owner->postponed, &request->postponed_link); /* one delay for all: in order of due_at */
+}
+
+static void ask_postponed(struct rs_endpoint *ep)
+{
+  struct rs_owner *o = ep->owner;
+  while (!rs_list_empty(&o->postponed)) {
+    struct request *request = RS_ENTRY(o->postponed.next, struct request, postponed_link);
+    if (request->due_at > ep->now)
+      return;
+    rs_list_remove(&request->postponed_link);
+    ask_again(ep, request, ep->raylet, 0);
+  }
+}
+
+uint64_t rs_owner_lease_deadline(const struct rs_owner *o)
+{
+  return rs_list_empty(&o->postponed) ? RS_TIME_NEVER
+                                      : RS_ENTRY(o->postponed.next, struct request, postponed_link)->due_at;
+}
+
 void rs_owner_lease_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
 {
   struct rs_owner *o = ep->owner;
@@ -449,7 +486,7 @@ void rs_owner_lease_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     {
       struct request *request = RS_ENTRY(link, struct request, link);
       if (request->raylet == peer)
-        ask_again(ep, request, ep->raylet, 0);
+        postpone(ep, request);
     }
   }
 }

@@ -23,7 +23,7 @@ void rs_store_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 /* Wants an argument of a lease request here. True: it is here already. Otherwise raylet_on_arg_ready follows. */
 bool rs_store_want(struct rs_endpoint *ep, const struct rs_dep *dep, struct waiting *w);
 void rs_store_unwant(struct rs_endpoint *ep, struct waiting *w); /* w goes away */
-bool rs_store_has(struct rs_store *store, struct rs_id object); /* its bytes are here now */
+bool rs_store_has(struct rs_store *store, struct rs_id object);  /* its bytes are here now */
 void rs_store_pin(struct rs_endpoint *ep, struct rs_id object);
 void rs_store_unpin(struct rs_endpoint *ep, struct rs_id object);
 void rs_store_sanity_check(const struct rs_store *store);

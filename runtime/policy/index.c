@@ -142,11 +142,11 @@ bool rs_index_available(const struct rs_view_node *entry, const struct rs_demand
 }
 
 /* Takes in the entry of one node as it is now. */
-static void examine(const struct rs_index *index, struct rs_shape_index *shape, const struct rs_view *view,
+static bool examine(const struct rs_index *index, struct rs_shape_index *shape, const struct rs_view *view,
                     rs_node_id node)
 {
   if (node >= shape->span)
-    return; /* not in the view; it grows with it */
+    return false; /* not in the view; it grows with it */
   const struct rs_view_node *entry = rs_view_get(view, node);
   struct slot *slot = &shape->slots[node + 1];
   bool feasible = entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &shape->demand);
@@ -155,7 +155,7 @@ static void examine(const struct rs_index *index, struct rs_shape_index *shape, 
   shape->feasible = shape->feasible - slot->feasible + feasible;
   slot->feasible = feasible;
   if (available == slot->available && key == slot->key)
-    return;
+    return false;
   if (slot->available) {
     shape->first -= slot->key < RS_INDEX_SECOND;
     erase(shape, node + 1);
@@ -166,6 +166,7 @@ static void examine(const struct rs_index *index, struct rs_shape_index *shape, 
     shape->first += key < RS_INDEX_SECOND;
     insert(shape, node + 1);
   }
+  return true;
 }
 
 static void grow(struct rs_shape_index *shape, uint32_t span)
@@ -190,8 +191,7 @@ static void catch_up(struct rs_index *index, struct rs_shape_index *shape, const
     shape->built = true;
   } else {
     for (uint64_t i = shape->read; i < index->logged; i++)
-      examine(index, shape, view, index->ring[i & (index->ring_cap - 1)]);
-    *work += index->logged - shape->read;
+      *work += examine(index, shape, view, index->ring[i & (index->ring_cap - 1)]);
   }
   shape->read = index->read = index->logged;
 }
