@@ -345,7 +345,7 @@ void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason
 static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_grant *m)
 {
   struct rs_owner *o = ep->owner;
-  o->nodes = m->nodes;
+  o->nodes = m->nodes ? m->nodes : o->nodes;
   struct request *request = rs_map_get_ptr(&o->request_by_number, m->request);
   if (!request) {
     return_lease(ep, raylet, m->lease, false);
@@ -408,8 +408,12 @@ static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
 
 static void on_spill(struct rs_endpoint *ep, const struct rs_m_lease_spill *m)
 {
-  ep->owner->nodes = m->nodes;
-  struct request *request = rs_map_get_ptr(&ep->owner->request_by_number, m->request);
+  struct rs_owner *o = ep->owner;
+  bool grown = m->nodes > o->nodes;
+  o->nodes = m->nodes ? m->nodes : o->nodes;
+  struct request *request = rs_map_get_ptr(&o->request_by_number, m->request);
+  if (request && grown)
+    rs_owner_key_changed(o, request->key); /* more requests may be under way than we thought */
   if (request)
     ask_again(ep, request, m->raylet, request->hops < UINT8_MAX ? (uint8_t)(request->hops + 1) : UINT8_MAX);
 }

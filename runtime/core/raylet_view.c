@@ -23,8 +23,7 @@ static struct rs_view *current(struct rs_raylet *r)
 
 uint32_t rs_raylet_view_alive(const struct rs_raylet *r)
 {
-  uint32_t alive = r->view ? rs_view_alive(r->view) : 0;
-  return alive ? alive : 1;
+  return r->version && r->view ? rs_view_alive(r->view) : 0; /* 0: it does not know */
 }
 
 static void tell_placers(void *ctx, rs_node_id node)
