@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "cli/cli.h"
+#include "cli/real_faults.h"
 #include "lib/tune/train_logistic.h"
 #include "sim/scenario_config.h"
 #include "uv/uv.h"
@@ -98,12 +99,14 @@ struct real_run {
   const struct rs_run *run;
   struct rs_node_info **infos; /* of the nodes, head first */
   struct rs_node_type *types;
-  uint32_t node_count;
+  uint32_t node_count, rows; /* rows: of nodes, in the results */
   uint64_t cpu_e4;
   struct rs_uv_cluster *cluster;
   struct rs_results *results;
   struct rs_apps *apps;
   struct locked *programs;
+  pthread_mutex_t lock; /* of the applications and the results */
+  double begin_s;
 };
 
 static double now_s(void)
@@ -115,11 +118,8 @@ static double now_s(void)
 
 static int check(const struct rs_scenario *s, char *err, size_t err_size)
 {
-  if (s->fault_count) {
-    snprintf(err, err_size, "%s:%u: faults are not carried out on a real cluster yet; take them out in <real>", s->file,
-             s->faults[0].line);
+  if (cli_faults_check(s, err, err_size) != 0)
     return -1;
-  }
   if (s->cluster.platform) {
     snprintf(err, err_size, "%s:%u: a real cluster has no platform file; describe its nodes in <real>", s->file,
              s->cluster.line);
@@ -171,7 +171,8 @@ static int start(struct real_run *r, char *err, size_t err_size)
     snprintf(err, err_size, "%s: %s", s->file, error);
     return -1;
   }
-  uint32_t rows = r->node_count > 1 ? r->node_count - 1 : 1;
+  uint32_t nodes = r->node_count > 1 ? r->node_count - 1 : 1;
+  uint32_t rows = r->rows = nodes + cli_faults_returns(s);
   if (rs_run_open_results(run, rows, &r->results, err, err_size) != 0)
     return -1;
   for (uint32_t i = 1; i < r->node_count && r->results; i++)
@@ -183,58 +184,114 @@ static int start(struct real_run *r, char *err, size_t err_size)
                                          .seed = run->seed,
                                          .time_scale = s->real_time_scale,
                                          .spin = s->real_spin,
-                                         .node_count = rows,
+                                         .node_count = nodes,
                                          .slots_cpu_e4 = r->cpu_e4,
                                          .results = r->results};
   r->apps = rs_apps_new(&apps_opts, err, err_size);
   return r->apps ? 0 : -1;
 }
 
-static enum rs_run_end drive_all(struct real_run *r, char *err, size_t err_size)
+static uint64_t axis_ns(const struct real_run *r)
 {
-  const struct rs_run *run = r->run;
-  pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  return (uint64_t)((now_s() - r->begin_s) / r->run->scenario->real_time_scale * 1e9);
+}
+
+static void on_fault(void *arg, uint32_t place, uint32_t node, bool up)
+{
+  struct real_run *r = arg;
+  const struct rs_res *total = &r->infos[place + 1]->total;
+  pthread_mutex_lock(&r->lock);
+  if (r->results && node - 1 < r->rows)
+    (up ? rs_results_node_up : rs_results_node_down)(r->results, axis_ns(r), node - 1, (uint32_t)total->cpu_e4,
+                                                     (uint32_t)total->gpu_count * RS_ONE_E4);
+  pthread_mutex_unlock(&r->lock);
+}
+
+/* Waits for a program's thread, at most 0.1 s. */
+static bool ended(const struct locked *program)
+{
+  struct timespec wait;
+  clock_gettime(CLOCK_REALTIME, &wait);
+  wait.tv_nsec += 100000000;
+  wait.tv_sec += wait.tv_nsec / 1000000000;
+  wait.tv_nsec %= 1000000000;
+  return pthread_timedjoin_np(program->thread, NULL, &wait) == 0;
+}
+
+static int start_programs(struct real_run *r, char *err, size_t err_size)
+{
   uint32_t count = rs_apps_count(r->apps);
   r->programs = rs_alloc_zero(count, sizeof *r->programs);
-  double begin = now_s();
+  pthread_mutex_init(&r->lock, NULL);
+  r->begin_s = now_s();
   for (uint32_t i = 0; i < count; i++) {
     struct locked *l = &r->programs[i];
     l->app.ops = &locked_ops;
     l->inner = rs_observer_app(rs_apps_observer(r->apps, i));
-    l->lock = &lock;
+    l->lock = &r->lock;
     l->session = rs_uv_cluster_session(r->cluster);
     if (pthread_create(&l->thread, NULL, drive, l) != 0) {
       snprintf(err, err_size, "cannot start a thread");
-      return RS_RUN_FAILED;
+      return -1;
     }
   }
-  uint64_t messages = 0, bytes = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    struct timespec wait;
-    do { /* progress, while the first programs run */
-      clock_gettime(CLOCK_REALTIME, &wait);
-      wait.tv_nsec += 100000000;
-      wait.tv_sec += wait.tv_nsec / 1000000000;
-      wait.tv_nsec %= 1000000000;
-      uint64_t t = (uint64_t)((now_s() - begin) / run->scenario->real_time_scale * 1e9);
-      pthread_mutex_lock(&lock);
+  return 0;
+}
+
+/* Until every program is done. *cut: the scenario's time limit ended them. */
+static int wait_for_programs(struct real_run *r, struct cli_faults *faults, bool *cut, char *err, size_t err_size)
+{
+  const struct rs_run *run = r->run;
+  bool failed = false;
+  for (uint32_t i = 0; i < rs_apps_count(r->apps); i++) {
+    while (!ended(&r->programs[i])) {
+      uint64_t t = axis_ns(r);
+      failed = failed || cli_faults_failed(faults, err, err_size);
+      *cut = *cut || (t >= run->scenario->time_limit_ns && !atomic_load(&stop));
+      if (failed || *cut)
+        atomic_store(&stop, true);
+      pthread_mutex_lock(&r->lock);
       if (run->progress)
         rs_progress_set(run->progress, run->progress_slot, t, rs_apps_tasks_ended(r->apps), 0,
                         rs_apps_progress(r->apps, t));
-      pthread_mutex_unlock(&lock);
-    } while (pthread_timedjoin_np(r->programs[i].thread, NULL, &wait) != 0);
-    if (r->programs[i].status != 0) {
-      snprintf(err, err_size, "%s: %s", run->scenario->file, r->programs[i].error);
-      return RS_RUN_FAILED;
+      pthread_mutex_unlock(&r->lock);
     }
-    messages += r->programs[i].stats.messages_in + r->programs[i].stats.messages_out;
-    bytes += r->programs[i].stats.bytes_in + r->programs[i].stats.bytes_out;
+    if (!failed && r->programs[i].status != 0) {
+      snprintf(err, err_size, "%s: %s", run->scenario->file, r->programs[i].error);
+      failed = true;
+      atomic_store(&stop, true);
+    }
   }
-  double took = now_s() - begin;
-  uint64_t end_ns = (uint64_t)(took / run->scenario->real_time_scale * 1e9);
-  for (uint32_t i = 0; i < count; i++)
+  return failed ? -1 : 0;
+}
+
+static enum rs_run_end drive_all(struct real_run *r, char *err, size_t err_size)
+{
+  const struct rs_run *run = r->run;
+  bool cut = false;
+  if (start_programs(r, err, err_size) != 0)
+    return RS_RUN_FAILED;
+  const struct cli_faults_opts faults_opts = {.scenario = run->scenario,
+                                              .seed = rs_rng_derive(run->seed, 2),
+                                              .session = rs_uv_cluster_session(r->cluster),
+                                              .port = rs_uv_cluster_port(r->cluster),
+                                              .begin_s = r->begin_s,
+                                              .node = on_fault,
+                                              .arg = r};
+  struct cli_faults *faults = cli_faults_start(&faults_opts);
+  int failed = wait_for_programs(r, faults, &cut, err, err_size);
+  cli_faults_stop(faults);
+  if (failed)
+    return RS_RUN_FAILED;
+  double took = now_s() - r->begin_s;
+  uint64_t end_ns = axis_ns(r), messages = 0, bytes = 0;
+  for (uint32_t i = 0; i < rs_apps_count(r->apps); i++) {
+    const struct rs_uv_run_stats *stats = &r->programs[i].stats;
+    messages += stats->messages_in + stats->messages_out;
+    bytes += stats->bytes_in + stats->bytes_out;
     rs_observer_cut(rs_apps_observer(r->apps, i), end_ns);
-  bool interrupted = atomic_load(&stop);
+  }
+  bool interrupted = atomic_load(&stop) && !cut;
   if (r->results) {
     struct rs_results *results = r->results;
     rs_results_count(results, "driver_messages", messages);
@@ -244,7 +301,7 @@ static enum rs_run_end drive_all(struct real_run *r, char *err, size_t err_size)
     if (rs_results_finish(results, end_ns, interrupted ? RS_RESULTS_PARTIAL : 0, err, err_size) != 0)
       return RS_RUN_FAILED;
   }
-  return interrupted ? RS_RUN_INTERRUPTED : RS_RUN_DONE;
+  return interrupted ? RS_RUN_INTERRUPTED : cut ? RS_RUN_CUT : RS_RUN_DONE;
 }
 
 static enum rs_run_end execute(const struct rs_run *run, char *err, size_t err_size)
