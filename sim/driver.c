@@ -194,7 +194,7 @@ static void loop(struct rs_sim *sim)
     if (sim->opts.time_limit_ns && due > sim->opts.time_limit_ns)
       due = sim->opts.time_limit_ns;
     if (!sim_clock_wait(sim, due) || rs_heap_due(&sim->heap) < due || due == RS_TIME_NEVER)
-      continue; /* a flow ended meanwhile */
+      continue;                          /* a flow ended meanwhile */
     if (rs_heap_due(&sim->heap) > due) { /* the time limit */
       sim->now_ns = due;
       sim->end = RS_SIM_LIMIT;

@@ -193,6 +193,7 @@ static void views_coalesced_and_eager(void)
   coalesced->tasks.in_flight_max = eager->tasks.in_flight_max = 300;
   coalesced->tasks.batch = eager->tasks.batch = 1;
   eager->opts.eager = true;
+  coalesced->config.gcs_publish_to_all = eager->config.gcs_publish_to_all = 1; /* so that there is something to skip */
   run_do(coalesced);
   run_do(eager);
   CHECK_EQ(coalesced->stats.tasks_ended, 1000);
