@@ -7,119 +7,17 @@
  * back as SEND_FAILED. Bytes of objects are counted a node; those that a dead worker had not announced are swept with
  * it.
  *
- * Cost: O(log events) a message; killing an endpoint looks at every connection.
+ * What breaks and ends is in swarm_fault.c. Cost: O(log events) a message.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "core/endpoint.h"
 #include "core/gcs.h"
 #include "core/raylet.h"
 #include "lib/load/replay.h"
-#include "sim/swarm_int.h"
-
-enum event_kind {
-  EV_MESSAGE,
-  EV_DOWN,
-  EV_FAILED,
-  EV_INPUT,
-  EV_TIMER,
-  EV_TASK_END,
-  EV_WORKER,
-  EV_HOST,
-  EV_NODE,
-  EV_FAULT,
-  EV_ACT
-};
-
-struct event {
-  uint64_t due_ns, order;
-  enum event_kind kind;
-  rs_addr to, from;
-  union {
-    struct rs_msg *msg;
-    struct rs_result *result;
-    struct rs_id object;
-    uint64_t number;
-  };
-  struct conn *conn;
-  uint32_t epoch, index;
-  int32_t status;
-};
-
-/* One direction of a connection. */
-struct way {
-  uint64_t floor_ns; /* nothing arrives before */
-  uint64_t deaf_ns;  /* until then what is sent is lost: the sender has not noticed the break */
-  uint32_t epoch, sent, arrived;
-  uint32_t cut; /* of the epoch before: messages below it still arrive */
-  uint32_t newest_view;
-};
-
-struct conn {
-  rs_addr end[2];    /* lower address first */
-  struct way way[2]; /* [0]: from end[0] to end[1] */
-  bool open;
-};
-
-struct staged {
-  struct rs_id id;
-  uint64_t size;
-};
-
-struct place {
-  struct rs_endpoint *ep;
-  rs_addr addr;
-  uint64_t armed_ns;
-  struct rs_task *running;
-  uint64_t run;          /* number of the run in progress */
-  struct staged *staged; /* written by this worker, not yet known to its raylet */
-  uint32_t staged_count, staged_cap;
-};
-
-struct node {
-  struct rs_node_info *info;
-  uint32_t incarnation;
-  bool up;
-  uint64_t origin_ns;
-  int64_t drift_ppm;
-  uint64_t cut_until_ns; /* partition: nothing passes between it and those outside of `side` */
-  uint64_t side;
-  uint64_t stored;
-};
-
-struct line {
-  uint64_t t_ns, a, b, c;
-  rs_addr self;
-  uint32_t trace;
-};
-
-struct swarm_net {
-  const struct swarm_plan *plan;
-  struct rs_checker *checker;
-  struct swarm_load *load;
-  enum rs_swarm_plant plant;
-  uint32_t planted; /* opportunities so far */
-  struct rs_rng rng;
-  struct event *heap;
-  uint32_t count, cap;
-  uint64_t now, order, runs, events, hash, stored, sides;
-  struct rs_map places, conns, bytes;
-  struct rs_map stopped; /* workers that were stopped before they had started */
-  struct place **list;
-  uint32_t list_count, list_cap;
-  struct conn **conn_list;
-  uint32_t conn_count, conn_cap;
-  struct node *nodes;
-  uint32_t node_count, node_cap;
-  rs_addr programs[SWARM_PROGRAMS_MAX];
-  struct line lines[SWARM_TRACE_LINES];
-  uint64_t line_count;
-  bool stopping;
-  char dump[160];
-};
+#include "sim/swarm_net_int.h"
 
 /* ---- heap ---- */
 
@@ -128,7 +26,7 @@ static bool before(const struct event *a, const struct event *b)
   return a->due_ns != b->due_ns ? a->due_ns < b->due_ns : a->order < b->order;
 }
 
-static void push(struct swarm_net *n, struct event e)
+void swarm_net_push(struct swarm_net *n, struct event e)
 {
   e.order = n->order++;
   RS_GROW(n->heap, n->count, n->cap);
@@ -166,12 +64,12 @@ static uint64_t between(struct swarm_net *n, const uint64_t range[2])
   return range[0] + rs_rng_below(&n->rng, range[1] - range[0] + 1);
 }
 
-static uint64_t up_to(struct swarm_net *n, uint64_t most)
+uint64_t swarm_net_up_to(struct swarm_net *n, uint64_t most)
 {
   return rs_rng_below(&n->rng, most + 1);
 }
 
-static void note(struct swarm_net *n, uint64_t value)
+void swarm_net_note(struct swarm_net *n, uint64_t value)
 {
   n->hash = rs_mix64(n->hash ^ value) + n->now;
 }
@@ -197,13 +95,13 @@ static uint64_t moment(const struct node *node, uint64_t clock)
 
 /* ---- places ---- */
 
-static struct place *at(const struct swarm_net *n, rs_addr addr)
+struct place *swarm_net_place(const struct swarm_net *n, rs_addr addr)
 {
   return addr == RS_ADDR_NONE ? NULL : rs_map_get_ptr(&n->places, addr);
 }
 static void step(struct swarm_net *n, struct place *p, const struct rs_input *input);
 
-static void add_place(struct swarm_net *n, uint32_t roles, rs_addr addr, struct rs_node_info *info)
+void swarm_net_add_place(struct swarm_net *n, uint32_t roles, rs_addr addr, struct rs_node_info *info)
 {
   struct place *p = rs_alloc_zero(1, sizeof *p);
   struct rs_start start = {.roles = roles,
@@ -223,7 +121,7 @@ static void add_place(struct swarm_net *n, uint32_t roles, rs_addr addr, struct 
   step(n, p, &(struct rs_input){.kind = RS_IN_START});
 }
 
-static void take_place(struct swarm_net *n, struct place *p)
+void swarm_net_take_place(struct swarm_net *n, struct place *p)
 {
   rs_map_remove(&n->places, p->addr, NULL);
   for (uint32_t i = 0; i < n->list_count; i++)
@@ -265,45 +163,6 @@ static uint64_t delay(struct swarm_net *n, rs_addr from, rs_addr to)
   return between(n, rs_addr_node(from) == rs_addr_node(to) ? n->plan->local_ns : n->plan->latency_ns);
 }
 
-/* Until when nothing passes between two nodes; 0: it does. */
-static uint64_t parted(const struct swarm_net *n, rs_addr a, rs_addr b)
-{
-  const struct node *x = &n->nodes[rs_addr_node(a)], *y = &n->nodes[rs_addr_node(b)];
-  uint64_t until = 0;
-  if (x->cut_until_ns > n->now && !(y->cut_until_ns > n->now && x->side == y->side))
-    until = x->cut_until_ns;
-  if (y->cut_until_ns > n->now && !(x->cut_until_ns > n->now && x->side == y->side) && y->cut_until_ns > until)
-    until = y->cut_until_ns;
-  return until;
-}
-
-/* The connection is lost: a suffix each way, then both ends that live hear of it within `notice_ns`. */
-static void break_conn(struct swarm_net *n, struct conn *conn, uint64_t notice_ns)
-{
-  if (!conn->open)
-    return;
-  conn->open = false;
-  uint64_t heard[2];
-  for (int d = 0; d < 2; d++) { /* way d ends at end[1 - d] */
-    struct way *way = &conn->way[d];
-    uint32_t flying = way->sent - way->arrived;
-    way->cut = way->arrived + (uint32_t)up_to(n, flying);
-    if (n->nodes[rs_addr_node(conn->end[d])].up == false) /* a silent host: nothing more comes out of it */
-      way->cut = way->arrived;
-    way->epoch++;
-    way->sent = way->arrived = way->newest_view = 0;
-    uint64_t due = n->now + 1 + up_to(n, notice_ns);
-    if (due < way->floor_ns && way->cut)
-      due = way->floor_ns;
-    way->floor_ns = due;
-    heard[1 - d] = due;
-  }
-  for (int e = 0; e < 2; e++) {
-    conn->way[e].deaf_ns = heard[e];
-    push(n, (struct event){.due_ns = heard[e], .kind = EV_DOWN, .to = conn->end[e], .from = conn->end[1 - e]});
-  }
-}
-
 static void send(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *msg)
 {
   if (n->plan->codec) {
@@ -316,17 +175,17 @@ static void send(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *m
   }
   struct conn *conn = conn_of(n, from, to);
   struct way *way = &conn->way[from > to];
-  uint64_t wall = parted(n, from, to);
+  uint64_t wall = swarm_net_parted(n, from, to);
   if (n->now < way->deaf_ns) { /* into a broken connection */
     rs_msg_unref(msg);
     return;
   }
   if (!conn->open) {
     bool host = n->nodes[rs_addr_node(to)].up;
-    if (!at(n, to) || wall) {
+    if (!swarm_net_place(n, to) || wall) {
       uint64_t after = host && !wall ? 2 * delay(n, from, to) : 3 * RS_S;
       way->deaf_ns = n->now + after; /* what is sent meanwhile waits for the same attempt */
-      push(n, (struct event){.due_ns = n->now + after, .kind = EV_FAILED, .to = from, .from = to});
+      swarm_net_push(n, (struct event){.due_ns = n->now + after, .kind = EV_FAILED, .to = from, .from = to});
       rs_msg_unref(msg);
       return;
     }
@@ -346,7 +205,7 @@ static void send(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *m
                     .index = way->sent++};
   if (msg->type == RS_MSG_VIEW)
     way->newest_view = e.index;
-  push(n, e);
+  swarm_net_push(n, e);
 }
 
 /* ---- bytes ---- */
@@ -391,67 +250,6 @@ static void stage(struct place *p, struct rs_id id, uint64_t size)
 {
   RS_GROW(p->staged, p->staged_count, p->staged_cap);
   p->staged[p->staged_count++] = (struct staged){id, size};
-}
-
-/* ---- processes and nodes ---- */
-
-static void kill_place(struct swarm_net *n, struct place *p, bool fault, uint64_t notice_ns)
-{
-  rs_addr addr = p->addr;
-  note(n, addr);
-  rs_check_death(n->checker, addr, fault);
-  take_place(n, p);
-  for (uint32_t i = 0; i < n->conn_count; i++)
-    if (n->conn_list[i]->end[0] == addr || n->conn_list[i]->end[1] == addr)
-      break_conn(n, n->conn_list[i], notice_ns);
-}
-
-static uint64_t health_ns(const struct swarm_net *n)
-{
-  const struct rs_config *c = &n->plan->config;
-  return (uint64_t)(c->health_check_period_ms * c->health_check_failure_threshold + c->health_check_timeout_ms) * RS_MS;
-}
-
-static void node_up(struct swarm_net *n, rs_node_id id, struct rs_node_info *info);
-
-/* silent: nobody hears of it before time has passed. */
-static void node_down(struct swarm_net *n, rs_node_id id, bool fault, bool silent)
-{
-  struct node *node = &n->nodes[id];
-  if (!node->up)
-    return;
-  node->up = !silent; /* while its connections are broken: of a silent host nothing more comes out */
-  rs_addr raylet = rs_addr_make(id, node->incarnation, RS_EP_RAYLET);
-  rs_check_death(n->checker, raylet, fault);
-  for (bool found = true; found;) {
-    found = false;
-    for (uint32_t i = 0; i < n->list_count && !found; i++)
-      if (rs_addr_node(n->list[i]->addr) == id) {
-        kill_place(n, n->list[i], fault, silent ? health_ns(n) : 5 * RS_MS);
-        found = true;
-      }
-  }
-  node->up = false;
-  n->stored -= node->stored;
-  node->stored = 0;
-}
-
-static void node_up(struct swarm_net *n, rs_node_id id, struct rs_node_info *info)
-{
-  while (id >= n->node_count) {
-    RS_GROW(n->nodes, n->node_count, n->node_cap);
-    n->nodes[n->node_count++] = (struct node){0};
-  }
-  struct node *node = &n->nodes[id];
-  RS_ASSERT(!node->up);
-  node->info = info;
-  node->up = true;
-  node->incarnation++;
-  node->origin_ns = UINT64_C(1) << 40 | rs_rng_below(&n->rng, UINT64_C(1) << 40);
-  node->drift_ppm = (int64_t)up_to(n, 2 * n->plan->drift_ppm) - (int64_t)n->plan->drift_ppm;
-  if (id == 0)
-    add_place(n, RS_ROLE_GCS, rs_addr_make(0, 1, RS_EP_GCS), NULL);
-  add_place(n, RS_ROLE_RAYLET, rs_addr_make(id, node->incarnation, RS_EP_RAYLET), info);
 }
 
 /* ---- effects ---- */
@@ -519,12 +317,12 @@ static void task_run(struct swarm_net *n, struct place *p, struct rs_task *task)
   struct rs_result *result =
       rs_replay_result(task, &replay, replay.duration_ns, (uint64_t)n->plan->config.max_direct_call_object_size,
                        rs_addr_raylet(p->addr));
-  push(n, (struct event){.due_ns = n->now + replay.duration_ns,
-                         .kind = EV_TASK_END,
-                         .to = p->addr,
-                         .from = p->run,
-                         .result = result,
-                         .status = result->status});
+  swarm_net_push(n, (struct event){.due_ns = n->now + replay.duration_ns,
+                                   .kind = EV_TASK_END,
+                                   .to = p->addr,
+                                   .from = p->run,
+                                   .result = result,
+                                   .status = result->status});
 }
 
 static void task_end(struct swarm_net *n, struct place *p, struct event *e)
@@ -543,16 +341,17 @@ static void task_end(struct swarm_net *n, struct place *p, struct event *e)
 
 static void copy(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
 {
-  bool there = rs_map_find(&n->bytes, byte_key(e->to, e->object)) && at(n, e->to) && !parted(n, self, e->to);
+  bool there = rs_map_find(&n->bytes, byte_key(e->to, e->object)) && swarm_net_place(n, e->to) &&
+               !swarm_net_parted(n, self, e->to);
   if (chance(n, RS_PLANT_COPY_FAILS, 1))
     there = false;
-  push(n, (struct event){.due_ns = n->now + 2 * delay(n, self, e->to) + up_to(n, e->size),
-                         .kind = EV_INPUT,
-                         .to = self,
-                         .from = e->to,
-                         .object = e->object,
-                         .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST,
-                         .index = (uint32_t)(e->size > UINT32_MAX ? UINT32_MAX : e->size)});
+  swarm_net_push(n, (struct event){.due_ns = n->now + 2 * delay(n, self, e->to) + swarm_net_up_to(n, e->size),
+                                   .kind = EV_INPUT,
+                                   .to = self,
+                                   .from = e->to,
+                                   .object = e->object,
+                                   .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST,
+                                   .index = (uint32_t)(e->size > UINT32_MAX ? UINT32_MAX : e->size)});
 }
 
 static void trace(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
@@ -562,11 +361,11 @@ static void trace(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
   if (e->trace == RS_TRACE_TASK_RETRIED && n->plant == RS_PLANT_RETRY_FOREVER)
     last = (uint64_t)((int64_t)last + 2);
   rs_check_trace(n->checker, e->trace, e->a, e->b, last);
-  note(n, self);
-  note(n, e->trace);
-  note(n, e->a);
-  note(n, e->b);
-  note(n, e->c);
+  swarm_net_note(n, self);
+  swarm_net_note(n, e->trace);
+  swarm_net_note(n, e->a);
+  swarm_net_note(n, e->b);
+  swarm_net_note(n, e->c);
 }
 
 static void reply(struct swarm_net *n, struct rs_reply *r)
@@ -577,14 +376,14 @@ static void reply(struct swarm_net *n, struct rs_reply *r)
   rs_check_reply(n->checker, r);
   if (r->kind == RS_REPLY_TASK && chance(n, RS_PLANT_REPLY_TWICE, 4))
     rs_check_reply(n->checker, r);
-  note(n, rs_id_key(r->id));
-  note(n, (uint64_t)(int64_t)r->status);
+  swarm_net_note(n, rs_id_key(r->id));
+  swarm_net_note(n, (uint64_t)(int64_t)r->status);
   rs_reply_free(r);
 }
 
 static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
 {
-  struct place *p = at(n, self);
+  struct place *p = swarm_net_place(n, self);
   switch ((enum rs_effect_kind)e->kind) {
   case RS_OUT_SEND: deliver(n, self, e->to, e->msg); break;
   case RS_OUT_SEND_MANY:
@@ -595,21 +394,22 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
   case RS_OUT_TASK_RUN: task_run(n, p, e->task); break;
   case RS_OUT_TASK_KILL:
     if (p->running && rs_id_equal(p->running->id, e->object))
-      push(n, (struct event){.due_ns = n->now + up_to(n, 5 * RS_MS),
-                             .kind = EV_TASK_END,
-                             .to = self,
-                             .from = p->run,
-                             .result = rs_result_failed(e->object, RS_ERR_CANCELLED, "killed")});
+      swarm_net_push(n, (struct event){.due_ns = n->now + swarm_net_up_to(n, 5 * RS_MS),
+                                       .kind = EV_TASK_END,
+                                       .to = self,
+                                       .from = p->run,
+                                       .result = rs_result_failed(e->object, RS_ERR_CANCELLED, "killed")});
     break;
   case RS_OUT_WORKER_START:
-    push(n, (struct event){.due_ns = n->now + between(n, n->plan->worker_start_ns), .kind = EV_WORKER, .to = e->to});
+    swarm_net_push(
+        n, (struct event){.due_ns = n->now + between(n, n->plan->worker_start_ns), .kind = EV_WORKER, .to = e->to});
     break;
   case RS_OUT_WORKER_STOP: {
-    struct place *gone = at(n, e->to);
+    struct place *gone = swarm_net_place(n, e->to);
     if (!gone)
       rs_map_put(&n->stopped, e->to, 1);
     else if (!chance(n, RS_PLANT_LEAK_WORKER, 1))
-      kill_place(n, gone, false, 5 * RS_MS);
+      swarm_net_kill(n, gone, false, 5 * RS_MS);
     break;
   }
   case RS_OUT_COPY: copy(n, self, e); break;
@@ -622,20 +422,20 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
     }
     break;
   case RS_OUT_HOST_ADD:
-    push(n,
-         (struct event){
-             .due_ns = n->now + between(n, n->plan->boot_ns), .kind = EV_HOST, .number = e->size, .index = e->count});
+    swarm_net_push(
+        n, (struct event){
+               .due_ns = n->now + between(n, n->plan->boot_ns), .kind = EV_HOST, .number = e->size, .index = e->count});
     break;
   case RS_OUT_HOST_REMOVE:
-    if (at(n, e->to))
-      node_down(n, rs_addr_node(e->to), false, false);
+    if (swarm_net_place(n, e->to))
+      swarm_net_node_down(n, rs_addr_node(e->to), false, false);
     break;
   case RS_OUT_REPLY: reply(n, e->reply); break;
   case RS_OUT_EXIT:
     if (rs_addr_ep(self) == RS_EP_RAYLET)
-      node_down(n, rs_addr_node(self), false, false);
+      swarm_net_node_down(n, rs_addr_node(self), false, false);
     else
-      kill_place(n, p, false, 5 * RS_MS);
+      swarm_net_kill(n, p, false, 5 * RS_MS);
     break;
   case RS_OUT_TRACE: trace(n, self, e); break;
   case RS_OUT_KINDS: RS_ASSERT(!"not an effect");
@@ -652,7 +452,8 @@ static void arm(struct swarm_net *n, struct place *p)
   if (due >= p->armed_ns)
     return;
   p->armed_ns = due;
-  push(n, (struct event){.due_ns = due + up_to(n, RS_MS), .kind = EV_TIMER, .to = p->addr, .number = due});
+  swarm_net_push(
+      n, (struct event){.due_ns = due + swarm_net_up_to(n, RS_MS), .kind = EV_TIMER, .to = p->addr, .number = due});
 }
 
 static void step(struct swarm_net *n, struct place *p, const struct rs_input *input)
@@ -663,7 +464,7 @@ static void step(struct swarm_net *n, struct place *p, const struct rs_input *in
   rs_endpoint_step(p->ep, local(&n->nodes[rs_addr_node(addr)], n->now), input, &effects);
   rs_endpoint_sanity_check(p->ep);
   for (uint32_t i = 0; i < effects.count; i++) {
-    if (!at(n, addr)) { /* it ended itself: nothing after that is done */
+    if (!swarm_net_place(n, addr)) { /* it ended itself: nothing after that is done */
       RS_ASSERT(i > 0);
       break;
     }
@@ -678,121 +479,13 @@ static void step(struct swarm_net *n, struct place *p, const struct rs_input *in
   effects.count = kept;
   rs_effects_clear(&effects);
   rs_effects_free(&effects);
-  p = at(n, addr);
+  p = swarm_net_place(n, addr);
   if (p)
     arm(n, p);
   if (rs_addr_ep(addr) == RS_EP_RAYLET && p) {
     const struct node *node = &n->nodes[rs_addr_node(addr)];
     rs_check_stored(n->checker, addr, node->stored, (uint64_t)node->info->total.store_bytes);
   }
-}
-
-/* ---- faults ---- */
-
-static void crash_worker(struct swarm_net *n, const struct swarm_fault *f)
-{
-  uint32_t count = 0;
-  for (uint32_t pass = 0, nth = 0; pass < 2; pass++) {
-    uint32_t seen = 0;
-    for (uint32_t i = 0; i < n->list_count; i++) {
-      struct place *p = n->list[i];
-      if (rs_addr_ep(p->addr) < RS_EP_WORKER || rs_addr_ep(p->addr) >= RS_EP_DRIVER)
-        continue;
-      if (pass == 1 && seen == nth) {
-        kill_place(n, p, true, 5 * RS_MS);
-        return;
-      }
-      seen++;
-    }
-    count = seen;
-    if (!count)
-      return;
-    nth = (uint32_t)(f->draw % count);
-  }
-}
-
-/* Those whose break is survived: not that of a process and its own raylet, nor the head and a raylet (that is a
- * node's). */
-static bool may_break(const struct swarm_net *n, const struct conn *conn)
-{
-  if (!conn->open || !at(n, conn->end[0]) || !at(n, conn->end[1]))
-    return false;
-  for (int e = 0; e < 2; e++) {
-    rs_addr a = conn->end[e], b = conn->end[1 - e];
-    if (rs_addr_ep(a) == RS_EP_RAYLET && (b == rs_addr_make(0, 1, RS_EP_GCS) || rs_addr_same_node(a, b)))
-      return false;
-  }
-  return true;
-}
-
-static void break_one(struct swarm_net *n, const struct swarm_fault *f)
-{
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < n->conn_count; i++)
-    count += may_break(n, n->conn_list[i]);
-  if (!count)
-    return;
-  uint32_t nth = (uint32_t)(f->draw % count);
-  for (uint32_t i = 0; i < n->conn_count; i++) {
-    struct conn *conn = n->conn_list[i];
-    if (!may_break(n, conn) || nth-- > 0)
-      continue;
-    rs_check_taint(n->checker, conn->end[0]);
-    rs_check_taint(n->checker, conn->end[1]);
-    break_conn(n, conn, 50 * RS_MS);
-    return;
-  }
-}
-
-static void partition(struct swarm_net *n, const struct swarm_fault *f)
-{
-  n->sides++;
-  bool noticed = f->for_ns > health_ns(n);
-  for (uint32_t i = f->node; i < f->node + f->count && i < n->node_count; i++) {
-    struct node *node = &n->nodes[i];
-    node->cut_until_ns = n->now + f->for_ns;
-    node->side = n->sides;
-  }
-  for (uint32_t i = 0; i < n->list_count; i++)
-    if (n->nodes[rs_addr_node(n->list[i]->addr)].side == n->sides)
-      rs_check_taint(n->checker, n->list[i]->addr);
-  for (uint32_t i = 0; i < n->conn_count; i++) {
-    struct conn *conn = n->conn_list[i];
-    if (!conn->open || !parted(n, conn->end[0], conn->end[1]))
-      continue;
-    rs_check_taint(n->checker, conn->end[0]);
-    rs_check_taint(n->checker, conn->end[1]);
-    if (noticed) {
-      for (int d = 0; d < 2; d++)
-        conn->way[d].floor_ns = n->now;
-      break_conn(n, conn, health_ns(n));
-      for (int d = 0; d < 2; d++)
-        conn->way[d].cut = 0;
-    } else {
-      for (int d = 0; d < 2; d++)
-        if (conn->way[d].floor_ns < n->now + f->for_ns)
-          conn->way[d].floor_ns = n->now + f->for_ns;
-    }
-  }
-}
-
-static void fault(struct swarm_net *n, const struct swarm_fault *f)
-{
-  note(n, f->kind);
-  switch (f->kind) {
-  case SWARM_WORKER_CRASH: crash_worker(n, f); break;
-  case SWARM_NODE_CRASH:
-  case SWARM_NODE_KILL:
-    if (!n->nodes[f->node].up)
-      break;
-    node_down(n, f->node, true, f->kind == SWARM_NODE_CRASH);
-    break;
-  case SWARM_BREAK: break_one(n, f); break;
-  case SWARM_PARTITION: partition(n, f); break;
-  case SWARM_FAULTS: break;
-  }
-  if (f->kind != SWARM_WORKER_CRASH && f->kind != SWARM_BREAK) /* whatever is down by then starts again */
-    push(n, (struct event){.due_ns = n->now + f->for_ns, .kind = EV_NODE, .to = f->node, .from = f->count});
 }
 
 /* ---- the run ---- */
@@ -804,7 +497,7 @@ static void on_message(struct swarm_net *n, struct event *e)
     way->arrived++;
   else if (e->epoch + 1 != way->epoch || e->index >= way->cut)
     return;
-  struct place *p = at(n, e->to);
+  struct place *p = swarm_net_place(n, e->to);
   if (!p)
     return;
   if (e->msg->type == RS_MSG_VIEW && n->plan->view_skips && !n->plan->codec && e->epoch == way->epoch &&
@@ -812,12 +505,12 @@ static void on_message(struct swarm_net *n, struct event *e)
     return;
   if (e->msg->type == RS_MSG_OBJECT_CREATED) {
     const struct rs_m_object_created *m = (const void *)e->msg;
-    struct place *writer = at(n, e->from);
+    struct place *writer = swarm_net_place(n, e->from);
     if (writer)
       unstage(writer, m->object);
     seal(n, e->to, m->object, m->size);
   }
-  note(n, e->from ^ e->msg->type);
+  swarm_net_note(n, e->from ^ e->msg->type);
   step(n, p, &(struct rs_input){.kind = RS_IN_MESSAGE, .peer = e->from, .msg = e->msg});
 }
 
@@ -833,7 +526,7 @@ static void on_input(struct swarm_net *n, struct place *p, struct event *e)
 
 static void handle(struct swarm_net *n, struct event *e)
 {
-  struct place *p = e->to ? at(n, e->to) : NULL;
+  struct place *p = e->to ? swarm_net_place(n, e->to) : NULL;
   switch (e->kind) {
   case EV_MESSAGE: on_message(n, e); break;
   case EV_DOWN:
@@ -853,19 +546,20 @@ static void handle(struct swarm_net *n, struct event *e)
     break;
   case EV_TASK_END: task_end(n, p, e); break;
   case EV_WORKER:
-    if (at(n, rs_addr_raylet(e->to)) && !rs_map_find(&n->stopped, e->to))
-      add_place(n, RS_ROLE_WORKER, e->to, NULL);
+    if (swarm_net_place(n, rs_addr_raylet(e->to)) && !rs_map_find(&n->stopped, e->to))
+      swarm_net_add_place(n, RS_ROLE_WORKER, e->to, NULL);
     break;
   case EV_HOST:
-    step(n, at(n, rs_addr_make(0, 1, RS_EP_GCS)), &(struct rs_input){.kind = RS_IN_HOST_UP, .host = e->number});
-    node_up(n, n->node_count, n->plan->type_infos[e->index]);
+    step(n, swarm_net_place(n, rs_addr_make(0, 1, RS_EP_GCS)),
+         &(struct rs_input){.kind = RS_IN_HOST_UP, .host = e->number});
+    swarm_net_node_up(n, n->node_count, n->plan->type_infos[e->index]);
     break;
   case EV_NODE:
     for (uint32_t i = (uint32_t)e->to; i < e->to + e->from && i < n->node_count; i++)
       if (!n->nodes[i].up && i <= n->plan->node_count)
-        node_up(n, i, n->nodes[i].info);
+        swarm_net_node_up(n, i, n->nodes[i].info);
     break;
-  case EV_FAULT: fault(n, &n->plan->faults[e->number]); break;
+  case EV_FAULT: swarm_net_fault(n, &n->plan->faults[e->number]); break;
   case EV_ACT: swarm_load_act(n->load, (uint32_t)e->number); break;
   }
   drop_event(e);
@@ -878,10 +572,10 @@ bool swarm_net_run(struct swarm_net *n, uint64_t until_ns)
     RS_ASSERT(e.due_ns >= n->now);
     n->now = e.due_ns;
     if (n->plant == RS_PLANT_NOISE && n->stopping && n->count == 0)
-      push(n, (struct event){.due_ns = n->now + 100 * RS_MS, .kind = EV_FAILED, .to = 1, .from = 1});
+      swarm_net_push(n, (struct event){.due_ns = n->now + 100 * RS_MS, .kind = EV_FAILED, .to = 1, .from = 1});
     handle(n, &e);
     if (n->plant == RS_PLANT_FALSE_DEATH && n->now > RS_S && n->planted++ == 0)
-      step(n, at(n, rs_addr_make(0, 1, RS_EP_GCS)),
+      step(n, swarm_net_place(n, rs_addr_make(0, 1, RS_EP_GCS)),
            &(struct rs_input){.kind = RS_IN_PEER_DOWN, .peer = rs_addr_make(1, n->nodes[1].incarnation, RS_EP_RAYLET)});
   }
   return n->count > 0;
@@ -894,25 +588,26 @@ struct swarm_net *swarm_net_new(const struct swarm_plan *plan, struct rs_checker
   n->checker = checker;
   n->plant = plant;
   rs_rng_seed(&n->rng, rs_rng_derive(plan->seed, 2));
-  node_up(n, 0, plan->head);
+  swarm_net_node_up(n, 0, plan->head);
   for (uint32_t i = 1; i <= plan->node_count; i++)
-    node_up(n, i, plan->infos[i]);
+    swarm_net_node_up(n, i, plan->infos[i]);
   for (uint32_t i = 0; i < plan->program_count; i++) {
     rs_addr addr = rs_addr_make(plan->program_node[i], 1, RS_EP_DRIVER + i);
     n->programs[i] = addr;
-    add_place(n, RS_ROLE_DRIVER, addr, NULL);
+    swarm_net_add_place(n, RS_ROLE_DRIVER, addr, NULL);
   }
   for (uint32_t i = 0; i < plan->fault_count; i++)
-    push(n, (struct event){.due_ns = plan->faults[i].at_ns, .kind = EV_FAULT, .number = i});
+    swarm_net_push(n, (struct event){.due_ns = plan->faults[i].at_ns, .kind = EV_FAULT, .number = i});
   if (plan->fault_count) /* in the end every node runs, also one that gave up after its last fault */
-    push(n, (struct event){.due_ns = plan->heal_ns + 10 * RS_S, .kind = EV_NODE, .to = 1, .from = plan->node_count});
+    swarm_net_push(
+        n, (struct event){.due_ns = plan->heal_ns + 10 * RS_S, .kind = EV_NODE, .to = 1, .from = plan->node_count});
   return n;
 }
 
 void swarm_net_free(struct swarm_net *n)
 {
   while (n->list_count)
-    take_place(n, n->list[0]);
+    swarm_net_take_place(n, n->list[0]);
   while (n->count) {
     struct event e = pop(n);
     drop_event(&e);
@@ -953,7 +648,7 @@ uint64_t swarm_net_hash(const struct swarm_net *n)
 
 void swarm_net_call(struct swarm_net *n, uint32_t program, struct rs_call *call)
 {
-  struct place *p = at(n, n->programs[program]);
+  struct place *p = swarm_net_place(n, n->programs[program]);
   if (p) {
     if (call->kind == RS_CALL_PUT)
       stage(p, call->object, call->size_bytes);
@@ -964,7 +659,7 @@ void swarm_net_call(struct swarm_net *n, uint32_t program, struct rs_call *call)
 
 void swarm_net_at(struct swarm_net *n, uint64_t at_ns, uint32_t program)
 {
-  push(n, (struct event){.due_ns = at_ns, .kind = EV_ACT, .number = program});
+  swarm_net_push(n, (struct event){.due_ns = at_ns, .kind = EV_ACT, .number = program});
 }
 
 void swarm_net_stopping(struct swarm_net *n)
@@ -974,7 +669,7 @@ void swarm_net_stopping(struct swarm_net *n)
 
 void swarm_net_rest(struct swarm_net *n, FILE *print)
 {
-  struct rs_rest rest = {.gcs = at(n, rs_addr_make(0, 1, RS_EP_GCS))->ep, .stored_bytes = n->stored};
+  struct rs_rest rest = {.gcs = swarm_net_place(n, rs_addr_make(0, 1, RS_EP_GCS))->ep, .stored_bytes = n->stored};
   rest.raylets = rs_alloc(n->list_count * sizeof *rest.raylets);
   rest.owners = rs_alloc(n->list_count * sizeof *rest.owners);
   uint32_t *workers = rs_alloc_zero(n->list_count, sizeof *workers);
