@@ -6,7 +6,6 @@
  */
 #include "cli/real_faults.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
@@ -14,6 +13,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -184,7 +184,7 @@ static uint32_t workers_of(int raylet, int *pids)
   DIR *dir = opendir("/proc");
   for (struct dirent *entry; dir && count < WORKERS_MAX && (entry = readdir(dir));) {
     char name[64], ignored[64];
-    int pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+    int pid = (int)strtol(entry->d_name, NULL, 10); /* 0: no process */
     int server = pid ? parent_of(pid, name, sizeof name) : 0;
     if (server && strcmp(name, "raysim-worker") == 0 && parent_of(server, ignored, sizeof ignored) == raylet)
       pids[count++] = pid;

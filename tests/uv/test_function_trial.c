@@ -139,15 +139,14 @@ static void a_worker_trains_to_the_same_bits(void)
 
 /* ---- the whole scenario, simulated and real ---- */
 
-static int raysim(const char *mode, const char *out)
+static int raysim(const char *scenario, const char *mode, const char *out)
 {
   pid_t pid = fork();
   CHECK(pid >= 0);
   if (pid == 0) {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(null, 1);
-    execl(RS_BINARY_DIR "/raysim", "raysim", "--quiet", "--out", out, RS_SOURCE_DIR "/scenarios/function.xml", mode,
-          (char *)NULL);
+    execl(RS_BINARY_DIR "/raysim", "raysim", "--quiet", "--out", out, scenario, mode, (char *)NULL);
     _exit(127);
   }
   int status;
@@ -206,16 +205,17 @@ static void a_search_is_the_same_simulated_and_real(void)
     printf("skipped: there is no %s/raysim (the target `raysim`) ", RS_BINARY_DIR);
     return;
   }
+  const char *scenario = RS_SOURCE_DIR "/scenarios/function.xml";
   char folder[] = "/tmp/raysim-function-XXXXXX", sim[64], real[64], command[128];
   CHECK(mkdtemp(folder));
   snprintf(sim, sizeof sim, "%s/sim", folder);
   snprintf(real, sizeof real, "%s/real", folder);
-  int status = raysim("--jobs=1", sim);
+  int status = raysim(scenario, "--jobs=1", sim);
   if (status == 2) {
     printf("skipped: this raysim cannot simulate ");
   } else {
     CHECK_EQ(status, 0);
-    CHECK_EQ(raysim("--real", real), 0);
+    CHECK_EQ(raysim(scenario, "--real", real), 0);
     static const char *const runs[] = {"runs/fifo-1/trials.csv", "runs/sha-1/trials.csv"};
     for (uint32_t i = 0; i < 2; i++) {
       char *a = slurp(sim, runs[i]), *b = slurp(real, runs[i]);
@@ -234,9 +234,67 @@ static void a_search_is_the_same_simulated_and_real(void)
   CHECK_EQ(system(command), 0);
 }
 
+/* ---- faults of a scenario on a local cluster ---- */
+
+static const char FAULTS[] =
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    "<scenario name=\"faults\" seed=\"1\">\n"
+    "  <cluster><nodes name=\"a\" count=\"1\" cpus=\"1\"/><nodes name=\"b\" count=\"2\" cpus=\"2\"/></cluster>\n"
+    "  <tasks count=\"150\" duration=\"50 ms\" max_retries=\"%d\"/>\n"
+    "  <faults>\n"
+    "    <node_down at=\"400 ms\" type=\"b\" count=\"2\" down_time=\"300 ms\"/>\n"
+    "    <worker_kill at=\"1.1 s\" count=\"1\"/>\n"
+    "  </faults>\n"
+    "</scenario>\n";
+
+static long number_in(const char *text, const char *name)
+{
+  for (const char *at = text; (at = strstr(at, name));) {
+    at += strlen(name);
+    if (*at != '{')
+      return strtol(at, NULL, 10);
+  }
+  return -1;
+}
+
+static void nodes_go_and_others_come(void)
+{
+  char folder[] = "/tmp/raysim-faults-XXXXXX", scenario[64], out[64], command[128];
+  if (access(RS_BINARY_DIR "/raysim", X_OK) != 0) {
+    printf("skipped: there is no %s/raysim (the target `raysim`) ", RS_BINARY_DIR);
+    return;
+  }
+  CHECK(mkdtemp(folder));
+  snprintf(scenario, sizeof scenario, "%s/faults.xml", folder);
+  for (int retries = 0; retries <= 3; retries += 3) {
+    FILE *file = fopen(scenario, "we");
+    CHECK(file);
+    fprintf(file, FAULTS, retries);
+    CHECK_EQ(fclose(file), 0);
+    snprintf(out, sizeof out, "%s/%d", folder, retries);
+    int status = raysim(scenario, "--real", out);
+    if (status == 2) {
+      printf("skipped: this raysim cannot run scenarios ");
+      break;
+    }
+    CHECK_EQ(status, 0);
+    char *text = slurp(out, "summary.json");
+    long lost = number_in(text, "\"tasks_failed\": ");
+    CHECK_EQ(number_in(text, "\"node_downs\": "), 2);
+    CHECK_EQ(number_in(text, "\"nodes_max\": "), 3);
+    CHECK_EQ(number_in(text, "\"tasks_ok\": ") + lost, 150);
+    CHECK(retries ? lost == 0 : lost >= 4 && lost <= 60); /* what ran on four CPUs and waited in their workers */
+    CHECK(number_in(text, "\"makespan_s\": ") < 4);       /* on the node that was left it would take 6 s */
+    free(text);
+  }
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  CHECK_EQ(system(command), 0);
+}
+
 const struct rs_test rs_tests[] = {
     {"function: replay returns what it should", replay_returns_what_it_should},
     {"function: a worker trains to the same bits", a_worker_trains_to_the_same_bits},
     {"function: a search is the same simulated and real", a_search_is_the_same_simulated_and_real},
+    {"function: nodes go and others come", nodes_go_and_others_come},
     {0},
 };

@@ -1,7 +1,7 @@
 /* train_logistic.h -- the built-in training function `raysim.logistic`: multinomial logistic regression, really
  * trained.
  *
- * A search with it costs about a millisecond an epoch and gives real learning curves, the same ones on a worker of a
+ * A search with it costs about 0.2 ms an epoch and gives real learning curves, the same ones on a worker of a
  * cluster and in a simulation: the arithmetic is IEEE doubles with + - * / and base/maths.h, in a fixed order, so the
  * results have the same bits on every machine.
  *
