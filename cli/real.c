@@ -311,7 +311,7 @@ static enum rs_run_end execute(const struct rs_run *run, char *err, size_t err_s
   struct sigaction act = {.sa_handler = on_signal};
   sigaction(SIGINT, &act, NULL);
   sigaction(SIGTERM, &act, NULL);
-  if (check(run->scenario, err, err_size) == 0 && start(&r, err, err_size) == 0)
+  if (start(&r, err, err_size) == 0)
     end = drive_all(&r, err, err_size);
   rs_uv_local_cluster_stop(r.cluster);
   rs_results_discard(r.results);
@@ -331,6 +331,7 @@ void cli_real_prepare(struct rs_experiment_opts *opts)
   opts->real = true;
   opts->suffix = "-real";
   opts->jobs = 1; /* one cluster at a time: they would share the machine */
+  opts->check = check;
   opts->execute = execute;
 }
 

@@ -116,6 +116,8 @@ static int load_points(struct plan *p, char *err, size_t err_size)
     free(at);
     if (!p->points[i] || rehearse(p->points[i], err, err_size) != 0)
       return -1;
+    if (p->opts->check && p->opts->check(p->points[i], err, err_size) != 0)
+      return -1;
   }
   return 0;
 }

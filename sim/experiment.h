@@ -23,6 +23,8 @@ struct rs_experiment_opts {
   const char *costs; /* cost file, or NULL */
   bool local;        /* simulate the local cluster that a real run would start */
   uint32_t cores;    /* ... on so many cores; 0: of this machine */
+  /* What `execute` cannot do with a scenario, before anything is begun: 0, or -1 with one line. NULL: it can do all. */
+  int (*check)(const struct rs_scenario *scenario, char *err, size_t err_size);
   /* Carries out one run; in a child process. NULL: rs_run_simulate. */
   enum rs_run_end (*execute)(const struct rs_run *run, char *err, size_t err_size);
 };
