@@ -79,8 +79,8 @@ static struct rs_scenario *load(const struct plan *p, const struct rs_scenario_o
   return scenario;
 }
 
-/* Makes what would only fail in the middle fail now: curves and their epochs, traces, the policy's library. */
-static int rehearse(const struct rs_scenario *scenario, char *err, size_t err_size)
+/* Makes what would only fail in the middle fail now: curves and their epochs, traces, the policy's library, costs. */
+static int rehearse(const struct rs_scenario *scenario, const char *costs, char *err, size_t err_size)
 {
   if (!rs_run_policy(scenario, err, err_size))
     return -1;
@@ -91,6 +91,8 @@ static int rehearse(const struct rs_scenario *scenario, char *err, size_t err_si
   struct rs_cost cost;
   rs_cost_defaults(&cost);
   if (scenario->cluster.costs && rs_cost_load(&cost, scenario->cluster.costs, err, err_size) != 0)
+    return -1;
+  if (costs && rs_cost_load(&cost, costs, err, err_size) != 0)
     return -1;
   struct rs_config config;
   rs_scenario_config(scenario, scenario->seed, &config);
@@ -114,7 +116,7 @@ static int load_points(struct plan *p, char *err, size_t err_size)
     rs_scenario_point(p->base, i, at);
     p->points[i] = load(p, at, p->base->sweep_count, err, err_size);
     free(at);
-    if (!p->points[i] || rehearse(p->points[i], err, err_size) != 0)
+    if (!p->points[i] || rehearse(p->points[i], p->opts->costs, err, err_size) != 0)
       return -1;
     if (p->opts->check && p->opts->check(p->points[i], err, err_size) != 0)
       return -1;

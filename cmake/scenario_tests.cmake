@@ -1,0 +1,8 @@
+# The scenarios, made small, print the committed rows; bad input is refused and interruptions leave nothing behind
+# (tests/scenarios/README.md).
+if(RAYSIM_SIM)
+  foreach(script rows refusals)
+    add_test(NAME scenarios_${script} COMMAND ${CMAKE_SOURCE_DIR}/tests/scenarios/${script}.sh $<TARGET_FILE:raysim>)
+    set_tests_properties(scenarios_${script} PROPERTIES LABELS scenarios TIMEOUT 300)
+  endforeach()
+endif()
