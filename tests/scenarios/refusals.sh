@@ -61,7 +61,7 @@ bad 6 '[Nn]a[Nn]' 's|100 ms|nan s|'
 bad 6 'inf' 's|100 ms|inf s|'
 bad 4 '[Nn]a[Nn]' 's|cpus="1"|cpus="NaN"|'
 bad '[0-9]*' '' 's|duration="100 ms"/>|duration="100 ms"><resources cpus="2"/></tasks>|'
-bad '[0-9]*' 'missing.csv' 's|<tasks.*/>|<trace file="missing.csv"><column field="duration" name="t" unit="s"/></trace>|'
+bad '[0-9]*' 'missing.csv' 's|<tasks.*/>|<trace file="missing.csv"><column field="arrival" name="t" unit="s"/><column field="duration" name="d" unit="s"/></trace>|'
 bad '[0-9]*' 'missing.csv' 's|<tasks.*/>|<tune schedulers="asha" num_samples="3" r_max="4"><curves source="recorded" file="missing.csv"/></tune>|'
 printf '' >empty.xml
 refused 2 'empty.xml' empty.xml
