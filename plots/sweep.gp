@@ -21,7 +21,7 @@ if (strlen(TICKS) > 0) {
   eval 'set xtics (' . TICKS . ')'
 }
 do for [p = 1:PANELS] {
-  set lmargin at screen ((p - 1) * pixels + 78) / W
+  set lmargin at screen ((p - 1) * pixels + 92) / W
   set rmargin at screen (p * pixels - 16) / W
   set ylabel LABEL[p]
   if (LOG[p]) {

@@ -242,12 +242,12 @@ static void add_head(const struct rs_plot_result *result, struct rs_text *script
               json_is_true(json_object_get(result->summary, "partial")), result->case_count, result->case_count);
   for (uint32_t i = 0; i < result->case_count; i++) {
     rs_text_add(script, "NAME[%u] = ", i + 1);
-    rs_plot_quote(script, rs_plot_case_name(result, i), 40);
+    rs_plot_quote(script, rs_plot_case_name(result, i), 64);
     rs_text_add(script, "\n");
     uint32_t size = (uint32_t)strlen(rs_plot_case_name(result, i));
     longest = size > longest ? size : longest;
   }
-  longest = longest < 40 ? longest : 40;
+  longest = longest < 64 ? longest : 64;
   /* A legend of more than one line goes to the right, and the figure becomes wider by it. */
   bool side = (longest + 7) * result->case_count > 96;
   rs_text_add(script, "SIDE = %d\nW = %u\n", side, side ? 860 + 60 + 8 * longest : 860);
