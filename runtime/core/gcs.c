@@ -410,7 +410,7 @@ static void publish_delta(struct rs_endpoint *ep)
 static void publish_snapshot(struct rs_endpoint *ep)
 {
   struct rs_gcs *g = ep->gcs;
-  if (g->newcomer_count == 0 || ep->now < snapshot_due_at(ep))
+  if (g->newcomer_count == 0)
     return;
   g->ever_snapshot = true;
   g->last_snapshot_at = ep->now;
@@ -470,8 +470,10 @@ void rs_gcs_settle(struct rs_endpoint *ep)
   rs_gcs_actor_schedule(ep);
   rs_autoscaler_settle(ep);
   tell_contention(ep);
+  bool snapshot_due = ep->now >= snapshot_due_at(ep); /* before a delta, which may share its clock */
   publish_delta(ep);
-  publish_snapshot(ep); /* after it: whoever gets a snapshot now is a watcher only from the next step on */
+  if (snapshot_due)
+    publish_snapshot(ep); /* after it: whoever gets a snapshot now is a watcher only from the next step on */
 }
 
 uint64_t rs_gcs_deadline(const struct rs_endpoint *ep)
