@@ -58,7 +58,7 @@ void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t, struct rs_r
   rs_list_remove(&t->link);
   if (t->blocked_on)
     rs_owner_object_unwait(ep, t);
-  rs_owner_object_unpin_args(ep, t->task);
+  rs_owner_object_unpin_args(ep, t);
   rs_owner_object_made(ep, t->task, result);
   reply(ep, t, result);
   if (t->key)

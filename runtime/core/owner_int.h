@@ -17,6 +17,7 @@ struct owned_task {
   int32_t retries_left;      /* -1: no limit */
   uint32_t blocked_on;       /* arguments that are not made yet */
   bool sent;                 /* its rs_task has been pushed: it is immutable now */
+  bool holds_args;           /* it has pinned its arguments */
   enum task_state state;
 };
 
@@ -143,7 +144,7 @@ void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task);
 bool rs_owner_object_block(struct rs_endpoint *ep, struct owned_task *t);        /* true: it waits for arguments */
 int rs_owner_object_resolve(struct rs_endpoint *ep, struct owned_task *t);       /* fills in sizes and locations */
 void rs_owner_object_unwait(struct rs_endpoint *ep, const struct owned_task *t); /* it ends while it waits */
-void rs_owner_object_unpin_args(struct rs_endpoint *ep, const struct rs_task *task);
+void rs_owner_object_unpin_args(struct rs_endpoint *ep, struct owned_task *t);
 struct rs_task *rs_owner_task_writable(struct owned_task *t); /* a copy, if it was pushed before */
 void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, const struct rs_result *result);
 void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call);

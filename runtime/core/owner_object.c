@@ -85,6 +85,7 @@ static struct owned_object *argument(struct rs_endpoint *ep, struct rs_id id)
 
 bool rs_owner_object_block(struct rs_endpoint *ep, struct owned_task *t)
 {
+  t->holds_args = true;
   for (uint32_t i = 0; i < t->task->dep_count; i++) {
     if (t->task->deps[i].id.owner != ep->self)
       continue;
@@ -133,8 +134,12 @@ void rs_owner_object_unwait(struct rs_endpoint *ep, const struct owned_task *t)
   }
 }
 
-void rs_owner_object_unpin_args(struct rs_endpoint *ep, const struct rs_task *task)
+void rs_owner_object_unpin_args(struct rs_endpoint *ep, struct owned_task *t)
 {
+  if (!t->holds_args) /* it was refused as it was submitted */
+    return;
+  t->holds_args = false;
+  const struct rs_task *task = t->task;
   for (uint32_t i = 0; i < task->dep_count; i++) {
     struct owned_object *obj = task->deps[i].id.owner == ep->self ? find(ep->owner, task->deps[i].id) : NULL;
     if (!obj || obj->pins == 0)

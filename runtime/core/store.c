@@ -29,6 +29,7 @@ struct object {
   rs_addr creator; /* the worker that made it, until that worker is gone */
   enum object_state state;
   bool primary, freed;
+  bool made; /* created here while it is being pulled: the pull's end makes it primary */
   rs_addr *locations;
   uint32_t location_count, location_next, location_cap;
   struct want *wants;
@@ -194,11 +195,25 @@ static void pump(struct rs_endpoint *ep)
   }
 }
 
+static void become_primary(struct rs_endpoint *ep, struct object *o)
+{
+  rs_list_remove(&o->link);
+  o->primary = true;
+  if (ep->local->store->primary_count++ == 0)
+    ep->local->dirty = true;
+}
+
 void rs_store_on_created(struct rs_endpoint *ep, rs_addr from, struct rs_id id, uint64_t size_bytes)
 {
   struct rs_store *s = ep->local->store;
   struct object *o = find(s, id);
   if (o && o->state == OBJECT_HERE) { /* made again by a retry: the bytes are the same */
+    o->creator = from;
+    reply_pulled(ep, from, id, RS_ERR_OK);
+    return;
+  }
+  if (o && o->state == OBJECT_PULLING) { /* the copy that is on its way brings the same bytes, and has its room */
+    o->made = true;
     o->creator = from;
     reply_pulled(ep, from, id, RS_ERR_OK);
     return;
@@ -210,21 +225,14 @@ void rs_store_on_created(struct rs_endpoint *ep, rs_addr from, struct rs_id id, 
     reply_pulled(ep, from, id, RS_ERR_STORE_FULL);
     return;
   }
-  if (o && o->state == OBJECT_PULLING) {
-    /* the copy that is on its way brings the same bytes; it stays a secondary one */
-    reply_pulled(ep, from, id, RS_ERR_OK);
-    return;
-  }
   if (!o)
     o = add(s, id, size_bytes);
   rs_list_remove(&o->link);
   o->size_bytes = size_bytes;
   o->creator = from;
   o->state = OBJECT_HERE;
-  o->primary = true;
   s->used_bytes += size_bytes;
-  if (s->primary_count++ == 0)
-    ep->local->dirty = true;
+  become_primary(ep, o);
   rs_trace(ep, RS_TRACE_OBJECT_LOCAL, id.owner, id.seq, size_bytes);
   reply_pulled(ep, from, id, RS_ERR_OK);
   tell(ep, o, RS_ERR_OK);
@@ -363,7 +371,7 @@ void rs_store_on_copy_done(struct rs_endpoint *ep, struct rs_id id, int status)
   RS_ASSERT(o && o->state == OBJECT_PULLING);
   s->pulling_bytes -= o->size_bytes;
   s->pulling_count--;
-  if (status != RS_ERR_OK) {
+  if (status != RS_ERR_OK && !o->made) {
     s->used_bytes -= o->size_bytes;
     if (!o->freed && ++o->location_next < o->location_count) {
       o->state = OBJECT_QUEUED;
@@ -376,7 +384,10 @@ void rs_store_on_copy_done(struct rs_endpoint *ep, struct rs_id id, int status)
     return;
   }
   o->state = OBJECT_HERE;
-  rs_list_push_back(&s->lru, &o->link);
+  if (!o->made)
+    rs_list_push_back(&s->lru, &o->link);
+  else
+    become_primary(ep, o);
   rs_trace(ep, RS_TRACE_OBJECT_LOCAL, id.owner, id.seq, o->size_bytes);
   struct rs_m_object_added *m = rs_msg_new(RS_MSG_OBJECT_ADDED);
   m->object = id;
