@@ -19,6 +19,8 @@
 #include "lib/load/replay.h"
 #include "sim/swarm_net_int.h"
 
+#define VIEW_SKIPS_MAX 3 /* in a row; a head that publishes faster than a view travels would never be heard */
+
 /* ---- heap ---- */
 
 static bool before(const struct event *a, const struct event *b)
@@ -500,9 +502,11 @@ static void on_message(struct swarm_net *n, struct event *e)
   struct place *p = swarm_net_place(n, e->to);
   if (!p)
     return;
-  if (e->msg->type == RS_MSG_VIEW && n->plan->view_skips && !n->plan->codec && e->epoch == way->epoch &&
-      e->index != way->newest_view)
-    return;
+  if (e->msg->type == RS_MSG_VIEW && n->plan->view_skips && !n->plan->codec && e->epoch == way->epoch) {
+    if (e->index != way->newest_view && way->skipped++ < VIEW_SKIPS_MAX)
+      return;
+    way->skipped = 0;
+  }
   if (e->msg->type == RS_MSG_OBJECT_CREATED) {
     const struct rs_m_object_created *m = (const void *)e->msg;
     struct place *writer = swarm_net_place(n, e->from);

@@ -40,8 +40,8 @@ struct way {
   uint64_t floor_ns; /* nothing arrives before */
   uint64_t deaf_ns;  /* until then what is sent is lost: the sender has not noticed the break */
   uint32_t epoch, sent, arrived;
-  uint32_t cut; /* of the epoch before: messages below it still arrive */
-  uint32_t newest_view;
+  uint32_t cut;                  /* of the epoch before: messages below it still arrive */
+  uint32_t newest_view, skipped; /* views overtaken by a newer one, in a row */
 };
 
 struct conn {

@@ -96,10 +96,47 @@ static void full_store_is_final(void)
   mini_free(m);
 }
 
+/* Calls that are refused as they are submitted never held their arguments: those who do keep them. */
+static void refused_calls_hold_nothing(void)
+{
+  struct mini_opts opts;
+  mini_defaults(&opts, 1, 2);
+  opts.config.actor_max_pending_calls = 1;
+  struct mini *m = mini_new(&opts);
+  mini_run(m, RS_S);
+  struct rs_task *maker = mini_task(m, RS_S, 10, 0);
+  maker->flags |= RS_TASK_KEEP;
+  struct rs_id object = {maker->id.owner, maker->id.seq + 1};
+  submit(m, maker, RS_STRATEGY_DEFAULT, RS_NODE_NONE, 0);
+  struct rs_call *create = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
+  struct rs_task *creation = mini_task(m, RS_MS, 0, 0);
+  creation->flags |= RS_TASK_ACTOR_CREATE;
+  creation->actor = creation->id;
+  struct rs_id actor = creation->id, calls[2];
+  create->tasks[0] = creation;
+  create->target = RS_NODE_NONE;
+  mini_call(m, create);
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, 2);
+  for (int i = 0; i < 2; i++) {
+    call->tasks[i] = mini_task(m, RS_MS, 0, 1);
+    call->tasks[i]->flags |= RS_TASK_ACTOR_CALL;
+    call->tasks[i]->actor = actor;
+    call->tasks[i]->deps[0].id = object;
+    calls[i] = call->tasks[i]->id;
+  }
+  mini_call(m, call);
+  one(m, RS_CALL_RELEASE, object, false);
+  mini_run(m, 5 * RS_S);
+  CHECK(mini_reply(m, calls[1]) && mini_reply(m, calls[1])->status == RS_ERR_NO_ROOM);
+  CHECK(mini_reply(m, calls[0]) && mini_reply(m, calls[0])->status == RS_ERR_OK);
+  mini_free(m);
+}
+
 const struct rs_test rs_tests[] = {
     {"core: a kept task passes the codec", kept_task_travels},
     {"core: a cancelled task withdraws its lease request", cancel_withdraws_the_request},
     {"core: affinity to a node that can never hold it", affinity_to_a_node_without_cpus},
     {"core: a full store is final", full_store_is_final},
+    {"core: calls that are refused hold no arguments", refused_calls_hold_nothing},
     {0},
 };
