@@ -150,8 +150,10 @@ fi
 [ -f out/summary.json ] && [ ! -e .out.tmp ] || fail "a closed pipe: no result"
 rm -rf out
 
-running() { # the children of process $1
-  cat /proc/"$1"/task/"$1"/children 2>/dev/null
+running() { # the children of process $1: the second field after the name in parentheses is the parent
+  for stat in /proc/[0-9]*/stat; do
+    sed -n "s/^\([0-9]*\) (.*) [^ ZX] $1 .*/\1/p" "$stat" 2>/dev/null
+  done
 }
 await_children() {
   for i in $(seq 100); do
