@@ -18,6 +18,7 @@
 #include "core/owner_int.h"
 
 #define FIRST_REQUESTS 10
+#define REQUEST_STEPS 16
 
 void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key)
 {
@@ -152,6 +153,8 @@ static void request_more(struct rs_endpoint *ep, struct sched_key *key)
   if (wanted <= key->request_count)
     return;
   uint32_t count = (uint32_t)(wanted - key->request_count);
+  if (key->queued > (uint64_t)limit && count < (uint64_t)limit / REQUEST_STEPS)
+    return; /* there is no hurry while that many are under way: topped up by a burst, which is one message */
   uint64_t first = o->last_request + 1;
   for (uint32_t i = 0; i < count; i++) {
     struct request *request = rs_alloc_zero(1, sizeof *request);
