@@ -5,7 +5,8 @@
  * number. So its form depends on its content alone, not on the history, and an insertion needs no memory.
  *
  * Changes are written to a ring of node numbers; each shape remembers how far it has read. A shape that is further
- * behind than the ring is long starts again from the view, which then costs no more than the changes that it missed.
+ * behind than the ring is long reads the view, which then costs no more than the changes that it missed. Either way the
+ * work is the nodes that are others now, so it depends on the two versions alone and not on those between them.
  * Shapes are kept most recently used first; the last one makes room for a new one.
  *
  * Complexity at N nodes: a change O(1) now and O(log N) expected at the next question of each shape that is asked
@@ -182,13 +183,16 @@ static void catch_up(struct rs_index *index, struct rs_shape_index *shape, const
   uint32_t span = rs_view_span(view);
   if (shape->span < span || !shape->slots)
     grow(shape, span);
-  if (!shape->built || index->logged - shape->read > index->ring_cap) {
+  if (!shape->built) {
     memset(shape->slots, 0, ((size_t)shape->span + 1) * sizeof *shape->slots);
     shape->root = shape->feasible = shape->first = 0;
     for (rs_node_id node = 0; node < shape->span; node++)
       examine(index, shape, view, node);
     *work += shape->span;
     shape->built = true;
+  } else if (index->logged - shape->read > index->ring_cap) {
+    for (rs_node_id node = 0; node < shape->span; node++)
+      *work += examine(index, shape, view, node);
   } else {
     for (uint64_t i = shape->read; i < index->logged; i++)
       *work += examine(index, shape, view, index->ring[i & (index->ring_cap - 1)]);
