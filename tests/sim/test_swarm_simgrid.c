@@ -1,7 +1,9 @@
 /* Swarm mode on the SimGrid driver: random clusters, settings and faults, the sanity checks after every step, the rules
  * of checkers.h at rest, each seed with and without the codec. Every other seed delivers each view at once: then both
  * runs have the same trace. (Otherwise versions are left out where they come by pointer: a deduction that no version
- * between has room for lives on.) RAYSIM_SWARM_SEEDS=1000 for a longer search. */
+ * between has room for lives on.) RAYSIM_SWARM_FIRST and RAYSIM_SWARM_SEEDS choose others. */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "core/endpoint.h"
@@ -160,11 +162,27 @@ static struct run *run_seed(uint64_t seed, bool codec)
   return run;
 }
 
+static void print_first_difference(const struct run *a, const struct run *b)
+{
+  uint32_t i = 0;
+  while (i < a->trace_count && i < b->trace_count && memcmp(&a->traces[i], &b->traces[i], sizeof *a->traces) == 0)
+    i++;
+  const struct run *both[] = {a, b};
+  for (int k = 0; k < 2 && i < a->trace_count && i < b->trace_count; k++) {
+    const struct run_trace *t = &both[k]->traces[i];
+    printf("  trace %u, %s: %.9f s %llx %s %llx %llx %llx\n", i, k ? "codec" : "plain", (double)t->ns * 1e-9,
+           (unsigned long long)t->self, rs_trace_name(t->kind), (unsigned long long)t->a, (unsigned long long)t->b,
+           (unsigned long long)t->c);
+  }
+}
+
 static void seeds_hold(void)
 {
   const char *more = getenv("RAYSIM_SWARM_SEEDS");
   uint64_t seeds = more ? strtoull(more, NULL, 10) : 100, lost = 0, retried = 0;
-  for (uint64_t seed = 1; seed <= seeds; seed++) {
+  const char *from = getenv("RAYSIM_SWARM_FIRST");
+  uint64_t first = from ? strtoull(from, NULL, 10) : 1;
+  for (uint64_t seed = first; seed < first + seeds; seed++) {
     struct run *plain = run_seed(seed, false), *coded = run_seed(seed, true);
     bool held = plain->end == RS_SIM_DONE && coded->end == RS_SIM_DONE && !plain->numbers[BROKEN] &&
                 !coded->numbers[BROKEN] && plain->numbers[ENDED] == plain->numbers[WANTED] &&
@@ -176,6 +194,8 @@ static void seeds_hold(void)
              (unsigned long long)seed, (int)plain->end, (int)coded->end, (unsigned long long)plain->numbers[ENDED],
              (unsigned long long)plain->numbers[WANTED], (unsigned long long)plain->numbers[FAILED],
              (unsigned long long)plain->stats.trace_hash, (unsigned long long)coded->stats.trace_hash);
+    if (!held)
+      print_first_difference(plain, coded);
     CHECK(held);
     lost += plain->stats.nodes_lost;
     retried += plain->stats.traces[RS_TRACE_TASK_RETRIED];
