@@ -39,6 +39,7 @@ struct locked {
   pthread_t thread;
   const char *session;
   struct rs_uv_run_stats stats;
+  uint64_t retries; /* of the thread, until it has been joined */
   int status;
   char error[RS_UV_ERROR_MAX];
 };
@@ -87,10 +88,18 @@ static bool done(const struct rs_app *app)
 
 static const struct rs_app_ops locked_ops = {on_start, on_reply, on_timer, deadline, done};
 
+static void on_trace(void *ctx, uint64_t now, rs_addr self, const struct rs_effect *effect)
+{
+  struct locked *l = ctx;
+  (void)now;
+  (void)self;
+  l->retries += effect->trace == RS_TRACE_TASK_RETRIED;
+}
+
 static void *drive(void *arg)
 {
   struct locked *l = arg;
-  const struct rs_uv_run run = {.session = l->session, .app = &l->app, .stop = &stop};
+  const struct rs_uv_run run = {.session = l->session, .app = &l->app, .trace = on_trace, .ctx = l, .stop = &stop};
   l->status = rs_uv_run_app(&run, &l->stats, l->error);
   return NULL;
 }
@@ -284,16 +293,18 @@ static enum rs_run_end drive_all(struct real_run *r, char *err, size_t err_size)
   if (failed)
     return RS_RUN_FAILED;
   double took = now_s() - r->begin_s;
-  uint64_t end_ns = axis_ns(r), messages = 0, bytes = 0;
+  uint64_t end_ns = axis_ns(r), messages = 0, bytes = 0, retries = 0;
   for (uint32_t i = 0; i < rs_apps_count(r->apps); i++) {
     const struct rs_uv_run_stats *stats = &r->programs[i].stats;
     messages += stats->messages_in + stats->messages_out;
     bytes += stats->bytes_in + stats->bytes_out;
+    retries += r->programs[i].retries;
     rs_observer_cut(rs_apps_observer(r->apps, i), end_ns);
   }
   bool interrupted = atomic_load(&stop) && !cut;
   if (r->results) {
     struct rs_results *results = r->results;
+    rs_results_retries(results, retries);
     rs_results_count(results, "driver_messages", messages);
     rs_results_count(results, "driver_bytes", bytes);
     rs_results_wall(results, "seconds", took);

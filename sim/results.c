@@ -230,6 +230,11 @@ static void add_queued(struct rs_results *results, uint64_t from_ns, uint64_t to
   rs_bin_change(&cells[RS_LOAD_QUEUED_CPU], left, -cpu);
 }
 
+void rs_results_retries(struct rs_results *results, uint64_t count)
+{
+  results->retries += count;
+}
+
 void rs_results_task(struct rs_results *results, const struct rs_task_row *row)
 {
   bool started = row->start_ns != RS_TIME_NEVER;

@@ -117,6 +117,10 @@ struct rs_task_row {
 
 void rs_results_task(struct rs_results *results, const struct rs_task_row *row);
 
+/* Attempts after the first that have no row of their own: a row tells how a task ended, the owner how often it was
+ * tried again. */
+void rs_results_retries(struct rs_results *results, uint64_t count);
+
 /* A node joins (with what it offers) or leaves (same amounts as when it joined). Capacity counts from the first call; a
  * cluster that never changes calls it once a node at time 0. */
 void rs_results_node_up(struct rs_results *results, uint64_t now_ns, uint32_t node, uint32_t cpu_e4, uint32_t gpu_e4);

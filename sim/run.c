@@ -186,7 +186,7 @@ static void count_all(struct running *r, const struct rs_sim_stats *stats, doubl
   rs_results_count(to, "spillbacks", stats->traces[RS_TRACE_LEASE_SPILLED]);
   rs_results_count(to, "lease_rejects", stats->traces[RS_TRACE_LEASE_REJECTED]);
   rs_results_count(to, "lease_recalls", stats->traces[RS_TRACE_LEASE_RECALLED]);
-  rs_results_count(to, "tasks_retried", stats->traces[RS_TRACE_TASK_RETRIED]);
+  rs_results_retries(to, stats->traces[RS_TRACE_TASK_RETRIED]);
   rs_results_count(to, "actors_created", stats->traces[RS_TRACE_ACTOR_ALIVE]);
   rs_results_count(to, "nodes_examined", stats->work.nodes);
   rs_results_count(to, "copies", stats->copies);
