@@ -134,6 +134,11 @@ void rs_raylet_class_unref(struct rs_raylet *r, struct lease_class *class)
 
 static void enqueue(struct rs_raylet *r, struct waiting *w)
 {
+  uint64_t source = rs_waiting_source(w->owner, w->key);
+  if (w->class->queued == 0)
+    w->class->source = source;
+  else if (w->class->source != source)
+    w->class->source = RS_WAITING_MANY;
   rs_list_push_back(&w->class->queue, &w->link);
   w->class->queued += w->count;
   r->queued += w->count;
@@ -184,6 +189,8 @@ static void grant_one(struct rs_endpoint *ep, struct waiting *w)
     grant->dep_count = w->dep_count;
     w->deps = NULL;
     w->dep_count = w->held = 0;
+    for (uint32_t i = 0; i < grant->dep_count; i++)
+      rs_store_lease(ep, grant->deps[i].id);
   }
   grant->gpus = rs_res_take(&r->left, &grant->class->hold);
   rs_list_push_back(&r->grants, &grant->link);
@@ -228,7 +235,7 @@ void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop
   if (worker)
     rs_raylet_pool_release(ep, worker, stop_worker);
   for (uint32_t i = 0; i < grant->dep_count; i++)
-    rs_store_unpin(ep, grant->deps[i].id);
+    rs_store_unlease(ep, grant->deps[i].id);
   rs_raylet_class_unref(r, grant->class);
   free(grant->deps);
   free(grant);
@@ -400,8 +407,8 @@ static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
   struct rs_raylet *r = ep->local;
   struct waiting *w = RS_ENTRY(class->queue.next, struct waiting, link);
   if (class->here) {
-    if (!rs_res_fits(&r->left, &class->demand))
-      return false;
+    if (!rs_res_fits(&r->left, &class->demand) || !rs_store_args_fit(ep, w->deps, w->dep_count))
+      return false; /* until a grant ends */
     grant_one(ep, w);
     take_one(r, w);
     return true;

@@ -23,6 +23,7 @@ struct lease_class {
   struct rs_demand hold; /* what a grant keeps; differs from demand for actors */
   uint64_t hash;
   uint64_t queued; /* requests, not entries */
+  uint64_t source; /* who waits, while somebody does: one (owner, key), or RS_WAITING_MANY once there were several */
   uint32_t refs;   /* waiting entries, grants and deductions */
   rs_node_id target;
   uint8_t strategy;

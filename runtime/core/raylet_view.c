@@ -246,15 +246,12 @@ static uint64_t waiting_source(const struct rs_raylet *r)
   uint64_t source = RS_WAITING_NONE;
   RS_LIST_EACH(&r->classes, at, after)
   {
-    struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
-    RS_LIST_EACH(&class->queue, link, next)
-    {
-      struct waiting *w = RS_ENTRY(link, struct waiting, link);
-      uint64_t own = rs_waiting_source(w->owner, w->key);
-      if (source != RS_WAITING_NONE && source != own)
-        return RS_WAITING_MANY;
-      source = own;
-    }
+    const struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
+    if (class->queued == 0)
+      continue;
+    if (source != RS_WAITING_NONE && source != class->source)
+      return RS_WAITING_MANY;
+    source = class->source;
   }
   return source;
 }
