@@ -318,6 +318,56 @@ static void arguments_are_held_as_they_come(void)
   end(&s);
 }
 
+static void asks_for(struct solo *s, uint64_t number, const struct rs_dep *deps, uint32_t count)
+{
+  struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
+  m->request = number;
+  m->count = 1;
+  m->key = 7;
+  m->target = RS_NODE_NONE;
+  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  m->deps = rs_memdup(deps, count * sizeof *deps);
+  m->deps_count = count;
+  hear(s, PROGRAM, m);
+}
+
+/* Arguments of granted leases pin at most their share of the store; an object counts once; alone, any lease is granted.
+ */
+static void arguments_keep_to_their_share(void)
+{
+  struct solo s = {0};
+  rs_config_defaults(&s.config);
+  s.config.max_task_args_memory_fraction_e4 = 5000;
+  begin(&s, RS_ROLE_RAYLET, HERE, 4, 1000);
+  accepted(&s);
+  struct rs_dep a = {.id = {PROGRAM, 1}, .size_bytes = 600, .location = HERE},
+                b = {.id = {PROGRAM, 2}, .size_bytes = 100, .location = HERE}, twice[2] = {a, a};
+  created(&s, a.id, 600);
+  created(&s, b.id, 100);
+  asks_for(&s, 1, twice, 2); /* more than the share, and nobody else */
+  const struct rs_effect *start = effect(&s, RS_OUT_WORKER_START);
+  CHECK(start);
+  rs_addr worker = start->to;
+  asks_for(&s, 2, &a, 1); /* nothing more to pin */
+  CHECK(effect(&s, RS_OUT_WORKER_START));
+  asks_for(&s, 3, &b, 1);
+  CHECK(!effect(&s, RS_OUT_WORKER_START));
+  hear(&s, worker, rs_msg_new(RS_MSG_WORKER_READY));
+  const struct rs_m_lease_grant *grant = sent(&s, PROGRAM, RS_MSG_LEASE_GRANT);
+  CHECK(grant && grant->request == 1);
+  struct rs_m_lease_return *back = rs_msg_new(RS_MSG_LEASE_RETURN);
+  back->lease = grant->lease;
+  hear(&s, PROGRAM, back); /* its worker serves the second request; the object is still pinned */
+  grant = sent(&s, PROGRAM, RS_MSG_LEASE_GRANT);
+  CHECK(grant && grant->request == 2);
+  back = rs_msg_new(RS_MSG_LEASE_RETURN);
+  back->lease = grant->lease;
+  hear(&s, PROGRAM, back);
+  grant = sent(&s, PROGRAM, RS_MSG_LEASE_GRANT);
+  CHECK(grant && grant->request == 3);
+  end(&s);
+}
+
 /* An object that is made again while a copy of it is on its way is a first copy afterwards: it is not evicted. */
 static void made_while_pulled(int copy_status)
 {
@@ -353,6 +403,7 @@ const struct rs_test rs_tests[] = {
     {"raylet: a node that drains sends requests elsewhere", draining_node_sends_on},
     {"raylet: a report follows the grant of an actor", report_follows_an_actors_grant},
     {"raylet: arguments are held as they come", arguments_are_held_as_they_come},
+    {"raylet: arguments keep to their share of the store", arguments_keep_to_their_share},
     {"store: made while it is pulled, it stays", made_while_pulled_stays},
     {0},
 };

@@ -7,6 +7,10 @@
  * when none is left it fails for all who wait. An object that is freed while it is being pulled is dropped when it
  * arrives.
  *
+ * Arguments of granted leases pin at most max_task_args_memory_fraction_e4 of the store, an object counted once; where
+ * none is pinned so, one lease may have more. As in Ray: what is not pinned by work in progress is room for its
+ * results.
+ *
  * Invariants: used_bytes is the sum over objects that are here or being pulled, and never exceeds a capacity other than
  * 0; pinned objects are here; in LRU order are exactly the unpinned secondary copies.
  */
@@ -25,8 +29,8 @@ struct object {
   struct rs_link link; /* in queue while QUEUED, in lru while HERE, secondary and unpinned */
   struct rs_id id;
   uint64_t size_bytes;
-  uint32_t pins;
-  rs_addr creator; /* the worker that made it, until that worker is gone */
+  uint32_t pins, leases; /* of the pins: those of granted leases */
+  rs_addr creator;       /* the worker that made it, until that worker is gone */
   enum object_state state;
   bool primary, freed;
   bool made; /* created here while it is being pulled: the pull's end makes it primary */
@@ -39,7 +43,7 @@ struct object {
 struct rs_store {
   struct rs_map objects;
   struct rs_link queue, lru;
-  uint64_t capacity_bytes, used_bytes, pulling_bytes;
+  uint64_t capacity_bytes, used_bytes, pulling_bytes, leased_bytes;
   uint32_t pulling_count, primary_count;
 };
 
@@ -422,6 +426,42 @@ void rs_store_unpin(struct rs_endpoint *ep, struct rs_id id)
   pump(ep);
 }
 
+bool rs_store_args_fit(struct rs_endpoint *ep, const struct rs_dep *deps, uint32_t count)
+{
+  struct rs_store *s = ep->local->store;
+  if (s->capacity_bytes == 0 || s->leased_bytes == 0)
+    return true;
+  uint64_t most = s->capacity_bytes / RS_ONE_E4 * (uint64_t)ep->config->max_task_args_memory_fraction_e4 +
+                  s->capacity_bytes % RS_ONE_E4 * (uint64_t)ep->config->max_task_args_memory_fraction_e4 / RS_ONE_E4;
+  uint64_t more = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const struct object *o = find(s, deps[i].id);
+    RS_ASSERT(o && o->state == OBJECT_HERE);
+    bool counted = o->leases > 0;
+    for (uint32_t k = 0; k < i && !counted; k++)
+      counted = rs_id_equal(deps[k].id, deps[i].id);
+    more += counted ? 0 : o->size_bytes;
+  }
+  return more == 0 || s->leased_bytes + more <= most;
+}
+
+void rs_store_lease(struct rs_endpoint *ep, struct rs_id id)
+{
+  struct object *o = find(ep->local->store, id);
+  RS_ASSERT(o && o->pins > o->leases);
+  if (o->leases++ == 0)
+    ep->local->store->leased_bytes += o->size_bytes;
+}
+
+void rs_store_unlease(struct rs_endpoint *ep, struct rs_id id)
+{
+  struct object *o = find(ep->local->store, id);
+  RS_ASSERT(o && o->leases > 0);
+  if (--o->leases == 0)
+    ep->local->store->leased_bytes -= o->size_bytes;
+  rs_store_unpin(ep, id);
+}
+
 void rs_store_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
 {
   /* Objects of an owner that died go with it; those who wait there for somebody else's object stop waiting. In the
@@ -453,7 +493,7 @@ void rs_store_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
 
 void rs_store_sanity_check(const struct rs_store *s)
 {
-  uint64_t used = 0;
+  uint64_t used = 0, leased = 0;
   uint32_t primary = 0, pulling = 0;
   for (uint32_t i = 0; i < s->objects.cap; i++) {
     if (!s->objects.slots[i].key)
@@ -462,8 +502,10 @@ void rs_store_sanity_check(const struct rs_store *s)
     used += o->state == OBJECT_QUEUED ? 0 : o->size_bytes;
     primary += o->primary;
     pulling += o->state == OBJECT_PULLING;
-    RS_ASSERT(o->pins == 0 || o->state == OBJECT_HERE);
+    leased += o->leases ? o->size_bytes : 0;
+    RS_ASSERT((o->pins == 0 || o->state == OBJECT_HERE) && o->leases <= o->pins);
   }
+  RS_ASSERT(leased == s->leased_bytes);
   RS_ASSERT(used == s->used_bytes && primary == s->primary_count && pulling == s->pulling_count);
   RS_ASSERT(s->capacity_bytes == 0 || used <= s->capacity_bytes);
 }

@@ -26,6 +26,11 @@ void rs_store_unwant(struct rs_endpoint *ep, struct waiting *w); /* w goes away 
 bool rs_store_has(struct rs_store *store, struct rs_id object);  /* its bytes are here now */
 void rs_store_pin(struct rs_endpoint *ep, struct rs_id object);
 void rs_store_unpin(struct rs_endpoint *ep, struct rs_id object);
+
+/* Pinned arguments of a granted lease: whether there is room for them; they count from now on; they are unpinned. */
+bool rs_store_args_fit(struct rs_endpoint *ep, const struct rs_dep *deps, uint32_t count); /* all are here */
+void rs_store_lease(struct rs_endpoint *ep, struct rs_id object);
+void rs_store_unlease(struct rs_endpoint *ep, struct rs_id object);
 void rs_store_sanity_check(const struct rs_store *store);
 
 #endif
