@@ -135,7 +135,7 @@ static int check(const struct rs_scenario *s, char *err, size_t err_size)
     return -1;
   }
   if (s->policies.placement_library) {
-    snprintf(err, err_size, "%s:%u: a real cluster runs built-in policies only so far; `raysim list policies`", s->file,
+    snprintf(err, err_size, "%s:%u: a real cluster runs built-in policies only; `raysim list policies`", s->file,
              s->policies.line);
     return -1;
   }

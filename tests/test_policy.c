@@ -618,6 +618,49 @@ static void a_full_cluster_without_changes_costs_nothing(void)
   rs_node_info_unref(info);
 }
 
+/* Told of every version or of the last one only: the same choice, and the same work is charged. */
+static void versions_between_cost_nothing(void)
+{
+  enum { NODES = 6, VERSIONS = 200 };
+  struct rs_node_info *info = machine(4, 0);
+  struct rs_demand cpu = {.cpu_e4 = RS_ONE_E4};
+  for (int p = 0; p < PAIRS; p++) {
+    struct rs_view *view = even_view(info, NODES);
+    struct rs_place_opts opts = {.local = 0, .spread_threshold_e4 = 5000, .top_k_absolute = 1};
+    void *state[2];
+    struct rs_choice choice[2];
+    struct rs_place_request request = {.demand = &cpu};
+    for (int round = 0; round < 3; round++) {
+      uint64_t work[2] = {0, 0};
+      for (int i = 0; i < 2; i++) {
+        struct rs_rng rng;
+        rs_rng_seed(&rng, 4);
+        if (round == 0)
+          state[i] = pairs[p].policy->create(view, &opts);
+        CHECK_EQ(pairs[p].policy->pick(state[i], view, &request, &rng, &choice[i], &work[i]), RS_PICK_OK);
+      }
+      CHECK_EQ(choice[0].node, choice[1].node);
+      CHECK_EQ(work[0], work[1]);
+      for (uint32_t i = 0; i <= VERSIONS; i++) { /* nodes 0 and 1 lose a CPU and have it back, and lose it in the end */
+        rs_node_id node = i % 2;
+        struct rs_view_node entry = *rs_view_get(view, node);
+        if (i / 2 % 2)
+          rs_res_give(&entry.left, &info->total, &cpu, 0);
+        else
+          rs_res_take(&entry.left, &cpu);
+        rs_view_set(&view, node, &entry);
+        pairs[p].policy->node_changed(state[0], view, node);
+      }
+      pairs[p].policy->node_changed(state[1], view, 0);
+      pairs[p].policy->node_changed(state[1], view, 1);
+    }
+    for (int i = 0; i < 2; i++)
+      pairs[p].policy->destroy(state[i]);
+    rs_view_unref(view);
+  }
+  rs_node_info_unref(info);
+}
+
 /* ---- the table ---- */
 
 static void policies_are_found_by_name(void)
@@ -665,6 +708,7 @@ const struct rs_test rs_tests[] = {
     {"locality follows the bytes", locality_follows_the_bytes},
     {"reads a pick do not grow with the cluster", reads_a_pick_do_not_grow_with_the_cluster},
     {"a full cluster without changes costs nothing", a_full_cluster_without_changes_costs_nothing},
+    {"versions between cost nothing", versions_between_cost_nothing},
     {"policies are found by name", policies_are_found_by_name},
     {"broken policies are told apart", broken_policies_are_told_apart},
     {0},

@@ -85,6 +85,7 @@ more() { # more A B WHAT
 }
 more "$(value failures retries=0 tasks_failed)" 0 "without retries tasks fail"
 more 1 "$(value failures retries=3 tasks_failed)" "with retries none does"
+more "$(value failures retries=3 retries)" 0 "and they are counted"
 more "$(value autoscale 'speed=1 launches at once=10' latency_p50_s)" \
   "$(value autoscale 'speed=100 launches at once=100' latency_p50_s)" "held-back launches cost waiting"
 more "$(value locality 'policy=hybrid owner looks=0 object size=100 MB' latency_p99_s)" \
