@@ -114,6 +114,10 @@ void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
   plan->seed = seed;
   plan->node_count = 1 + (uint32_t)below(rng, one_in(rng, 4) ? SWARM_NODES_MAX : 6);
   draw_config(rng, &plan->config);
+  struct rs_rng later; /* settings that came later draw from a stream of their own: old seeds stay what they were */
+  rs_rng_seed(&later, rs_rng_derive(seed, 3));
+  if (one_in(&later, 2))
+    plan->config.max_task_args_memory_fraction_e4 = (int64_t)PICK(&later, 1, 1000, 10000);
   plan->object_bytes = PICK(rng, 1000, 1 << 20, 16 << 20);
   plan->actions = 3 + (uint32_t)below(rng, 60);
   plan->program_count = 1 + (uint32_t)below(rng, one_in(rng, 2) ? SWARM_PROGRAMS_MAX : 1);
