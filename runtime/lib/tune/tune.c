@@ -119,13 +119,13 @@ static bool pick(struct tune *tune, struct rs_tune_job *job, enum rs_tune_event_
 {
   if (tune->exhausted)
     return false;
+  *kind = RS_TUNE_STARTED;
   switch (tune->opts.sched->next(tune->sched, job)) {
   case RS_TUNE_PICK_START:
     RS_ASSERT(job->trial == tune->trial_count);
     RS_GROW(tune->trials, tune->trial_count, tune->trial_cap);
     tune->trials[tune->trial_count++] = (struct trial){0};
     tune->summary.started++;
-    *kind = RS_TUNE_STARTED;
     break;
   case RS_TUNE_PICK_RESUME:
     tune->summary.paused--;
