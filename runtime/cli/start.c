@@ -1,6 +1,7 @@
 /* start.c -- raysim start: a head with its nodes, or a node that joins a head. */
 #include "cli/start.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -55,6 +56,18 @@ static bool number(const char *text, double min, double max, double *out)
   errno = 0;
   *out = strtod(text, &end);
   return *text && !*end && errno == 0 && *out >= min && *out <= max;
+}
+
+static bool numeric(const char *address)
+{
+  const char *colon = strrchr(address, ':');
+  char host[64], any[sizeof(struct in6_addr)];
+  double port;
+  if (!colon || (size_t)(colon - address) >= sizeof host || !number(colon + 1, 1, 65535, &port))
+    return false;
+  memcpy(host, address, (size_t)(colon - address));
+  host[colon - address] = 0;
+  return inet_pton(AF_INET, host, any) == 1 || inet_pton(AF_INET6, host, any) == 1;
 }
 
 static int set_config(struct arguments *a, const char *text)
@@ -146,6 +159,8 @@ static int parse(int argc, char **argv, struct arguments *a)
   }
   if (a->head == (a->address != NULL))
     return wrong("--head or --address=HOST:PORT", NULL, "exactly one of them is wanted");
+  if (a->address && !numeric(a->address))
+    return wrong("--address", a->address, "a numeric address and a port are wanted, such as 127.0.0.1:6379");
   return 0;
 }
 
