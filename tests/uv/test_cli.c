@@ -80,7 +80,12 @@ static void whole_life(void)
   snprintf(address, sizeof address, "--address=127.0.0.1:%u", port);
   CHECK_EQ(RUN(rs_cmd_start, address, "--session", session, "--num-cpus", "2"), 0);
   CHECK(strstr(output, "node 2 joined") != NULL);
-  CHECK_EQ(RUN(rs_cmd_status, "--session", session, "--format=json"), 0);
+  /* it has joined; what it has is known once its raylet has registered */
+  for (int i = 0; i < 500; i++, local_pause_ms(10)) {
+    CHECK_EQ(RUN(rs_cmd_status, "--session", session, "--format=json"), 0);
+    if (strstr(output, "\"cpus\": 2,"))
+      break;
+  }
   CHECK(strstr(output, "\"node\": 2, \"incarnation\": 1, \"alive\": true") != NULL);
   CHECK(strstr(output, "\"cpus\": 2,") != NULL);
   /* one with another token */
