@@ -134,11 +134,6 @@ static int check(const struct rs_scenario *s, char *err, size_t err_size)
              s->cluster.line);
     return -1;
   }
-  if (s->policies.placement_library) {
-    snprintf(err, err_size, "%s:%u: a real cluster runs built-in policies only; `raysim list policies`", s->file,
-             s->policies.line);
-    return -1;
-  }
   return 0;
 }
 
@@ -174,6 +169,7 @@ static int start(struct real_run *r, char *err, size_t err_size)
   const struct rs_uv_cluster_options options = {.config = &config,
                                                 .node_count = r->node_count,
                                                 .infos = r->infos,
+                                                .policy = s->policies.placement_library ? s->policies.placement : NULL,
                                                 .node_types = s->autoscaler.enabled ? r->types : NULL,
                                                 .node_type_count = s->autoscaler.enabled ? s->cluster.type_count : 0};
   if (rs_uv_local_cluster_start(&options, &r->cluster, error) != 0) {

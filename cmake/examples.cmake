@@ -13,10 +13,15 @@ foreach(source ${RS_POLICY_EXAMPLES})
   list(APPEND RS_POLICY_EXAMPLE_TARGETS ${name})
 endforeach()
 
-# tests/test_policy_external.c opens the first one.
+# tests/test_policy_external.c opens the first one, tests/uv/test_policy_real.c runs it on a cluster.
 function(rs_examples_before_tests)
-  if(TARGET test_policy_external AND RS_POLICY_EXAMPLE_TARGETS)
-    add_dependencies(test_policy_external ${RS_POLICY_EXAMPLE_TARGETS})
+  foreach(test test_policy_external test_policy_real)
+    if(TARGET ${test} AND RS_POLICY_EXAMPLE_TARGETS)
+      add_dependencies(${test} ${RS_POLICY_EXAMPLE_TARGETS})
+    endif()
+  endforeach()
+  if(TARGET test_policy_real)
+    add_dependencies(test_policy_real raysim conform_replay)
   endif()
 endfunction()
 cmake_language(DEFER CALL rs_examples_before_tests)

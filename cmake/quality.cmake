@@ -19,7 +19,7 @@ rs_gate(purity_links sh ${CMAKE_SOURCE_DIR}/tests/purity/links.sh $<TARGET_FILE:
 # Tidy (tests/tidy): the house rules that a text can show, the exported names, the layout, the linters; and that the first two fire.
 rs_gate(tidy sh ${CMAKE_SOURCE_DIR}/tests/tidy/tidy.sh ${CMAKE_SOURCE_DIR})
 rs_gate(tidy_planted sh ${CMAKE_SOURCE_DIR}/tests/tidy/planted.sh ${CMAKE_BINARY_DIR}/tidy_planted ${CMAKE_C_COMPILER})
-set(names $<TARGET_FILE:rs_core> rs_ $<TARGET_FILE:rs_uv> rs_ $<TARGET_FILE:raysim_static> "rs_|raysim_")
+set(names $<TARGET_FILE:rs_core> rs_ $<TARGET_FILE:rs_dl> rs_ $<TARGET_FILE:rs_uv> rs_ $<TARGET_FILE:raysim_static> "rs_|raysim_")
 if(TARGET rs_sim)
   list(APPEND names $<TARGET_FILE:rs_sim> "(rs|sim|faithful|cmp|swarm|parity|cal|calibrate)_")
 endif()

@@ -1,7 +1,12 @@
+# What both drivers open shared libraries with.
+file(GLOB RS_DL_SOURCES CONFIGURE_DEPENDS runtime/dl/*.c)
+add_library(rs_dl STATIC ${RS_DL_SOURCES})
+target_link_libraries(rs_dl PUBLIC rs_core ${CMAKE_DL_LIBS})
+
 # The libuv driver, the C API, the node daemon and the command line.
 file(GLOB RS_UV_SOURCES CONFIGURE_DEPENDS runtime/uv/*.c)
 add_library(rs_uv STATIC ${RS_UV_SOURCES})
-target_link_libraries(rs_uv PUBLIC rs_core PkgConfig::UV PkgConfig::SODIUM Threads::Threads ${CMAKE_DL_LIBS})
+target_link_libraries(rs_uv PUBLIC rs_dl rs_core PkgConfig::UV PkgConfig::SODIUM Threads::Threads ${CMAKE_DL_LIBS})
 
 # The node daemon: head, node and worker. Functions of loaded libraries find rs_uv_* in it, so nothing is dropped.
 add_executable(raysimd runtime/raysimd.c runtime/api/functions.c)
@@ -12,8 +17,9 @@ set_target_properties(raysimd PROPERTIES ENABLE_EXPORTS ON)
 file(GLOB RS_API_SOURCES CONFIGURE_DEPENDS runtime/api/*.c)
 add_library(rs_api OBJECT ${RS_API_SOURCES})
 target_link_libraries(rs_api PUBLIC rs_uv)
-add_library(raysim_shared SHARED $<TARGET_OBJECTS:rs_api> $<TARGET_OBJECTS:rs_uv> $<TARGET_OBJECTS:rs_core>)
-add_library(raysim_static STATIC $<TARGET_OBJECTS:rs_api> $<TARGET_OBJECTS:rs_uv> $<TARGET_OBJECTS:rs_core>)
+set(RS_API_OBJECTS $<TARGET_OBJECTS:rs_api> $<TARGET_OBJECTS:rs_uv> $<TARGET_OBJECTS:rs_dl> $<TARGET_OBJECTS:rs_core>)
+add_library(raysim_shared SHARED ${RS_API_OBJECTS})
+add_library(raysim_static STATIC ${RS_API_OBJECTS})
 foreach(target raysim_shared raysim_static)
   set_target_properties(${target} PROPERTIES OUTPUT_NAME raysim LINKER_LANGUAGE C)
   target_link_libraries(${target} PUBLIC PkgConfig::UV PkgConfig::SODIUM Threads::Threads ${CMAKE_DL_LIBS})

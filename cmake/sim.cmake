@@ -10,6 +10,6 @@ file(GLOB RS_SIM_SOURCES CONFIGURE_DEPENDS sim/*.c)
 if(RS_SIM_SOURCES)
   add_library(rs_sim STATIC ${RS_SIM_SOURCES})
   target_include_directories(rs_sim PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(rs_sim PUBLIC rs_core PkgConfig::SIMGRID PkgConfig::GSL PkgConfig::XML2 PkgConfig::JANSSON
+  target_link_libraries(rs_sim PUBLIC rs_dl rs_core PkgConfig::SIMGRID PkgConfig::GSL PkgConfig::XML2 PkgConfig::JANSSON
                                       PkgConfig::ZLIB m)
 endif()

@@ -1,10 +1,10 @@
 /* run_cluster.c -- the simulated cluster that a scenario describes: node types to groups, faults, the placement policy.
  */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "dl/policy_library.h"
 #include "sim/run.h"
 
 struct rs_node_info *rs_run_node_info(const struct rs_scenario_node_type *type, uint32_t index)
@@ -29,17 +29,10 @@ const struct rs_place_policy *rs_run_policy(const struct rs_scenario *scenario, 
   const struct rs_scenario_policies *p = &scenario->policies;
   if (!p->placement_library)
     return rs_place_policy_by_name(p->placement);
-  void *library = dlopen(p->placement, RTLD_NOW | RTLD_LOCAL); /* stays open: its code runs until the end */
-  if (!library) {
-    snprintf(err, err_size, "%s:%u: the policy's library cannot be loaded: %s", scenario->file, p->line, dlerror());
-    return NULL;
-  }
-  const struct rs_place_policy *policy = dlsym(library, "rs_policy");
-  const char *wrong = policy ? rs_place_policy_check(policy) : "it does not export rs_policy (see docs/policies.md)";
-  if (wrong) {
-    snprintf(err, err_size, "%s:%u: %s: %s", scenario->file, p->line, p->placement, wrong);
-    return NULL;
-  }
+  char why[RS_RESULTS_ERR];
+  const struct rs_place_policy *policy = rs_policy_open(p->placement, why, sizeof why);
+  if (!policy)
+    snprintf(err, err_size, "%s:%u: %s", scenario->file, p->line, why);
   return policy;
 }
 

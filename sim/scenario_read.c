@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "dl/policy_library.h"
 #include "sim/scenario_int.h"
 #include "sim/units.h"
 
@@ -342,9 +343,8 @@ static bool read_policies(struct rs_scenario_reader *reader, const xmlNode *elem
   uint32_t config_cap = 0;
   const struct rs_scenario_names *names = reader->names;
   const char *placement = rs_scenario_get(element, "placement");
-  size_t length = strlen(placement);
   out->line = rs_scenario_line(element);
-  out->placement_library = strchr(placement, '/') || (length > 3 && strcmp(placement + length - 3, ".so") == 0);
+  out->placement_library = rs_policy_is_library(placement);
   if (out->placement_library) {
     if (!(out->placement = rs_scenario_read_file(reader, element, "placement")))
       return false;

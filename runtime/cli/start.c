@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "dl/policy_library.h"
 #include "uv/session.h"
 #include "uv/uv.h"
 
@@ -21,9 +23,9 @@ extern char **environ;
 static const char help[] =
     "usage: raysim start --head [--nodes N] [--num-cpus K] [--num-gpus G] [--memory BYTES] [--port P] [--bind "
     "ADDRESS]\n"
-    "                    [--set SETTING=VALUE]... [--policy NAME] [--load LIBRARY] [--block]\n"
+    "                    [--set SETTING=VALUE]... [--policy NAME|LIBRARY] [--load LIBRARY] [--block]\n"
     "       raysim start --address=HOST:PORT [--num-cpus K] [--num-gpus G] [--memory BYTES] [--bind ADDRESS]\n"
-    "                    [--token-file FILE] [--load LIBRARY]\n"
+    "                    [--token-file FILE] [--policy LIBRARY] [--load LIBRARY]\n"
     "\n"
     "  --head        start a cluster on this host: a head and N - 1 more nodes (default 1), each with K logical CPUs\n"
     "                (default: this machine's), until `raysim stop`\n"
@@ -31,12 +33,17 @@ static const char help[] =
     "  --bind        numeric address to listen on; default 127.0.0.1, so that nobody else reaches it\n"
     "  --token-file  the cluster's token, copied from the head's session folder; default: that of the newest session "
     "here\n"
+    "  --policy      placement policy: a name of `raysim list policies`, or a shared library (its name has a '/' or "
+    "ends\n"
+    "                in .so; docs/policies.md). Nodes that join take the cluster's; for them --policy is where the "
+    "cluster's\n"
+    "                library is on their host, if not at the same path\n"
     "  --load        shared library with functions for the workers (runtime/api/raysim.h)\n"
     "  --block       stay in the foreground and end the cluster with this command\n";
 
 struct arguments {
   bool head, block;
-  const char *address, *bind, *token, *load, *session;
+  const char *address, *bind, *token, *load, *policy, *session;
   const char *num_cpus, *num_gpus, *memory;
   uint32_t nodes;
   uint16_t port;
@@ -84,6 +91,21 @@ static int set_config(struct arguments *a, const char *text)
   case -1: return wrong("--set", text, "there is no such setting; `raysim list settings` has them all");
   default: return wrong("--set", text, "out of range");
   }
+}
+
+static int set_policy(struct arguments *a, const char *text)
+{
+  char error[RS_UV_ERROR_MAX];
+  if (rs_policy_is_library(text)) {
+    a->policy = text;
+    if (rs_policy_open(text, error, sizeof error))
+      return 0;
+    fprintf(stderr, "raysim start: %s\n", error);
+    return 2;
+  }
+  a->policy = NULL;
+  a->config.policy = rs_place_policy_by_name(text);
+  return a->config.policy ? 0 : wrong("--policy", text, "there is no such policy; `raysim list policies` has them all");
 }
 
 static int parse(int argc, char **argv, struct arguments *a)
@@ -145,9 +167,9 @@ static int parse(int argc, char **argv, struct arguments *a)
         return wrong("--memory", value, "a number of bytes is wanted");
       a->memory = value;
     } else if (IS("--policy")) {
-      a->config.policy = rs_place_policy_by_name(value);
-      if (!a->config.policy)
-        return wrong("--policy", value, "there is no such policy; `raysim list policies` has them all");
+      int rc = set_policy(a, value);
+      if (rc != 0)
+        return rc;
     } else if (IS("--set")) {
       int rc = set_config(a, value);
       if (rc != 0)
@@ -180,6 +202,7 @@ static int start_head(const struct arguments *a)
                                                                      .node_count = a->nodes,
                                                                      .infos = infos,
                                                                      .load = a->load,
+                                                                     .policy = a->policy,
                                                                      .port = a->port,
                                                                      .bind = a->bind,
                                                                      .detached = !a->block},
@@ -227,10 +250,11 @@ static int start_node(const struct arguments *a)
   }
   char program[RS_UV_PATH_MAX + 16];
   rs_uv_find_program(NULL, program, sizeof program);
-  const char *argv[20] = {"raysimd", "--join", a->address, "--token-file", token};
+  const char *argv[24] = {"raysimd", "--join", a->address, "--token-file", token};
   int count = 5;
-  const char *more[][2] = {{"--bind", a->bind},     {"--num-cpus", a->num_cpus}, {"--num-gpus", a->num_gpus},
-                           {"--memory", a->memory}, {"--load", a->load},         {"--session", own ? session : NULL}};
+  const char *more[][2] = {
+      {"--bind", a->bind}, {"--num-cpus", a->num_cpus}, {"--num-gpus", a->num_gpus},        {"--memory", a->memory},
+      {"--load", a->load}, {"--policy", a->policy},     {"--session", own ? session : NULL}};
   for (unsigned i = 0; i < sizeof more / sizeof more[0]; i++)
     if (more[i][1]) {
       argv[count++] = more[i][0];
@@ -243,11 +267,14 @@ static int start_node(const struct arguments *a)
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   int ready[2];
-  if (pipe2(ready, O_CLOEXEC) != 0) {
+  int said =
+      memfd_create("raysim-start", MFD_CLOEXEC); /* what it says on stderr until then; nothing waits for its end */
+  if (said < 0 || pipe2(ready, O_CLOEXEC) != 0) {
     fprintf(stderr, "raysim start: %s\n", strerror(errno));
     return 1;
   }
   posix_spawn_file_actions_adddup2(&actions, ready[1], 1); /* it says where it is, then lets go of both outputs */
+  posix_spawn_file_actions_adddup2(&actions, said, 2);
   pid_t pid;
   int rc = posix_spawnp(&pid, program, &actions, &attributes, (char **)(uintptr_t)argv, environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -257,11 +284,17 @@ static int start_node(const struct arguments *a)
     fprintf(stderr, "raysim start: %s: cannot start it: %s\n", program, strerror(rc));
     return 1;
   }
-  char text[128];
+  char text[128], errors[1024];
   ssize_t got = read(ready[0], text, sizeof text - 1);
   close(ready[0]);
-  if (got <= 0)
-    return 1; /* it has said why */
+  ssize_t n = pread(said, errors, sizeof errors, 0);
+  close(said);
+  if (n > 0)
+    fwrite(errors, 1, (size_t)n, stderr);
+  if (got <= 0) { /* it has said why */
+    int status;
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 2 ? 2 : 1;
+  }
   text[got] = 0;
   fputs(text, stdout);
   return 0;

@@ -204,21 +204,28 @@ static int read_ready(int fd, uint64_t timeout_ms, uint16_t *port, char *error)
   return RS_ERR_REFUSED;
 }
 
-static void fill(struct rs_node_options *o, const struct rs_uv_cluster_options *options, const char *session)
+/* The absolute path of a library, as processes with another working folder need it. */
+static int library_path(const char *path, char *out, char *error)
+{
+  char full[4096];
+  bool found = realpath(path, full) != NULL;
+  if (found && snprintf(out, RS_UV_PATH_MAX, "%s", full) < RS_UV_PATH_MAX)
+    return 0;
+  snprintf(error, RS_UV_ERROR_MAX, "%.200s: %s", path, found ? "its path is longer than 255 bytes" : strerror(errno));
+  return RS_ERR_REFUSED;
+}
+
+static int fill(struct rs_node_options *o, const struct rs_uv_cluster_options *options, char *error)
 {
   memset(o, 0, sizeof *o);
   o->head = true;
-  snprintf(o->session, sizeof o->session, "%s", session);
   snprintf(o->bind, sizeof o->bind, "%s", options->bind ? options->bind : "127.0.0.1");
   if (options->config)
     o->setup.config = *options->config;
   else
     rs_config_defaults(&o->setup.config);
-  snprintf(o->setup.session, sizeof o->setup.session, "%s", session);
   const char *record = options->record ? options->record : getenv("RAYSIM_RECORD");
   char full[4096];
-  if (options->load && realpath(options->load, full))
-    snprintf(o->setup.load, sizeof o->setup.load, "%.*s", RS_UV_PATH_MAX - 1, full);
   if (record && *record && realpath(record, full))
     snprintf(o->setup.record, sizeof o->setup.record, "%.*s", RS_UV_PATH_MAX - 1, full);
   snprintf(o->setup.head_host, sizeof o->setup.head_host, "%s",
@@ -230,6 +237,10 @@ static void fill(struct rs_node_options *o, const struct rs_uv_cluster_options *
   o->infos = (struct rs_node_info **)(uintptr_t)options->infos;
   o->types = (struct rs_node_type *)(uintptr_t)options->node_types;
   o->type_count = options->node_type_count;
+  int rc = options->load ? library_path(options->load, o->setup.load, error) : 0;
+  if (rc == 0 && options->policy)
+    rc = library_path(options->policy, o->setup.policy_library, error);
+  return rc != 0 ? rc : rs_setup_open_policy(&o->setup, error);
 }
 
 int rs_uv_local_cluster_start(const struct rs_uv_cluster_options *options, struct rs_uv_cluster **out, char *error)
@@ -244,13 +255,18 @@ int rs_uv_local_cluster_start(const struct rs_uv_cluster_options *options, struc
     snprintf(error, RS_UV_ERROR_MAX, "%.200s: cannot load functions: %s", options->load, strerror(errno));
     return RS_ERR_REFUSED;
   }
-  int rc = rs_session_create(session, error);
-  if (rc != 0)
+  struct rs_node_options *o = rs_alloc(sizeof *o);
+  int rc = fill(o, options, error);
+  if (rc == 0)
+    rc = rs_session_create(session, error);
+  if (rc != 0) {
+    free(o);
     return rc;
+  }
+  snprintf(o->session, sizeof o->session, "%s", session);
+  snprintf(o->setup.session, sizeof o->setup.session, "%s", session);
   snprintf(log, sizeof log, "%s/log", session);
   rs_uv_find_program(options->program, program, sizeof program);
-  struct rs_node_options *o = rs_alloc(sizeof *o);
-  fill(o, options, session);
   int setup_fd = setup_file(o), ready[2] = {-1, -1}, life[2] = {-1, -1};
   free(o);
   pid_t pid = -1;

@@ -2,7 +2,7 @@
  *
  *   raysimd --head [--attached]      started by rs_uv_local_cluster_start; descriptors 3: setup, 4: ready, 5: life
  *   raysimd --join HOST:PORT --token-file FILE [--bind ADDRESS] [--num-cpus K] [--num-gpus G] [--memory BYTES]
- *           [--load LIBRARY] [--session FOLDER]
+ *           [--load LIBRARY] [--policy LIBRARY] [--session FOLDER]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +46,8 @@ static int head_main(bool attached)
   rs_session_token_path(o->session, path, sizeof path);
   o->port = o->setup.head_port;
   int rc = rs_auth_token_read(path, o->token, error);
+  if (rc == 0)
+    rc = rs_setup_open_policy(&o->setup, error);
   if (rc == 0 && o->setup.load[0])
     rc = rs_function_load(o->setup.load, error);
   if (rc == 0)
@@ -101,6 +103,8 @@ static int join_main(int argc, char **argv)
       fine = snprintf(o->session, sizeof o->session, "%s", value) < (int)sizeof o->session;
     else if (strcmp(name, "--load") == 0)
       load = value;
+    else if (strcmp(name, "--policy") == 0)
+      fine = snprintf(o->setup.policy_library, sizeof o->setup.policy_library, "%s", value) < RS_UV_PATH_MAX;
     else if (strcmp(name, "--num-cpus") == 0)
       fine = amount(value, 1e6, &cpus);
     else if (strcmp(name, "--num-gpus") == 0)

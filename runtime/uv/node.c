@@ -58,7 +58,7 @@ struct rs_node {
   struct rs_forkserver fork;
   uv_poll_t fork_poll, life_poll;
   uv_signal_t terminate;
-  bool life, joined, leaving, ready, failed, own_session;
+  bool life, joined, leaving, ready, failed, no_policy, own_session;
   uint32_t next_driver, worker_count;
   struct ask *asks;
   uint32_t ask_count, ask_cap;
@@ -86,6 +86,18 @@ static void input_gcs(struct rs_proc *proc, enum rs_input_kind kind, uint64_t ho
 
 /* ---- starting processes ---- */
 
+static void print_into_log(const char *session)
+{
+  char path[RS_UV_PATH_MAX + 8];
+  snprintf(path, sizeof path, "%s/log", session);
+  int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (log < 0)
+    log = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  dup2(log, 1);
+  dup2(log, 2);
+  close(log);
+}
+
 /* In the fork server's child. */
 static int child_main(void *ctx, uint64_t number, const uint8_t *setup, size_t setup_bytes)
 {
@@ -107,6 +119,8 @@ static int child_main(void *ctx, uint64_t number, const uint8_t *setup, size_t s
     fprintf(stderr, "raysimd: worker: malformed setup\n");
     return 1;
   }
+  if (!options->head && options->number == 0) /* its fork server is older than where its node prints now */
+    print_into_log(session);
   return rs_worker_main((raylet & ~(uint64_t)RS_EP_MAX) | number, cluster, session, options->token);
 }
 
@@ -411,6 +425,25 @@ static int on_accept(struct rs_proc *proc, struct rs_conn *conn, struct rs_reade
   }
 }
 
+/* A node that the head has forked has its policy from there, whatever has become of the file. */
+static void open_policy(struct rs_node *node, struct rs_reader *body)
+{
+  struct rs_setup *setup = &node->proc.setup;
+  const struct rs_node_options *o = node->options;
+  char error[RS_UV_ERROR_MAX];
+  if (setup->policy_library[0] && o->number) {
+    setup->config.policy = o->setup.config.policy;
+    return;
+  }
+  if (setup->policy_library[0] && o->setup.policy_library[0])
+    memcpy(setup->policy_library, o->setup.policy_library, sizeof setup->policy_library);
+  if (rs_setup_open_policy(setup, error) != 0) {
+    fprintf(stderr, "raysimd: cannot join: %s; --policy says where it is on this host\n", error);
+    node->failed = node->no_policy = true;
+    rs_get_fail(body, RS_ERR_REFUSED);
+  }
+}
+
 static void on_welcome(struct rs_proc *proc, struct rs_conn *conn, struct rs_reader *body, rs_addr *who)
 {
   (void)conn;
@@ -426,23 +459,18 @@ static void on_welcome(struct rs_proc *proc, struct rs_conn *conn, struct rs_rea
   snprintf(proc->setup.head_host, sizeof proc->setup.head_host, "%s", host); /* as it is reached from here */
   proc->setup.head_port = node->options->setup.head_port;
   proc->self = self;
+  open_policy(node, body);
 }
 
 /* A node that was started by hand says so on its output, and from then on prints into the session's log. */
 static void say_joined(struct rs_proc *proc)
 {
-  char text[128], path[RS_UV_PATH_MAX + 8];
+  char text[128];
   int n = snprintf(text, sizeof text, "node %u joined %s:%u, process %d\n", rs_addr_node(proc->self),
                    proc->setup.head_host, proc->setup.head_port, (int)getpid());
   if (write(1, text, (size_t)n) < 0) { /* nobody listens */
   }
-  snprintf(path, sizeof path, "%s/log", proc->session);
-  int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (log < 0)
-    log = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  dup2(log, 1);
-  dup2(log, 2);
-  close(log);
+  print_into_log(proc->session);
 }
 
 /* The node's session with the head is there: it can begin. */
@@ -472,8 +500,9 @@ static void on_rejected(struct rs_proc *proc, struct rs_conn *conn, const char *
 {
   (void)conn;
   struct rs_node *node = node_of(proc);
-  fprintf(stderr, "raysimd: cannot join %s:%u: %s\n", node->options->setup.head_host, node->options->setup.head_port,
-          why);
+  if (!node->no_policy) /* which has been said */
+    fprintf(stderr, "raysimd: cannot join %s:%u: %s\n", node->options->setup.head_host, node->options->setup.head_port,
+            why);
   node->failed = true;
   rs_proc_stop(proc);
 }
@@ -809,7 +838,7 @@ int rs_node_main(const struct rs_node_options *options)
   free(node->launches);
   free(node->asks);
   free(node->exited);
-  int status = !fine || node->failed ? 1 : 0;
+  int status = node->no_policy ? 2 : !fine || node->failed ? 1 : 0;
   free(node);
   return status;
 }

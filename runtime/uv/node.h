@@ -11,7 +11,9 @@ struct rs_node_options {
   uint8_t token[RS_TOKEN_BYTES];
   char session[RS_UV_PATH_MAX];
   char bind[64];
-  struct rs_setup setup;     /* head: of the cluster; others learn it when they join, but for head_host, head_port */
+  /* Head: of the cluster. Others learn it when they join, but for head_host, head_port; a policy_library that is given
+   * is where this node finds the cluster's policy. */
+  struct rs_setup setup;
   struct rs_node_info *info; /* of this node */
   uint64_t number;           /* by which the head knows that it started this one; 0 otherwise */
   /* the head only */

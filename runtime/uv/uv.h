@@ -67,6 +67,7 @@ struct rs_uv_cluster_options {
   uint32_t node_type_count;
   const char *program; /* path of raysimd; NULL: $RAYSIMD, or beside the running program, or in $PATH */
   const char *load;    /* a shared library with functions, or NULL */
+  const char *policy;  /* a shared library with the placement policy; NULL: that of the settings */
   const char *record;  /* folder for recordings, or NULL ($RAYSIM_RECORD is honoured in either case) */
   uint16_t port;       /* of the head; 0: any free one */
   const char *bind;    /* NULL: 127.0.0.1 */

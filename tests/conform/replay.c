@@ -1,10 +1,11 @@
 /* replay.c -- conform: steps a fresh endpoint through a recording and compares every effect.
  *
- *     conform_replay RECORDING...
+ *     conform_replay [--policy NAME|LIBRARY] RECORDING...
  *
  * A recording (core/record.h) is what a driver wrote of one endpoint. This program has no driver at all: it links the
  * core alone. For each file it makes the endpoint that the recording begins with, gives it the recorded inputs at the
  * recorded times and compares the effects byte for byte. A recording that was cut off is compared as far as it goes.
+ * --policy puts a placement policy in the place of the recorded one's: one out of a library is not in this program.
  *
  * Prints a line a file, and of a difference the number of the input, the input, and both forms of the first effect that
  * differs. Exit status: 0 all the same, 1 a difference, 2 a file that is no recording.
@@ -16,6 +17,7 @@
 
 #include "base/assert.h"
 #include "core/record.h"
+#include "dl/policy_library.h"
 
 enum { SAME = 0, DIFFERENT = 1, UNREADABLE = 2, LINE_MAX_BYTES = 4096 };
 
@@ -161,7 +163,7 @@ static int run(struct replay *replay)
   return outcome;
 }
 
-static int replay_file(const char *path)
+static int replay_file(const char *path, const struct rs_place_policy *policy)
 {
   struct replay replay = {.path = path};
   size_t size;
@@ -174,8 +176,10 @@ static int replay_file(const char *path)
   if (error) {
     fprintf(stderr, "%s: not a recording of this version: %s\n", path, rs_error_text(error));
   } else {
+    if (policy)
+      start.config.policy = policy;
     if (!start.config.policy) {
-      fprintf(stderr, "%s: no built-in policy is named \"%s\"\n", path, start.policy);
+      fprintf(stderr, "%s: no built-in policy is named \"%s\": give its library with --policy\n", path, start.policy);
     } else {
       replay.endpoint = rs_endpoint_new(&start.start);
       outcome = run(&replay);
@@ -192,13 +196,26 @@ static int replay_file(const char *path)
 
 int main(int argc, char **argv)
 {
-  if (argc < 2) {
-    fprintf(stderr, "usage: %s RECORDING...\n", argv[0]);
+  const struct rs_place_policy *policy = NULL;
+  int first = 1;
+  if (argc > 2 && strcmp(argv[1], "--policy") == 0) {
+    char error[512];
+    snprintf(error, sizeof error, "there is no policy \"%.64s\"", argv[2]);
+    policy =
+        rs_policy_is_library(argv[2]) ? rs_policy_open(argv[2], error, sizeof error) : rs_place_policy_by_name(argv[2]);
+    if (!policy) {
+      fprintf(stderr, "%s: %s\n", argv[0], error);
+      return UNREADABLE;
+    }
+    first = 3;
+  }
+  if (first >= argc) {
+    fprintf(stderr, "usage: %s [--policy NAME|LIBRARY] RECORDING...\n", argv[0]);
     return UNREADABLE;
   }
   int worst = SAME;
-  for (int i = 1; i < argc; i++) {
-    int outcome = replay_file(argv[i]);
+  for (int i = first; i < argc; i++) {
+    int outcome = replay_file(argv[i], policy);
     worst = outcome > worst ? outcome : worst;
   }
   return worst;

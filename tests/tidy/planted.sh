@@ -4,7 +4,7 @@ set -eu
 export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 rm -rf "$1"
-mkdir -p "$1/tree/runtime/core" "$1/tree/runtime/base" "$1/tree/sim"
+mkdir -p "$1/tree/runtime/dl" "$1/tree/runtime/core" "$1/tree/runtime/base" "$1/tree/sim"
 cd "$1/tree"
 
 printf '/* core.c -- a comment about time() and "malloc(" is no call. */\n' >runtime/core/core.c
@@ -38,6 +38,7 @@ printf '/* core.c -- a comment about time() and "malloc(" is no call. */\n' >run
   echo 'int g(char *a, const char *b) { return strcpy(a, b) == atoi(a); }'
   yes '' | head -n 900
 } >sim/long.c
+printf '/* dl.c */\n#include "uv/node.h"\n#include "policy/policy.h"\n' >runtime/dl/dl.c
 printf '/* ok.c -- nothing to say. */\n#include "base/assert.h"\nint ok;\n' >runtime/core/ok.c
 printf '[a](missing.md) [b](page.md) [c](https://example.org)\nTO''DO\n/ho''me/somebody\n' >page.md
 
@@ -56,6 +57,7 @@ runtime/core/core.c:7: not pure
 runtime/core/core.c:8: not pure
 runtime/core/core.c:9: memory comes from
 runtime/core/core.c:10: not pure
+runtime/dl/dl.c:2: what both drivers use includes one of them
 sim/long.c:1: the file does not begin
 sim/long.c:2: the simulator includes
 sim/long.c:3: RS_ASSERT

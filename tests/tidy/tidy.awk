@@ -12,7 +12,7 @@ function open_file()
   if (FILENAME ~ /^runtime\/policy\//) layer = 2
   if (FILENAME ~ /^runtime\/core\//) layer = 3
   if (FILENAME ~ /^runtime\/lib\//) layer = 4
-  side = FILENAME ~ /^sim\// ? "sim" : FILENAME ~ /^runtime\/(uv|api|cli)\// ? "uv" : ""
+  side = FILENAME ~ /^sim\// ? "sim" : FILENAME ~ /^runtime\/(uv|api|cli)\// ? "uv" : FILENAME ~ /^runtime\/dl\// ? "dl" : ""
 }
 
 # The line's code: comments and the insides of texts are gone.
@@ -61,6 +61,7 @@ function check_include(line,    name, folder)
     if (layer && layer_of(folder) > layer) say("an include of " folder "/ from a layer below it")
     if (side == "sim" && folder ~ /^(uv|api|cli)$/) say("the simulator includes the libuv driver")
     if (side == "uv" && folder == "sim") say("the runtime includes the simulator")
+    if (side == "dl" && folder ~ /^(uv|api|cli|sim)$/) say("what both drivers use includes one of them")
   }
 }
 

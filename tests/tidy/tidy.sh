@@ -5,7 +5,7 @@
 #                    of a line; functions of at most 100 lines (tests: 120); no unbounded string function; types without _t
 #   the pure folders (runtime/base, policy, core, lib): no clock, no chance, no output, no libm, no sort with ties; memory
 #                    from base/alloc.c alone; from the C library's headers those without I/O
-#   dependencies     base <- policy <- core <- lib <- {uv, sim, api}: an include may only point to the left
+#   dependencies     base <- policy <- core <- lib <- dl <- {uv, sim, api}: an include may only point to the left
 #   everything       no marks of unfinished work, no path of a developer's machine; links between pages lead somewhere
 #
 # Exit 1 with one line file:line: finding for each.
