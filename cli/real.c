@@ -134,6 +134,16 @@ static int check(const struct rs_scenario *s, char *err, size_t err_size)
              s->cluster.line);
     return -1;
   }
+  uint64_t nodes = 0;
+  for (uint32_t t = 0; t < s->cluster.type_count; t++)
+    nodes += s->cluster.types[t].count;
+  if (nodes >= RS_UV_LOCAL_NODES_MAX) {
+    snprintf(err, err_size,
+             "%s:%u: a real cluster here has at most %d nodes, one of them the head's, not %llu; make it "
+             "smaller in <real>",
+             s->file, s->cluster.line, RS_UV_LOCAL_NODES_MAX, (unsigned long long)nodes + 1);
+    return -1;
+  }
   return 0;
 }
 

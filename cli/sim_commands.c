@@ -99,6 +99,14 @@ static int parse(int argc, char **argv, struct run_args *a)
   return 0;
 }
 
+/* What is to carry out the scenario, and so what it refuses: the same for a run and for `validate`. */
+static int prepare(struct run_args *a)
+{
+  if (a->opts.real)
+    cli_real_prepare(&a->opts);
+  return a->local ? cli_local_prepare(&a->opts) : 0;
+}
+
 int cli_run_scenario(int argc, char **argv)
 {
   struct run_args a = {0};
@@ -106,10 +114,7 @@ int cli_run_scenario(int argc, char **argv)
   if (status == 0 && a.swarm) {
     status = cli_swarm(a.swarm);
   } else if (status == 0) {
-    if (a.opts.real)
-      cli_real_prepare(&a.opts);
-    if (a.local)
-      status = cli_local_prepare(&a.opts);
+    status = prepare(&a);
     if (status == 0)
       status = rs_experiment(&a.opts);
   }
@@ -121,6 +126,10 @@ static int validate(int argc, char **argv)
 {
   struct run_args a = {0};
   int status = parse(argc, argv, &a);
+  if (status == 0 && a.swarm)
+    status = cli_usage_error("validate: --swarm has no scenario to check");
+  if (status == 0)
+    status = prepare(&a);
   if (status == 0)
     status = rs_experiment_validate(&a.opts);
   free(a.overrides);

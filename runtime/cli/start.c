@@ -147,7 +147,7 @@ static int parse(int argc, char **argv, struct arguments *a)
     else if (IS("--session"))
       a->session = value;
     else if (IS("--nodes")) {
-      if (!number(value, 1, 4096, &n) || n != (double)(uint32_t)n)
+      if (!number(value, 1, RS_UV_LOCAL_NODES_MAX, &n) || n != (double)(uint32_t)n)
         return wrong("--nodes", value, "a whole number from 1 to 4096 is wanted");
       a->nodes = (uint32_t)n;
     } else if (IS("--port")) {

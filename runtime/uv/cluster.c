@@ -247,8 +247,8 @@ int rs_uv_local_cluster_start(const struct rs_uv_cluster_options *options, struc
 {
   *out = NULL;
   char session[RS_UV_PATH_MAX], program[RS_UV_PATH_MAX + 16], log[RS_UV_PATH_MAX + 8];
-  if (options->node_count == 0 || !options->infos) {
-    snprintf(error, RS_UV_ERROR_MAX, "a cluster has at least one node");
+  if (options->node_count == 0 || options->node_count > RS_UV_LOCAL_NODES_MAX || !options->infos) {
+    snprintf(error, RS_UV_ERROR_MAX, "a cluster on one host has 1 to %d nodes", RS_UV_LOCAL_NODES_MAX);
     return RS_ERR_REFUSED;
   }
   if (options->load && access(options->load, R_OK) != 0) {

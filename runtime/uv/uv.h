@@ -16,6 +16,7 @@
 
 #define RS_UV_ERROR_MAX 512
 #define RS_UV_PATH_MAX 256
+#define RS_UV_LOCAL_NODES_MAX 4096 /* of a cluster on one host: each is a process, and has workers */
 
 /* ---- functions that workers run ---- */
 
@@ -61,7 +62,7 @@ struct rs_uv_cluster;
 /* Everything is read during the call only. */
 struct rs_uv_cluster_options {
   const struct rs_config *config;        /* NULL: the defaults */
-  uint32_t node_count;                   /* >= 1; node 0 is the head's */
+  uint32_t node_count;                   /* 1 to RS_UV_LOCAL_NODES_MAX; node 0 is the head's */
   struct rs_node_info *const *infos;     /* node_count of them: what each node has (its labels and type too) */
   const struct rs_node_type *node_types; /* that the autoscaler may start as local processes, or NULL */
   uint32_t node_type_count;

@@ -89,6 +89,24 @@ if [ "$(id -u)" -ne 0 ]; then
   refused 2 'secret.xml' secret.xml
 fi
 
+
+# `validate --real` refuses what `--real` does, with the same line, and both take what a simulation alone cannot have.
+refused_real() { # refused_real LINE PATTERN SED
+  sed "$3" good.xml >bad.xml
+  refused 2 "^raysim: .*bad.xml:$1: .*$2" bad.xml --real --quiet
+  mv err first
+  refused 2 "^raysim: .*bad.xml:$1: .*$2" validate --real bad.xml
+  cmp -s first err || fail "validate --real and --real say different things"
+  "$raysim" validate --quiet bad.xml >stdout 2>err || fail "validate of what can be simulated"
+}
+refused_real 6 'node_up' 's|<tasks|<faults><node_up at="1 s" node="0"/></faults><tasks|'
+refused_real 6 'job_drop' 's|<tasks|<faults><job_drop at="1 s"/></faults><tasks|'
+refused_real 3 '4096 nodes' 's|count="1"|count="5000"|'
+sed 's|<tasks|<policies placement="./absent.so"/><tasks|' good.xml >bad.xml
+refused 2 'absent.so' validate --real bad.xml
+"$raysim" validate --real --quiet good.xml >stdout 2>err || fail "validate --real of a good scenario"
+rm -f first
+
 refused 2 'plto' plto good.xml
 refused 2 '--qiet' --qiet good.xml
 refused 2 'which scenario' --quiet
