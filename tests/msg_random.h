@@ -113,6 +113,7 @@ UNUSED static void random_dep(struct rs_rng *rng, struct rs_dep *v)
   random_id(rng, &v->id);
   v->size_bytes = random_number(rng);
   v->location = random_number(rng);
+  v->value = 0;
 }
 
 static inline void random_bytes(struct rs_rng *rng, uint8_t *out, uint32_t count)
@@ -121,15 +122,36 @@ static inline void random_bytes(struct rs_rng *rng, uint8_t *out, uint32_t count
     out[i] = (uint8_t)rs_rng_next(rng);
 }
 
+static inline void random_ids(struct rs_rng *rng, struct rs_id *ids, uint32_t count)
+{
+  for (uint32_t i = 0; i < count; i++)
+    random_id(rng, &ids[i]);
+}
+
+UNUSED static void random_value(struct rs_rng *rng, struct rs_value **v)
+{
+  *v = 0;
+  if (random_below(rng, 3) == 0)
+    return;
+  *v = rs_value_new(random_below(rng, 2) ? 0 : random_below(rng, 5), random_below(rng, 60));
+  random_ids(rng, (*v)->ids, (*v)->id_count);
+  random_bytes(rng, (*v)->data, (*v)->size_bytes);
+}
+
 UNUSED static void random_task(struct rs_rng *rng, struct rs_task **v)
 {
   bool plain = random_below(rng, 2);
   uint32_t deps = plain ? 0 : random_below(rng, 5), args = plain ? random_below(rng, 8) : random_below(rng, 200);
-  struct rs_task *task = rs_task_new(deps, args);
+  uint32_t inner = plain || random_below(rng, 2) ? 0 : random_below(rng, 5);
+  struct rs_task *task = rs_task_new_inner(deps, inner, args);
   task->return_count = (uint8_t)random_below(rng, RS_TASK_RETURNS_MAX + 1);
-  static const uint8_t flags[] = {0, RS_TASK_ACTOR_CREATE, RS_TASK_ACTOR_CALL, RS_TASK_RETRY_ERRORS,
-                                  RS_TASK_RETRY_ERRORS | RS_TASK_ACTOR_CALL};
-  task->flags = flags[random_below(rng, 5)];
+  static const uint16_t flags[] = {0,
+                                   RS_TASK_ACTOR_CREATE,
+                                   RS_TASK_ACTOR_CALL,
+                                   RS_TASK_RETRY_ERRORS,
+                                   RS_TASK_RETRY_ERRORS | RS_TASK_ACTOR_CALL,
+                                   RS_TASK_KEEP};
+  task->flags = flags[random_below(rng, sizeof flags / sizeof *flags)];
   random_id(rng, &task->id);
   task->function = random_number(rng);
   if (task->flags & (RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL)) {
@@ -137,8 +159,17 @@ UNUSED static void random_task(struct rs_rng *rng, struct rs_task **v)
     task->actor_seq = random_number(rng);
     task->actor_restart = (uint32_t)random_number(rng);
   }
-  for (uint32_t i = 0; i < deps; i++)
+  bool values = random_below(rng, 2);
+  for (uint32_t i = 0; i < deps; i++) {
     random_dep(rng, &task->deps[i]);
+    if (values)
+      random_value(rng, &task->deps[i].value);
+  }
+  random_ids(rng, task->inner, inner);
+  if (random_below(rng, 3) == 0)
+    random_id(rng, &task->parent);
+  if (random_below(rng, 3) == 0)
+    task->job = 1 + (random_number(rng) >> 1);
   random_bytes(rng, task->args, args);
   *v = task;
 }
@@ -146,7 +177,9 @@ UNUSED static void random_task(struct rs_rng *rng, struct rs_task **v)
 UNUSED static void random_result(struct rs_rng *rng, struct rs_result **v)
 {
   uint32_t returns = random_below(rng, 4), data = random_below(rng, 100);
-  struct rs_result *result = rs_result_new(returns, data);
+  uint32_t ids = random_below(rng, 3) ? 0 : random_below(rng, 6);
+  struct rs_result *result = rs_result_new_ids(returns, ids, data);
+  random_ids(rng, result->ids, ids);
   result->status = (int32_t)random_below(rng, 18) * -1;
   random_id(rng, &result->task);
   result->run_ns = random_number(rng);
@@ -154,6 +187,10 @@ UNUSED static void random_result(struct rs_rng *rng, struct rs_result **v)
   for (uint32_t i = 0; i < returns; i++) {
     struct rs_return *ret = &result->returns[i];
     ret->size_bytes = random_number(rng);
+    if (ids) {
+      ret->id_at = random_below(rng, ids);
+      ret->id_count = random_below(rng, ids - ret->id_at + 1);
+    }
     if (random_below(rng, 2) && data > 0) {
       ret->inline_at = random_below(rng, data);
       ret->inline_bytes = random_below(rng, data - ret->inline_at + 1);
@@ -164,6 +201,13 @@ UNUSED static void random_result(struct rs_rng *rng, struct rs_result **v)
   }
   random_bytes(rng, result->data, data);
   *v = result;
+}
+
+UNUSED static void random_error(struct rs_rng *rng, struct rs_result **v)
+{
+  *v = 0;
+  if (random_below(rng, 2))
+    random_result(rng, v);
 }
 
 UNUSED static void random_entry(struct rs_rng *rng, struct rs_entry *v)
@@ -295,15 +339,34 @@ UNUSED static bool same_dep(const struct rs_dep *a, const struct rs_dep *b)
   return rs_id_equal(a->id, b->id) && a->size_bytes == b->size_bytes && a->location == b->location;
 }
 
+UNUSED static bool same_ids(const struct rs_id *a, const struct rs_id *b, uint32_t count)
+{
+  for (uint32_t i = 0; i < count; i++)
+    if (!rs_id_equal(a[i], b[i]))
+      return false;
+  return true;
+}
+
+UNUSED static bool same_value(struct rs_value *const *left, struct rs_value *const *right)
+{
+  const struct rs_value *a = *left, *b = *right;
+  if (!a || !b)
+    return a == b;
+  return a->size_bytes == b->size_bytes && a->id_count == b->id_count && same_ids(a->ids, b->ids, a->id_count) &&
+         (a->size_bytes == 0 || memcmp(a->data, b->data, a->size_bytes) == 0);
+}
+
 UNUSED static bool same_task(struct rs_task *const *left, struct rs_task *const *right)
 {
   const struct rs_task *a = *left, *b = *right;
   if (a->dep_count != b->dep_count || a->return_count != b->return_count || a->flags != b->flags ||
       !rs_id_equal(a->id, b->id) || a->function != b->function || !rs_id_equal(a->actor, b->actor) ||
-      a->actor_seq != b->actor_seq || a->actor_restart != b->actor_restart || a->args_bytes != b->args_bytes)
+      a->actor_seq != b->actor_seq || a->actor_restart != b->actor_restart || a->args_bytes != b->args_bytes ||
+      a->job != b->job || !rs_id_equal(a->parent, b->parent) || a->inner_count != b->inner_count ||
+      !same_ids(a->inner, b->inner, a->inner_count))
     return false;
   for (unsigned i = 0; i < a->dep_count; i++)
-    if (!same_dep(&a->deps[i], &b->deps[i]))
+    if (!same_dep(&a->deps[i], &b->deps[i]) || !same_value(&a->deps[i].value, &b->deps[i].value))
       return false;
   return a->args_bytes == 0 || memcmp(a->args, b->args, a->args_bytes) == 0;
 }
@@ -312,13 +375,20 @@ UNUSED static bool same_result(struct rs_result *const *left, struct rs_result *
 {
   const struct rs_result *a = *left, *b = *right;
   if (a->status != b->status || !rs_id_equal(a->task, b->task) || a->run_ns != b->run_ns || a->node != b->node ||
-      a->return_count != b->return_count || a->data_bytes != b->data_bytes)
+      a->return_count != b->return_count || a->data_bytes != b->data_bytes || a->id_count != b->id_count ||
+      !same_ids(a->ids, b->ids, a->id_count))
     return false;
   for (unsigned i = 0; i < a->return_count; i++)
     if (a->returns[i].size_bytes != b->returns[i].size_bytes || a->returns[i].inline_at != b->returns[i].inline_at ||
-        a->returns[i].inline_bytes != b->returns[i].inline_bytes)
+        a->returns[i].inline_bytes != b->returns[i].inline_bytes || a->returns[i].id_at != b->returns[i].id_at ||
+        a->returns[i].id_count != b->returns[i].id_count)
       return false;
   return a->data_bytes == 0 || memcmp(a->data, b->data, a->data_bytes) == 0;
+}
+
+UNUSED static bool same_error(struct rs_result *const *a, struct rs_result *const *b)
+{
+  return *a && *b ? same_result(a, b) : *a == *b;
 }
 
 UNUSED static bool same_entry(const struct rs_entry *a, const struct rs_entry *b)

@@ -227,8 +227,8 @@ static void sizes_of_tasks_are_checked(void)
       {0, 3, RS_ERR_MALFORMED},   /* creation and call */
       {0, 128, RS_ERR_TRUNCATED}, /* actor fields, which do not come */
       {1, 65, RS_ERR_TOO_LARGE},  /* returns */
-      {3, 5, RS_ERR_TOO_LARGE},   /* 1280 dependencies */
-      {3, 4, RS_ERR_TRUNCATED},   /* 1024, which do not come */
+      {3, 65, RS_ERR_TOO_LARGE},  /* 16640 dependencies */
+      {3, 64, RS_ERR_TRUNCATED},  /* 16384, which do not come */
       {7, 1, RS_ERR_TRUNCATED},   /* 16 MiB of arguments, which do not come */
       {7, 2, RS_ERR_TOO_LARGE},   /* 32 MiB */
       {8, 0, RS_ERR_MALFORMED},   /* no owner */

@@ -9,7 +9,7 @@
 
 static struct rs_call *random_call(struct rs_rng *rng)
 {
-  struct rs_call *call = rs_call_new((enum rs_call_kind)random_below(rng, RS_CALL_CANCEL + 1), random_below(rng, 4));
+  struct rs_call *call = rs_call_new((enum rs_call_kind)random_below(rng, RS_CALL_KINDS), random_below(rng, 4));
   call->strategy = (uint8_t)random_below(rng, 4);
   call->no_restart = random_below(rng, 2);
   call->force = random_below(rng, 2);
@@ -22,6 +22,12 @@ static struct rs_call *random_call(struct rs_rng *rng)
   if (random_below(rng, 2))
     random_id(rng, &call->object);
   call->size_bytes = random_number(rng);
+  call->recursive = random_below(rng, 2);
+  call->fetch_local = random_below(rng, 2);
+  random_value(rng, &call->value);
+  call->inner_count = random_below(rng, 3);
+  call->inner = call->inner_count ? rs_alloc(call->inner_count * sizeof *call->inner) : NULL;
+  random_ids(rng, call->inner, call->inner_count);
   for (uint32_t i = 0; i < call->task_count; i++)
     random_task(rng, &call->tasks[i]);
   return call;
@@ -95,6 +101,17 @@ static struct rs_effect random_effect(struct rs_rng *rng, unsigned kind)
     e.reply->size_bytes = random_number(rng);
     if (e.reply->kind == RS_REPLY_TASK)
       random_result(rng, &e.reply->result);
+    e.reply->stored = random_below(rng, 2);
+    e.reply->ready = random_below(rng, 2);
+    random_value(rng, &e.reply->value);
+    if (e.reply->value) {
+      e.reply->ids = e.reply->value->ids;
+      e.reply->id_count = e.reply->value->id_count;
+    } else if (random_below(rng, 2)) {
+      e.reply->id_count = 3;
+      e.reply->ids = rs_alloc(3 * sizeof *e.reply->ids);
+      random_ids(rng, e.reply->ids, 3);
+    }
     break;
   case RS_OUT_TRACE:
     e.trace = (uint8_t)random_below(rng, RS_TRACE_KINDS);

@@ -161,9 +161,9 @@ static struct rs_result *worker_runs(struct fake *fake, struct fake_actor *actor
   struct rs_result *result = rs_result_new(actor->task->return_count, bytes);
   rs_tune_result_encode(&metrics, result->data);
   result->task = actor->task->id;
-  result->returns[0] = (struct rs_return){bytes, bytes, 0};
+  result->returns[0] = (struct rs_return){.size_bytes = bytes, .inline_bytes = bytes};
   if (fake->huge_checkpoints)
-    result->returns[1] = (struct rs_return){100 << 20, 0, 0};
+    result->returns[1] = (struct rs_return){.size_bytes = 100 << 20};
   free(metrics.epochs);
   return result;
 }

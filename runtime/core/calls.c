@@ -22,6 +22,8 @@ void rs_call_free(struct rs_call *call)
     return;
   for (uint32_t i = 0; i < call->task_count; i++)
     rs_task_unref(call->tasks[i]);
+  rs_value_unref(call->value);
+  free(call->inner);
   free(call);
 }
 
@@ -30,5 +32,8 @@ void rs_reply_free(struct rs_reply *reply)
   if (!reply)
     return;
   rs_result_unref(reply->result);
+  if (!reply->value)
+    free(reply->ids);
+  rs_value_unref(reply->value);
   free(reply);
 }

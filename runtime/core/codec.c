@@ -29,6 +29,7 @@ static inline void put_left(struct rs_writer *w, const struct rs_res *v) { rs_pu
 static inline void put_info(struct rs_writer *w, struct rs_node_info *const *v) { rs_put_info(w, *v); }
 static inline void put_dep(struct rs_writer *w, const struct rs_dep *v) { rs_put_dep(w, v); }
 static inline void put_task(struct rs_writer *w, struct rs_task *const *v) { rs_put_task(w, *v); }
+static inline void put_value(struct rs_writer *w, struct rs_value *const *v) { rs_put_value(w, *v); }
 static inline void put_result(struct rs_writer *w, struct rs_result *const *v) { rs_put_result(w, *v); }
 /* clang-format on */
 
@@ -81,8 +82,22 @@ static inline void get_left(struct rs_reader *r, struct rs_res *v) { rs_get_res(
 static inline void get_info(struct rs_reader *r, struct rs_node_info **v) { *v = rs_get_info(r); }
 static inline void get_dep(struct rs_reader *r, struct rs_dep *v) { rs_get_dep(r, v); }
 static inline void get_task(struct rs_reader *r, struct rs_task **v) { *v = rs_get_task(r); }
+static inline void get_value(struct rs_reader *r, struct rs_value **v) { *v = rs_get_value(r); }
 static inline void get_result(struct rs_reader *r, struct rs_result **v) { *v = rs_get_result(r); }
 /* clang-format on */
+
+static inline void put_error(struct rs_writer *w, struct rs_result *const *v)
+{
+  rs_put_flag(w, *v != 0);
+  if (*v)
+    rs_put_result(w, *v);
+}
+
+static inline void get_error(struct rs_reader *r, struct rs_result **v)
+{
+  if (rs_get_flag(r))
+    *v = rs_get_result(r);
+}
 
 static void get_entry(struct rs_reader *r, struct rs_entry *v)
 {

@@ -171,6 +171,8 @@ void rs_put_info(struct rs_writer *w, const struct rs_node_info *info);
 struct rs_node_info *rs_get_info(struct rs_reader *r);
 void rs_put_dep(struct rs_writer *w, const struct rs_dep *dep);
 void rs_get_dep(struct rs_reader *r, struct rs_dep *dep);
+void rs_put_value(struct rs_writer *w, const struct rs_value *value); /* NULL too: a flag comes first */
+struct rs_value *rs_get_value(struct rs_reader *r);
 void rs_put_task(struct rs_writer *w, const struct rs_task *task);
 struct rs_task *rs_get_task(struct rs_reader *r);
 void rs_put_result(struct rs_writer *w, const struct rs_result *result);

@@ -241,11 +241,18 @@ struct rs_node_info *rs_get_info(struct rs_reader *r)
   return info;
 }
 
-/* ---- tasks and results ---- */
+/* ---- values, tasks and results ---- */
 
 enum {
   TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP,
-  TASK_HAS_ACTOR = 128
+  LOW_FLAGS = 63,     /* these are in a task's first byte, the others in the byte that MORE announces */
+  TASK_HAS_MORE = 64, /* in the first byte: a byte of what follows comes next */
+  TASK_HAS_ACTOR = 128,
+  MORE_INNER = 1,
+  MORE_PARENT = 2,
+  MORE_JOB = 4,
+  MORE_VALUES = 8,     /* behind each dependency stands whether it has a value, and the value */
+  MORE_FLAGS_SHIFT = 2 /* from LOW_FLAGS + 1 = 64 to the bit above MORE_VALUES = 16 */
 };
 
 void rs_put_dep(struct rs_writer *w, const struct rs_dep *dep)
@@ -260,21 +267,84 @@ void rs_get_dep(struct rs_reader *r, struct rs_dep *dep)
   dep->id = rs_get_id(r);
   dep->size_bytes = rs_get_u64(r);
   dep->location = rs_get_u64(r);
+  dep->value = 0;
 }
 
-enum { RETURN_BYTES = 12 };
+enum { ID_BYTES = 16 };
+
+static void put_ids(struct rs_writer *w, const struct rs_id *ids, uint32_t count)
+{
+  for (uint32_t i = 0; i < count; i++)
+    rs_put_id(w, ids[i]);
+}
+
+static void get_ids(struct rs_reader *r, struct rs_id *ids, uint32_t count)
+{
+  for (uint32_t i = 0; i < count && !r->error; i++)
+    ids[i] = rs_get_id(r);
+}
+
+void rs_put_value(struct rs_writer *w, const struct rs_value *value)
+{
+  rs_put_flag(w, value != 0);
+  if (!value)
+    return;
+  RS_ASSERT(value->size_bytes <= RS_INLINE_MAX && value->id_count <= RS_VALUE_IDS_MAX);
+  rs_put_u32(w, value->size_bytes);
+  rs_put_u32(w, value->id_count);
+  put_ids(w, value->ids, value->id_count);
+  rs_put_bytes(w, value->data, value->size_bytes);
+}
+
+struct rs_value *rs_get_value(struct rs_reader *r)
+{
+  if (!rs_get_flag(r))
+    return 0;
+  uint32_t size_bytes = rs_get_u32(r), id_count = rs_get_u32(r);
+  if (size_bytes > RS_INLINE_MAX || id_count > RS_VALUE_IDS_MAX)
+    rs_get_fail(r, RS_ERR_TOO_LARGE);
+  if (rs_get_left(r) < (size_t)id_count * ID_BYTES + size_bytes)
+    rs_get_fail(r, RS_ERR_TRUNCATED);
+  if (r->error)
+    return 0;
+  struct rs_value *value = rs_value_new(id_count, size_bytes);
+  get_ids(r, value->ids, id_count);
+  const uint8_t *data = size_bytes ? rs_get_span(r, size_bytes) : 0;
+  if (data)
+    memcpy(value->data, data, size_bytes);
+  return value; /* after a mistake too: who reads sees it at the end, and releases what it has */
+}
+
+enum { RETURN_BYTES = 12, RETURN_IDS_BYTES = 8 };
 
 static bool actor_kind_valid(unsigned flags)
 {
   return (flags & (RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL)) != (RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL);
 }
 
+static uint8_t task_more(const struct rs_task *task)
+{
+  unsigned more = (unsigned)task->flags >> MORE_FLAGS_SHIFT & ~15u;
+  if (task->inner_count)
+    more |= MORE_INNER;
+  if (task->parent.owner || task->parent.seq)
+    more |= MORE_PARENT;
+  if (task->job != RS_ADDR_NONE)
+    more |= MORE_JOB;
+  for (unsigned i = 0; i < task->dep_count && !(more & MORE_VALUES); i++)
+    more |= task->deps[i].value ? MORE_VALUES : 0;
+  return (uint8_t)more;
+}
+
 void rs_put_task(struct rs_writer *w, const struct rs_task *task)
 {
   RS_ASSERT(task && task->dep_count <= RS_TASK_DEPS_MAX && task->return_count <= RS_TASK_RETURNS_MAX);
-  RS_ASSERT(task->args_bytes <= RS_INLINE_MAX && task->flags <= TASK_FLAGS && actor_kind_valid(task->flags));
+  RS_ASSERT(task->args_bytes <= RS_INLINE_MAX && (task->flags & ~TASK_FLAGS) == 0 && actor_kind_valid(task->flags));
   bool has_actor = task->actor.owner || task->actor.seq || task->actor_seq || task->actor_restart;
-  rs_put_u8(w, (uint8_t)(task->flags | (has_actor ? TASK_HAS_ACTOR : 0)));
+  uint8_t more = task_more(task);
+  rs_put_u8(w, (uint8_t)((task->flags & LOW_FLAGS) | (has_actor ? TASK_HAS_ACTOR : 0) | (more ? TASK_HAS_MORE : 0)));
+  if (more)
+    rs_put_u8(w, more);
   rs_put_u8(w, task->return_count);
   rs_put_u16(w, task->dep_count);
   rs_put_u32(w, task->args_bytes);
@@ -286,51 +356,83 @@ void rs_put_task(struct rs_writer *w, const struct rs_task *task)
     rs_put_u64(w, task->actor_seq);
     rs_put_u32(w, task->actor_restart);
   }
-  for (unsigned i = 0; i < task->dep_count; i++)
+  if (more & MORE_PARENT)
+    rs_put_id(w, task->parent);
+  if (more & MORE_JOB)
+    rs_put_u64(w, task->job);
+  if (more & MORE_INNER) {
+    rs_put_u16(w, task->inner_count);
+    put_ids(w, task->inner, task->inner_count);
+  }
+  for (unsigned i = 0; i < task->dep_count; i++) {
     rs_put_dep(w, &task->deps[i]);
+    if (more & MORE_VALUES)
+      rs_put_value(w, task->deps[i].value);
+  }
   rs_put_bytes(w, task->args, task->args_bytes);
+}
+
+/* The part of a task before its dependencies; what it announces is there. Returns the byte of MORE. */
+static uint8_t get_task_head(struct rs_reader *r, struct rs_task *head)
+{
+  uint8_t flags = rs_get_u8(r);
+  uint8_t more = flags & TASK_HAS_MORE ? rs_get_u8(r) : 0;
+  head->flags = (uint16_t)((flags & LOW_FLAGS) | (more & ~15u) << MORE_FLAGS_SHIFT);
+  head->return_count = rs_get_u8(r);
+  head->dep_count = rs_get_u16(r);
+  head->args_bytes = rs_get_u32(r);
+  head->id = rs_get_id(r);
+  head->function = rs_get_u64(r);
+  if ((head->flags & ~TASK_FLAGS) || !actor_kind_valid(flags) || ((flags & TASK_HAS_MORE) && !more))
+    rs_get_fail(r, RS_ERR_MALFORMED);
+  if (flags & TASK_HAS_ACTOR) {
+    head->actor.owner = rs_get_u64(r);
+    head->actor.seq = rs_get_u64(r);
+    head->actor_seq = rs_get_u64(r);
+    head->actor_restart = rs_get_u32(r);
+    if (!(head->actor.owner || head->actor.seq || head->actor_seq || head->actor_restart))
+      rs_get_fail(r, RS_ERR_MALFORMED);
+  }
+  if (more & MORE_PARENT)
+    head->parent = rs_get_id(r);
+  if (more & MORE_JOB && (head->job = rs_get_u64(r)) == RS_ADDR_NONE)
+    rs_get_fail(r, RS_ERR_MALFORMED);
+  if (more & MORE_INNER && (head->inner_count = rs_get_u16(r)) == 0)
+    rs_get_fail(r, RS_ERR_MALFORMED);
+  if (head->return_count > RS_TASK_RETURNS_MAX || head->dep_count > RS_TASK_DEPS_MAX ||
+      head->inner_count > RS_TASK_DEPS_MAX || head->args_bytes > RS_INLINE_MAX)
+    rs_get_fail(r, RS_ERR_TOO_LARGE);
+  if (rs_get_left(r) < (size_t)head->dep_count * RS_DEP_BYTES + (size_t)head->inner_count * ID_BYTES + head->args_bytes)
+    rs_get_fail(r, RS_ERR_TRUNCATED);
+  return more;
 }
 
 struct rs_task *rs_get_task(struct rs_reader *r)
 {
   struct rs_task head = {0};
-  uint8_t flags = rs_get_u8(r);
-  head.flags = flags & TASK_FLAGS;
-  head.return_count = rs_get_u8(r);
-  head.dep_count = rs_get_u16(r);
-  head.args_bytes = rs_get_u32(r);
-  head.id = rs_get_id(r);
-  head.function = rs_get_u64(r);
-  if ((flags & ~(TASK_FLAGS | TASK_HAS_ACTOR)) || !actor_kind_valid(flags))
-    rs_get_fail(r, RS_ERR_MALFORMED);
-  if (flags & TASK_HAS_ACTOR) {
-    head.actor.owner = rs_get_u64(r);
-    head.actor.seq = rs_get_u64(r);
-    head.actor_seq = rs_get_u64(r);
-    head.actor_restart = rs_get_u32(r);
-    if (!(head.actor.owner || head.actor.seq || head.actor_seq || head.actor_restart))
-      rs_get_fail(r, RS_ERR_MALFORMED);
-  }
-  if (head.return_count > RS_TASK_RETURNS_MAX || head.dep_count > RS_TASK_DEPS_MAX || head.args_bytes > RS_INLINE_MAX)
-    rs_get_fail(r, RS_ERR_TOO_LARGE);
-  if (rs_get_left(r) < (size_t)head.dep_count * RS_DEP_BYTES + head.args_bytes)
-    rs_get_fail(r, RS_ERR_TRUNCATED);
+  uint8_t more = get_task_head(r, &head);
   if (r->error)
     return 0;
-  struct rs_task *task = rs_task_new(head.dep_count, head.args_bytes);
-  task->flags = head.flags;
-  task->return_count = head.return_count;
-  task->id = head.id;
-  task->function = head.function;
-  task->actor = head.actor;
-  task->actor_seq = head.actor_seq;
-  task->actor_restart = head.actor_restart;
-  for (unsigned i = 0; i < head.dep_count; i++)
+  struct rs_task *task = rs_task_new_inner(head.dep_count, head.inner_count, head.args_bytes);
+  head.refs = 1;
+  head.deps = task->deps;
+  head.inner = task->inner;
+  head.args = task->args;
+  *task = head;
+  get_ids(r, task->inner, task->inner_count);
+  bool valued = !(more & MORE_VALUES);
+  for (unsigned i = 0; i < task->dep_count && !r->error; i++) {
     rs_get_dep(r, &task->deps[i]);
-  if (head.args_bytes) {
-    const uint8_t *args = rs_get_span(r, head.args_bytes);
+    if (more & MORE_VALUES)
+      task->deps[i].value = rs_get_value(r);
+    valued = valued || task->deps[i].value;
+  }
+  if (!valued)
+    rs_get_fail(r, RS_ERR_MALFORMED);
+  if (task->args_bytes) {
+    const uint8_t *args = rs_get_span(r, task->args_bytes);
     if (args)
-      memcpy(task->args, args, head.args_bytes);
+      memcpy(task->args, args, task->args_bytes);
   }
   if (r->error) {
     rs_task_unref(task);
@@ -340,9 +442,12 @@ struct rs_task *rs_get_task(struct rs_reader *r)
 }
 
 #define RETURN_IN_STORE UINT32_MAX /* in place of the offset */
+#define RESULT_HAS_IDS (1u << 31)  /* in the word of data_bytes */
 
-static bool return_valid(const struct rs_return *ret, uint32_t data_bytes)
+static bool return_valid(const struct rs_return *ret, uint32_t data_bytes, uint32_t id_count)
 {
+  if (ret->id_at > id_count || ret->id_count > id_count - ret->id_at)
+    return false;
   return ret->inline_bytes == 0 || (ret->inline_bytes == ret->size_bytes && ret->inline_at <= data_bytes &&
                                     ret->inline_bytes <= data_bytes - ret->inline_at);
 }
@@ -350,58 +455,76 @@ static bool return_valid(const struct rs_return *ret, uint32_t data_bytes)
 void rs_put_result(struct rs_writer *w, const struct rs_result *result)
 {
   RS_ASSERT(result && result->return_count <= RS_TASK_RETURNS_MAX && result->data_bytes <= RS_INLINE_MAX);
+  RS_ASSERT(result->id_count <= RS_VALUE_IDS_MAX);
   rs_put_u8(w, (uint8_t)result->return_count);
-  rs_put_u32(w, result->data_bytes);
+  rs_put_u32(w, result->data_bytes | (result->id_count ? RESULT_HAS_IDS : 0));
   rs_put_u32(w, (uint32_t)result->status);
   rs_put_id(w, result->task);
   rs_put_u64(w, result->run_ns);
   rs_put_u64(w, result->node);
+  if (result->id_count) {
+    rs_put_u32(w, result->id_count);
+    put_ids(w, result->ids, result->id_count);
+  }
   for (unsigned i = 0; i < result->return_count; i++) {
     const struct rs_return *ret = &result->returns[i];
-    RS_ASSERT(return_valid(ret, result->data_bytes));
+    RS_ASSERT(return_valid(ret, result->data_bytes, result->id_count));
     rs_put_u64(w, ret->size_bytes);
     rs_put_u32(w, ret->inline_bytes ? ret->inline_at : RETURN_IN_STORE);
+    if (result->id_count) {
+      rs_put_u32(w, ret->id_at);
+      rs_put_u32(w, ret->id_count);
+    }
   }
   rs_put_bytes(w, result->data, result->data_bytes);
 }
 
-static void get_return(struct rs_reader *r, struct rs_return *ret, uint32_t data_bytes)
+static void get_return(struct rs_reader *r, struct rs_return *ret, const struct rs_result *result)
 {
   ret->size_bytes = rs_get_u64(r);
   uint32_t at = rs_get_u32(r);
-  if (at == RETURN_IN_STORE)
-    return;
-  if (ret->size_bytes == 0 || ret->size_bytes > data_bytes) {
-    rs_get_fail(r, RS_ERR_MALFORMED);
-    return;
+  if (result->id_count) {
+    ret->id_at = rs_get_u32(r);
+    ret->id_count = rs_get_u32(r);
   }
-  ret->inline_bytes = (uint32_t)ret->size_bytes;
-  ret->inline_at = at;
-  if (!return_valid(ret, data_bytes))
+  if (at != RETURN_IN_STORE) {
+    if (ret->size_bytes == 0 || ret->size_bytes > result->data_bytes) {
+      rs_get_fail(r, RS_ERR_MALFORMED);
+      return;
+    }
+    ret->inline_bytes = (uint32_t)ret->size_bytes;
+    ret->inline_at = at;
+  }
+  if (!return_valid(ret, result->data_bytes, result->id_count))
     rs_get_fail(r, RS_ERR_MALFORMED);
 }
 
 struct rs_result *rs_get_result(struct rs_reader *r)
 {
   uint8_t return_count = rs_get_u8(r);
-  uint32_t data_bytes = rs_get_u32(r);
+  uint32_t data_bytes = rs_get_u32(r), id_count = 0;
   int32_t status = (int32_t)rs_get_u32(r);
   struct rs_id task = rs_get_id(r);
   uint64_t run_ns = rs_get_u64(r);
   rs_addr node = rs_get_u64(r);
-  if (return_count > RS_TASK_RETURNS_MAX || data_bytes > RS_INLINE_MAX)
+  if (data_bytes & RESULT_HAS_IDS && (id_count = rs_get_u32(r)) == 0)
+    rs_get_fail(r, RS_ERR_MALFORMED);
+  data_bytes &= ~RESULT_HAS_IDS;
+  if (return_count > RS_TASK_RETURNS_MAX || data_bytes > RS_INLINE_MAX || id_count > RS_VALUE_IDS_MAX)
     rs_get_fail(r, RS_ERR_TOO_LARGE);
-  if (rs_get_left(r) < (size_t)return_count * RETURN_BYTES + data_bytes)
+  size_t return_bytes = RETURN_BYTES + (id_count ? RETURN_IDS_BYTES : 0);
+  if (rs_get_left(r) < return_count * return_bytes + (size_t)id_count * ID_BYTES + data_bytes)
     rs_get_fail(r, RS_ERR_TRUNCATED);
   if (r->error)
     return 0;
-  struct rs_result *result = rs_result_new(return_count, data_bytes);
+  struct rs_result *result = rs_result_new_ids(return_count, id_count, data_bytes);
+  get_ids(r, result->ids, id_count);
   result->status = status;
   result->task = task;
   result->run_ns = run_ns;
   result->node = node;
   for (unsigned i = 0; i < return_count; i++)
-    get_return(r, &result->returns[i], data_bytes);
+    get_return(r, &result->returns[i], result);
   if (data_bytes) {
     const uint8_t *data = rs_get_span(r, data_bytes);
     if (data)

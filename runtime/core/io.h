@@ -176,19 +176,31 @@ enum rs_call_kind {
   RS_CALL_ACTOR_CREATE, /* tasks[0]: the creation task, flags RS_TASK_ACTOR_CREATE, actor == its id */
   RS_CALL_ACTOR_CALL,   /* tasks to task->actor, in order; actor_seq is filled in by the owner */
   RS_CALL_ACTOR_KILL,   /* object: the actor; no_restart */
-  RS_CALL_PUT,          /* object, size: the driver has put these bytes into the node's store */
-  RS_CALL_GET,          /* object: wanted on this node; REPLY OBJECT when it is here or lost */
-  RS_CALL_RELEASE,      /* object: the application needs it no more; freed once no queued task reads it */
-  RS_CALL_CANCEL        /* object: the task; force: kill it while it runs */
+  RS_CALL_PUT,          /* object, size, inner: its bytes are in the node's store; or value: the owner keeps it */
+  RS_CALL_GET,     /* object: its bytes are wanted; REPLY OBJECT with the value, or stored and pinned, or an error */
+  RS_CALL_RELEASE, /* object: the application gives up one count of this reference */
+  RS_CALL_CANCEL,  /* object: the task; force: kill it while it runs; recursive: and what it has submitted */
+  RS_CALL_WAIT,    /* object: REPLY OBJECT with `ready` once it is made (fetch_local: and here), or lost */
+  RS_CALL_RETAIN,  /* object: one count more of this reference */
+  RS_CALL_UNPIN,   /* object: the bytes that a GET pinned in the node's store are read no more */
+  RS_CALL_BLOCKED, /* the task that runs here waits for an object: its CPU is free until UNBLOCKED */
+  RS_CALL_UNBLOCKED,
+  RS_CALL_CREATE, /* object, size: room in the node's store, before the bytes are written; REPLY OBJECT */
+  RS_CALL_KINDS
 };
 
 /* What the application asks of its owner. Sequence numbers are chosen by the application: each new task, actor or
  * object takes numbers above all earlier ones (a task takes 1 + return_count of them; an actor's creation task is its
- * id). */
+ * id).
+ *
+ * References are counted for each object, own or of another owner (a borrower counts for itself): a PUT and the returns
+ * of a task with RS_TASK_KEEP begin with one count; one that came in a value, in a result or in a task's arguments has
+ * none, but stays alive while the value is held, or the task runs: RETAIN it in time to keep it. An object whose count
+ * is 0 may not be asked for. docs/ownership.md has the whole. */
 struct rs_call {
   enum rs_call_kind kind;
   uint8_t strategy; /* enum rs_strategy */
-  bool no_restart, force;
+  bool no_restart, force, recursive, fetch_local;
   rs_node_id target;       /* of NODE_AFFINITY */
   int32_t max_retries;     /* of tasks: Ray's default is 3; -1: no limit. Of actor calls: Ray's max_task_retries, 0 */
   int32_t max_restarts;    /* of an actor; -1: no limit */
@@ -197,6 +209,9 @@ struct rs_call {
   uint64_t name;           /* ACTOR_CREATE: rs_name_hash of its name, or 0 */
   struct rs_id object;
   uint64_t size_bytes;
+  struct rs_value *value; /* of a PUT; one reference */
+  uint32_t inner_count;   /* of a PUT without value: the references inside the object */
+  struct rs_id *inner;    /* rs_alloc'ed, the call's */
   uint32_t task_count;
   struct rs_task **tasks; /* the call holds one reference to each */
 };
@@ -209,7 +224,7 @@ enum rs_actor_state { RS_ACTOR_PENDING, RS_ACTOR_ALIVE, RS_ACTOR_RESTARTING, RS_
 enum rs_reply_kind {
   RS_REPLY_TASK,  /* result: a task or actor call has ended for good, after all retries */
   RS_REPLY_ACTOR, /* id, state, node, status */
-  RS_REPLY_OBJECT /* id, status, size: after GET, or when an object is lost */
+  RS_REPLY_OBJECT /* id, status, size: after PUT, GET, WAIT, CREATE, or when an object is lost */
 };
 
 struct rs_reply {
@@ -217,9 +232,14 @@ struct rs_reply {
   struct rs_id id;
   int32_t status;
   uint8_t state; /* enum rs_actor_state */
+  bool stored;   /* OBJECT, of a GET: the bytes are in this node's store, pinned until RS_CALL_UNPIN */
+  bool ready;    /* OBJECT: the answer to a WAIT */
   rs_addr node;  /* raylet of the node where the task ran or the actor lives */
   uint64_t size_bytes;
-  struct rs_result *result; /* TASK: one reference; NULL otherwise */
+  struct rs_result *result; /* TASK: what came of it. OBJECT with an error: its text, or NULL. One reference */
+  struct rs_value *value;   /* OBJECT, of a GET: the bytes of a small one; one reference */
+  uint32_t id_count;
+  struct rs_id *ids; /* references inside the object: the value's, or with `stored` the reply's own */
 };
 void rs_reply_free(struct rs_reply *reply);
 

@@ -45,7 +45,7 @@ enum rs_msg_type {
 #undef F
 #undef FV
 #undef END
-  RS_MSG_MAX = 96
+  RS_MSG_MAX = 192
 };
 
 /* The C types behind the table's type names. */
@@ -65,6 +65,8 @@ typedef struct rs_res rs_type_left;
 typedef struct rs_node_info *rs_type_info;
 typedef struct rs_task *rs_type_task;
 typedef struct rs_result *rs_type_result;
+typedef struct rs_result *rs_type_error; /* a result that failed, or NULL */
+typedef struct rs_value *rs_type_value;  /* may be NULL */
 typedef struct rs_dep rs_type_dep;
 typedef struct rs_entry rs_type_entry;
 typedef struct rs_shape rs_type_shape;

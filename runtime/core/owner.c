@@ -222,6 +222,7 @@ void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
   case RS_CALL_GET: rs_owner_object_get(ep, call->object); break;
   case RS_CALL_RELEASE: rs_owner_object_release(ep, call->object); break;
   case RS_CALL_CANCEL: cancel(ep, call); break;
+  default: break;
   }
 }
 

@@ -84,7 +84,8 @@ struct owned_object {
   bool wanted;    /* a GET waits for it */
   bool pulling;   /* PULL is under way */
   uint64_t size_bytes;
-  uint32_t pins; /* tasks that read it and have not ended */
+  uint32_t pins;          /* tasks that read it and have not ended */
+  struct rs_value *value; /* while INLINE */
   rs_addr *locations;
   uint32_t location_count, location_cap;
   struct owned_task **waiters;
@@ -146,7 +147,7 @@ int rs_owner_object_resolve(struct rs_endpoint *ep, struct owned_task *t);      
 void rs_owner_object_unwait(struct rs_endpoint *ep, const struct owned_task *t); /* it ends while it waits */
 void rs_owner_object_unpin_args(struct rs_endpoint *ep, struct owned_task *t);
 struct rs_task *rs_owner_task_writable(struct owned_task *t); /* a copy, if it was pushed before */
-void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, const struct rs_result *result);
+void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, struct rs_result *result);
 void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call);
 void rs_owner_object_get(struct rs_endpoint *ep, struct rs_id id);
 void rs_owner_object_release(struct rs_endpoint *ep, struct rs_id id);

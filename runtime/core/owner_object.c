@@ -24,6 +24,7 @@ static struct owned_object *add(struct rs_owner *o, struct rs_id id)
 
 static void destroy(struct owned_object *obj)
 {
+  rs_value_unref(obj->value);
   free(obj->locations);
   free(obj->waiters);
   free(obj);
@@ -47,6 +48,21 @@ static void collect(struct rs_endpoint *ep, struct owned_object *obj)
   rs_list_remove(&obj->stored_link);
   rs_map_remove(&ep->owner->objects, obj->id.seq, NULL);
   destroy(obj);
+}
+
+static void tell_value(struct rs_endpoint *ep, const struct owned_object *obj)
+{
+  struct rs_reply *r = rs_alloc_zero(1, sizeof *r);
+  r->kind = RS_REPLY_OBJECT;
+  r->id = obj->id;
+  r->size_bytes = obj->size_bytes;
+  r->node = ep->raylet;
+  r->value = rs_value_ref(obj->value);
+  if (r->value) {
+    r->ids = r->value->ids;
+    r->id_count = r->value->id_count;
+  }
+  rs_emit(ep, RS_OUT_REPLY)->reply = r;
 }
 
 static void tell(struct rs_endpoint *ep, struct rs_id id, int status, uint64_t size_bytes, rs_addr node)
@@ -115,8 +131,10 @@ int rs_owner_object_resolve(struct rs_endpoint *ep, struct owned_task *t)
     if (!obj || obj->fate == OBJECT_GONE)
       return obj ? obj->status : RS_ERR_OBJECT_LOST;
     RS_ASSERT(obj->fate != OBJECT_PENDING);
-    dep->size_bytes = obj->fate == OBJECT_STORED ? obj->size_bytes : 0;
+    dep->size_bytes = obj->size_bytes;
     dep->location = obj->fate == OBJECT_STORED ? obj->locations[0] : RS_ADDR_NONE;
+    rs_value_unref(dep->value);
+    dep->value = rs_value_ref(obj->value);
   }
   return RS_ERR_OK;
 }
@@ -175,7 +193,10 @@ static void answer_get(struct rs_endpoint *ep, struct owned_object *obj)
     here = here || obj->locations[i] == ep->raylet;
   if (here) {
     obj->wanted = false;
-    tell(ep, obj->id, obj->fate == OBJECT_GONE ? obj->status : RS_ERR_OK, obj->size_bytes, ep->raylet);
+    if (obj->fate == OBJECT_GONE)
+      tell(ep, obj->id, obj->status, obj->size_bytes, ep->raylet);
+    else
+      tell_value(ep, obj);
     collect(ep, obj);
     return;
   }
@@ -226,7 +247,7 @@ static void first_location(struct owned_object *obj, rs_addr raylet)
     }
 }
 
-void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, const struct rs_result *result)
+void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, struct rs_result *result)
 {
   for (uint32_t i = 0; i < task->return_count; i++) {
     struct rs_id id = {ep->self, task->id.seq + 1 + i};
@@ -242,6 +263,8 @@ void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, co
     obj->size_bytes = ok ? r->size_bytes : 0;
     if (stored)
       first_location(obj, result->node);
+    if (ok && !stored)
+      obj->value = rs_value_of(result, i);
     int status = result->status != RS_ERR_OK ? result->status : RS_ERR_OBJECT_LOST;
     become(ep, obj, !ok ? OBJECT_GONE : stored ? OBJECT_STORED : OBJECT_INLINE, ok ? RS_ERR_OK : status);
     obj = find(ep->owner, id);
@@ -256,7 +279,13 @@ void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call)
   RS_ASSERT(call->object.owner == ep->self && call->object.seq > o->last_seq);
   o->last_seq = call->object.seq;
   struct owned_object *obj = add(o, call->object);
-  obj->size_bytes = call->size_bytes;
+  obj->size_bytes = call->value ? call->value->size_bytes : call->size_bytes;
+  if (call->value) {
+    obj->value = rs_value_ref(call->value);
+    obj->wanted = true;
+    become(ep, obj, OBJECT_INLINE, RS_ERR_OK);
+    return;
+  }
   struct rs_m_object_created *m = rs_msg_new(RS_MSG_OBJECT_CREATED);
   m->object = obj->id;
   m->size = obj->size_bytes;

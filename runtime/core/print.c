@@ -186,6 +186,11 @@ static void print_task(struct text *t, struct rs_task *const *v)
   put_part(t, "order", (int64_t)(*v)->actor_seq);
   put_part(t, "deps", (*v)->dep_count);
   put_part(t, "args_bytes", (*v)->args_bytes);
+  put_part(t, "inner", (*v)->inner_count);
+  if ((*v)->parent.seq) {
+    put_str(t, " parent=");
+    print_id(t, &(*v)->parent);
+  }
 }
 
 static void print_result(struct text *t, struct rs_result *const *v)
@@ -199,6 +204,19 @@ static void print_result(struct text *t, struct rs_result *const *v)
   put_str(t, rs_error_name((*v)->status));
   put_part(t, "run_ns", (int64_t)(*v)->run_ns);
   put_part(t, "data_bytes", (*v)->data_bytes);
+  put_part(t, "ids", (*v)->id_count);
+}
+
+#define print_error print_result
+
+static void print_value(struct text *t, struct rs_value *const *v)
+{
+  if (!*v) {
+    put_char(t, '-');
+    return;
+  }
+  put_unsigned(t, (*v)->size_bytes);
+  put_part(t, "ids", (*v)->id_count);
 }
 
 static void print_entry(struct text *t, const struct rs_entry *v)
@@ -283,15 +301,22 @@ static void put_addr(struct text *t, const char *label, rs_addr addr)
 
 static void put_call(struct text *t, const struct rs_call *call)
 {
-  static const char kinds[][14] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL",
-                                   "PUT",    "GET",          "RELEASE",    "CANCEL"};
+  static const char kinds[][14] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL", "PUT",
+                                   "GET",    "RELEASE",      "CANCEL",     "WAIT",       "RETAIN",
+                                   "UNPIN",  "BLOCKED",      "UNBLOCKED",  "CREATE"};
   put_char(t, ' ');
-  put_str(t, call->kind <= RS_CALL_CANCEL ? kinds[call->kind] : "?");
+  put_str(t, call->kind < RS_CALL_KINDS ? kinds[call->kind] : "?");
   put_str(t, " demand=");
   print_demand(t, &call->demand);
   put_str(t, " object=");
   print_id(t, &call->object);
   put_part(t, "size", (int64_t)call->size_bytes);
+  put_part(t, "inner", call->inner_count);
+  put_part(t, "fetch_local", call->fetch_local);
+  if (call->value) {
+    put_str(t, " value=");
+    print_value(t, &call->value);
+  }
   put_str(t, " tasks=");
   put_unsigned(t, call->task_count);
   if (call->task_count) {
@@ -351,6 +376,13 @@ static void put_reply(struct text *t, const struct rs_reply *reply)
   put_part(t, "state", reply->state);
   put_part(t, "size", (int64_t)reply->size_bytes);
   put_addr(t, " node=", reply->node);
+  put_part(t, "ids", reply->id_count);
+  put_part(t, "stored", reply->stored);
+  put_part(t, "ready", reply->ready);
+  if (reply->value) {
+    put_str(t, " value=");
+    print_value(t, &reply->value);
+  }
   if (reply->result) {
     put_str(t, " result=");
     print_result(t, &reply->result);

@@ -11,7 +11,7 @@
 
 static const char magic[] = "raysimrc";
 
-enum { VERSION = 1, HEAD_BYTES = 16, FRAME_BYTES = 8 };
+enum { VERSION = 2, HEAD_BYTES = 16, FRAME_BYTES = 8 };
 
 void rs_bytes_free(struct rs_bytes *bytes)
 {
@@ -264,15 +264,39 @@ static void put_call(struct rs_writer *w, const struct rs_call *call)
   rs_put_u64(w, call->name);
   put_any_id(w, call->object);
   rs_put_u64(w, call->size_bytes);
+  rs_put_flag(w, call->recursive);
+  rs_put_flag(w, call->fetch_local);
+  rs_put_value(w, call->value);
+  rs_put_u32(w, call->inner_count);
+  for (uint32_t i = 0; i < call->inner_count; i++)
+    rs_put_id(w, call->inner[i]);
   rs_put_u32(w, call->task_count);
   for (uint32_t i = 0; i < call->task_count; i++)
     rs_put_task(w, call->tasks[i]);
 }
 
+/* A counted list of ids, rs_alloc'ed; NULL where it is empty. */
+static struct rs_id *get_ids(struct rs_reader *r, uint32_t *count)
+{
+  *count = rs_get_u32(r);
+  if (*count > RS_VALUE_IDS_MAX)
+    rs_get_fail(r, RS_ERR_TOO_LARGE);
+  if (rs_get_left(r) / sizeof(struct rs_id) < *count)
+    rs_get_fail(r, RS_ERR_TRUNCATED);
+  if (r->error || *count == 0) {
+    *count = 0;
+    return 0;
+  }
+  struct rs_id *ids = rs_alloc(*count * sizeof *ids);
+  for (uint32_t i = 0; i < *count; i++)
+    ids[i] = rs_get_id(r);
+  return ids;
+}
+
 static struct rs_call *get_call(struct rs_reader *r)
 {
   struct rs_call head = {0};
-  head.kind = (enum rs_call_kind)get_kind(r, RS_CALL_CANCEL + 1);
+  head.kind = (enum rs_call_kind)get_kind(r, RS_CALL_KINDS);
   head.strategy = get_kind(r, RS_STRATEGY_NODE_AFFINITY_SOFT + 1);
   head.no_restart = rs_get_flag(r);
   head.force = rs_get_flag(r);
@@ -284,11 +308,18 @@ static struct rs_call *get_call(struct rs_reader *r)
   head.name = rs_get_u64(r);
   head.object = get_any_id(r);
   head.size_bytes = rs_get_u64(r);
+  head.recursive = rs_get_flag(r);
+  head.fetch_local = rs_get_flag(r);
+  head.value = rs_get_value(r);
+  head.inner = get_ids(r, &head.inner_count);
   head.task_count = rs_get_u32(r);
   if (rs_get_left(r) / RS_TASK_BYTES_MIN < head.task_count)
     rs_get_fail(r, RS_ERR_TRUNCATED);
-  if (r->error)
+  if (r->error) {
+    rs_value_unref(head.value);
+    free(head.inner);
     return 0;
+  }
   struct rs_call *call = rs_call_new(head.kind, head.task_count);
   head.tasks = call->tasks;
   *call = head;
@@ -436,6 +467,12 @@ static void put_effect(struct rs_writer *w, const struct rs_effect *e, bool with
     rs_put_flag(w, e->reply->result != 0);
     if (e->reply->result)
       rs_put_result(w, e->reply->result);
+    rs_put_flag(w, e->reply->stored);
+    rs_put_flag(w, e->reply->ready);
+    rs_put_value(w, e->reply->value);
+    rs_put_u32(w, e->reply->value ? 0 : e->reply->id_count);
+    for (uint32_t i = 0; i < e->reply->id_count && !e->reply->value; i++)
+      rs_put_id(w, e->reply->ids[i]);
     break;
   case RS_OUT_EXIT: break;
   case RS_OUT_TRACE:
@@ -477,6 +514,18 @@ static struct rs_reply *get_reply(struct rs_reader *r)
   reply->size_bytes = rs_get_u64(r);
   if (rs_get_flag(r))
     reply->result = rs_get_result(r);
+  reply->stored = rs_get_flag(r);
+  reply->ready = rs_get_flag(r);
+  reply->value = rs_get_value(r);
+  reply->ids = get_ids(r, &reply->id_count);
+  if (reply->value && reply->id_count) {
+    rs_get_fail(r, RS_ERR_MALFORMED);
+    free(reply->ids);
+  }
+  if (reply->value) {
+    reply->ids = reply->value->ids;
+    reply->id_count = reply->value->id_count;
+  }
   return reply;
 }
 

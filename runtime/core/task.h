@@ -1,24 +1,47 @@
-/* task.h -- what is run and what comes back: immutable, reference-counted, shared by messages and roles.
+/* task.h -- what is run, what comes back, small values: immutable, reference-counted, shared by messages and roles.
  *
  * A task names a function by number (rs_name_hash of its name) and carries its arguments as opaque bytes, which only
  * the code that runs the function reads. Results up to max_direct_call_object_size travel inside; larger ones stay in
- * the object store of the node that made them. Not thread-safe: references are taken under the lock of the process.
+ * the object store of the node that made them. References to objects may be inside arguments (`inner`) and inside
+ * values
+ * (`ids`): whoever keeps the bytes keeps these objects alive; see docs/ownership.md. Not thread-safe: references are
+ * taken under the lock of the process.
  */
 #ifndef RS_CORE_TASK_H
 #define RS_CORE_TASK_H
 
 #include "core/types.h"
 
-#define RS_TASK_DEPS_MAX 1024
+#define RS_TASK_DEPS_MAX 16384 /* arguments by reference; also references inside the arguments */
 #define RS_TASK_RETURNS_MAX 64
 #define RS_INLINE_MAX (16u << 20) /* bytes of arguments, or of results, in one task */
 #define RS_ERROR_TEXT_MAX 4096
+#define RS_VALUE_IDS_MAX 65536 /* references inside one value, or inside the returns of one task */
+
+struct rs_result;
+
+/* A small object's bytes, with the references inside them. One allocation, or a part of a result's. */
+struct rs_value {
+  uint32_t refs;
+  uint32_t size_bytes;
+  uint32_t id_count;
+  struct rs_id *ids;
+  uint8_t *data;
+  struct rs_result *of; /* whose memory ids and data are; NULL: its own */
+};
+
+/* Zeroed, to be filled in before it is shared. One reference. */
+struct rs_value *rs_value_new(uint32_t id_count, uint32_t size_bytes);
+struct rs_value *rs_value_of(struct rs_result *result, uint32_t index); /* an inline return; takes a reference of it */
+struct rs_value *rs_value_ref(struct rs_value *value);
+void rs_value_unref(struct rs_value *value);
 
 /* An object that a task reads. Inside a pushed task or a lease request the owner has filled in where it is. */
 struct rs_dep {
   struct rs_id id;
-  uint64_t size_bytes; /* 0: its value is inside the task's arguments or it is tiny */
-  rs_addr location;    /* a raylet that holds a copy, or RS_ADDR_NONE */
+  uint64_t size_bytes;
+  rs_addr location;       /* a raylet that holds a copy, or RS_ADDR_NONE */
+  struct rs_value *value; /* of a pushed task: its bytes, where it is small; the task has one reference */
 };
 
 /* RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions). KEEP: the owner keeps the returns until
@@ -29,28 +52,38 @@ enum { RS_TASK_ACTOR_CREATE = 1, RS_TASK_ACTOR_CALL = 2, RS_TASK_RETRY_ERRORS = 
 struct rs_task {
   uint32_t refs;
   uint16_t dep_count;
+  uint16_t inner_count;
+  uint16_t flags;
   uint8_t return_count;
-  uint8_t flags;
+  uint32_t args_bytes;
   struct rs_id id;
   uint64_t function;
   struct rs_id actor;     /* of a creation or a call; {0, 0} otherwise */
   uint64_t actor_seq;     /* order of a call at its actor, from 1; restarts at 1 for each incarnation of the actor */
   uint32_t actor_restart; /* the incarnation of the actor that the call is meant for */
-  uint32_t args_bytes;
-  struct rs_dep *deps; /* dep_count of them, in the same allocation */
+  rs_addr job;            /* the driver program that it works for; RS_ADDR_NONE: its owner */
+  struct rs_id parent;    /* the task that submitted it; {0, 0}: a driver program did */
+  struct rs_dep *deps;    /* dep_count of them, in the same allocation */
+  struct rs_id *inner; /* inner_count references inside the arguments: the task borrows these objects while it runs */
   uint8_t *args;
 };
 
-/* A task with room for deps and args, to be filled in by the caller before it is shared. One reference. */
+/* A task with room for deps, references and args, to be filled in by the caller before it is shared. One reference. */
 struct rs_task *rs_task_new(uint32_t dep_count, uint32_t args_bytes);
+struct rs_task *rs_task_new_inner(uint32_t dep_count, uint32_t inner_count, uint32_t args_bytes);
+static inline rs_addr rs_task_job(const struct rs_task *task)
+{
+  return task->job != RS_ADDR_NONE ? task->job : task->id.owner;
+}
 struct rs_task *rs_task_ref(struct rs_task *task);
-struct rs_task *rs_task_copy(const struct rs_task *from); /* one reference, equal in all else */
+struct rs_task *rs_task_copy(const struct rs_task *from); /* one reference, equal in all else; without values */
 void rs_task_unref(struct rs_task *task);
 
 struct rs_return {
   uint64_t size_bytes;
-  uint32_t inline_bytes; /* == size_bytes when the value is inside, else 0 */
-  uint32_t inline_at;    /* offset into data */
+  uint32_t inline_bytes;    /* == size_bytes when the value is inside, else 0 */
+  uint32_t inline_at;       /* offset into data */
+  uint32_t id_at, id_count; /* the references inside it: a part of the result's ids */
 };
 
 struct rs_result {
@@ -61,11 +94,14 @@ struct rs_result {
   rs_addr node;    /* raylet whose store holds what is not inside */
   uint32_t return_count;
   uint32_t data_bytes;
+  uint32_t id_count;
   struct rs_return *returns; /* in the same allocation */
+  struct rs_id *ids;         /* references inside the returned values, small or stored */
   uint8_t *data;             /* inline values; of a failure the message, not terminated */
 };
 
 struct rs_result *rs_result_new(uint32_t return_count, uint32_t data_bytes);
+struct rs_result *rs_result_new_ids(uint32_t return_count, uint32_t id_count, uint32_t data_bytes);
 struct rs_result *rs_result_ref(struct rs_result *result);
 void rs_result_unref(struct rs_result *result);
 

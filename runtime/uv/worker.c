@@ -148,6 +148,12 @@ int rs_uv_read_dep(struct rs_uv_context *context, uint32_t index, uint8_t **byte
   *size_bytes = 0;
   if (index >= context->task->dep_count)
     return RS_ERR_OBJECT_LOST;
+  const struct rs_value *value = context->task->deps[index].value;
+  if (value) { /* it came with the task */
+    *bytes = rs_memdup(value->data, value->size_bytes);
+    *size_bytes = value->size_bytes;
+    return RS_ERR_OK;
+  }
   pthread_mutex_lock(&proc->lock);
   struct rs_fetch *fetch = rs_transfer_fetch(proc, context->task->deps[index].id, rs_addr_raylet(proc->self));
   rs_proc_flush(proc);
