@@ -447,8 +447,8 @@ static void bad_tasks(void)
   struct made m;
   struct rs_scenario_tasks *tasks = make_tasks(&m, 10);
   tasks->graph = RS_GRAPH_FAN;
-  tasks->width = 1025;
-  refused(&m, "made.xml:7: a task has up to 1025 arguments that are objects; at most 1024 are possible");
+  tasks->width = 16385;
+  refused(&m, "made.xml:7: a task has up to 16385 arguments that are objects; at most 16384 are possible");
   tasks = make_tasks(&m, 10);
   tasks->object_count = 10;
   tasks->object_bytes = CONSTANT(1);
