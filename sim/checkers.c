@@ -17,8 +17,14 @@ struct actor_record {
   struct rs_id id;
   rs_addr worker; /* where the newest incarnation was created */
   uint32_t restart;
-  uint64_t last_seq, last_order;
   bool doomed, killed;
+  struct rs_actor_opts opts;
+};
+
+/* The last call of one caller that began in one group of an actor. */
+struct order_record {
+  rs_addr worker; /* of the incarnation that it is about */
+  uint64_t seq, order;
 };
 
 struct task_record {
@@ -30,9 +36,10 @@ struct task_record {
   bool succeeded, cancelled, hurt; /* hurt: a worker that had it died, or a connection of it broke */
 };
 
-static const char *const names[RS_CHECK_KINDS] = {
-    "none",  "reply once", "explained", "retries",    "twice",   "order", "actor once", "capacity", "lost",
-    "death", "resources",  "view",      "contention", "workers", "empty", "progress",   "silence",  "determinism"};
+static const char *const names[RS_CHECK_KINDS] = {"none",  "reply once", "explained",  "retries",    "twice",
+                                                  "limit", "order",      "actor once", "capacity",   "lost",
+                                                  "death", "resources",  "view",       "contention", "workers",
+                                                  "empty", "progress",   "silence",    "determinism"};
 
 const char *rs_check_name(enum rs_check check)
 {
@@ -56,9 +63,10 @@ void rs_checker_free(struct rs_checker *c)
 {
   free_values(&c->tasks);
   free_values(&c->actors);
+  free_values(&c->orders);
   rs_map_free(&c->tainted);
   rs_map_free(&c->gone);
-  rs_map_free(&c->running);
+  rs_map_free(&c->running); /* workers that died leave theirs: an address is used once */
 }
 
 void rs_check_fail(struct rs_checker *c, enum rs_check check, const char *format, ...)
@@ -101,11 +109,13 @@ void rs_check_submit(struct rs_checker *c, const struct rs_check_task *task)
   c->submitted++;
 }
 
-void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed)
+void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed, const struct rs_actor_opts *opts)
 {
   struct actor_record *a = rs_alloc_zero(1, sizeof *a);
   a->id = actor;
   a->doomed = doomed;
+  if (opts)
+    a->opts = *opts;
   rs_map_put_ptr(&c->actors, rs_id_key(actor), a);
 }
 
@@ -142,7 +152,6 @@ static void run_creation(struct rs_checker *c, rs_addr worker, const struct rs_t
                   a->id.owner, a->id.seq, worker, a->worker);
   a->worker = worker;
   a->restart = task->actor_restart;
-  a->last_seq = a->last_order = 0;
 }
 
 static void run_call(struct rs_checker *c, rs_addr worker, const struct rs_task *task, const struct task_record *t)
@@ -156,21 +165,47 @@ static void run_call(struct rs_checker *c, rs_addr worker, const struct rs_task 
                     task->id.owner, task->id.seq, worker, a->worker);
     return;
   }
-  if (task->actor_seq <= a->last_seq)
+  uint64_t key = rs_id_key(a->id) ^ rs_mix64(task->id.owner ^ rs_mix64(task->group));
+  struct order_record *last = rs_map_get_ptr(&c->orders, key);
+  if (!last) {
+    last = rs_alloc_zero(1, sizeof *last);
+    rs_map_put_ptr(&c->orders, key, last);
+  }
+  if (last->worker != worker)
+    *last = (struct order_record){.worker = worker};
+  if (task->actor_seq <= last->seq)
     rs_check_fail(c, RS_CHECK_ORDER, "call %" PRIx64 "/%" PRIu64 " has number %" PRIu64 " and comes after %" PRIu64,
-                  task->id.owner, task->id.seq, task->actor_seq, a->last_seq);
-  if (t->task.order <= a->last_order)
+                  task->id.owner, task->id.seq, task->actor_seq, last->seq);
+  if (t->task.order <= last->order)
     rs_check_fail(c, RS_CHECK_ORDER, "call %" PRIx64 "/%" PRIu64 " overtook a later one", task->id.owner, task->id.seq);
-  a->last_seq = task->actor_seq;
-  a->last_order = t->task.order;
+  last->seq = task->actor_seq;
+  last->order = t->task.order;
+}
+
+static uint64_t running_key(rs_addr worker, uint64_t group)
+{
+  return rs_mix64(worker ^ rs_mix64(group)) | 1;
+}
+
+static void run_more(struct rs_checker *c, rs_addr worker, const struct rs_task *task)
+{
+  uint64_t key = running_key(worker, task->group), limit = 1;
+  const uint64_t *running = rs_map_find(&c->running, key);
+  const struct actor_record *a = task->flags & RS_TASK_ACTOR_CALL ? actor_of(c, task->actor) : NULL;
+  for (uint32_t i = 0; a && i < a->opts.group_count; i++)
+    if (a->opts.groups[i].name == task->group)
+      limit = a->opts.groups[i].limit;
+  uint64_t count = running ? *running + 1 : 1;
+  if (count > limit)
+    rs_check_fail(c, RS_CHECK_LIMIT, "worker %" PRIx64 " runs %" PRIu64 " tasks at a time, %" PRIu64 " may", worker,
+                  count, limit);
+  rs_map_put(&c->running, key, count);
 }
 
 void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *task)
 {
   c->runs++;
-  if (rs_map_find(&c->running, worker))
-    rs_check_fail(c, RS_CHECK_TWICE, "worker %" PRIx64 " begins a task while it runs one", worker);
-  rs_map_put(&c->running, worker, rs_id_key(task->id));
+  run_more(c, worker, task);
   if (task->flags & RS_TASK_ACTOR_CREATE) {
     run_creation(c, worker, task);
     return;
@@ -196,10 +231,12 @@ void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *ta
     run_call(c, worker, task, t);
 }
 
-void rs_check_ran(struct rs_checker *c, rs_addr worker, struct rs_id task)
+void rs_check_ran(struct rs_checker *c, rs_addr worker, const struct rs_task *task)
 {
-  rs_map_remove(&c->running, worker, NULL);
-  struct task_record *t = task_of(c, task);
+  uint64_t *running = rs_map_find(&c->running, running_key(worker, task->group));
+  if (running && --*running == 0)
+    rs_map_remove(&c->running, running_key(worker, task->group), NULL);
+  struct task_record *t = task_of(c, task->id);
   if (t && t->runs_on == worker)
     t->runs_on = RS_ADDR_NONE;
 }
@@ -284,7 +321,6 @@ void rs_check_taint(struct rs_checker *c, rs_addr endpoint)
 void rs_check_death(struct rs_checker *c, rs_addr endpoint, bool fault)
 {
   rs_map_put(&c->gone, endpoint, 1);
-  rs_map_remove(&c->running, endpoint, NULL);
   if (!fault)
     return;
   c->faults = true;

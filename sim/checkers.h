@@ -22,7 +22,8 @@ enum rs_check {
   RS_CHECK_EXPLAINED,   /* an error has a cause among what happened */
   RS_CHECK_RETRIES,     /* retries: at most max_retries, never growing */
   RS_CHECK_TWICE,       /* a task does not run twice at a time, nor after its success */
-  RS_CHECK_ORDER,       /* an actor's calls run in order, each once an incarnation */
+  RS_CHECK_LIMIT,       /* no more tasks of a worker, or of an actor's concurrency group, run than may */
+  RS_CHECK_ORDER,       /* an actor's calls of one caller and group begin in order, each once an incarnation */
   RS_CHECK_ACTOR_ONCE,  /* an actor lives at most once at a time */
   RS_CHECK_CAPACITY,    /* the bytes of a store stay within its capacity */
   RS_CHECK_LOST,        /* no object is lost without a crash */
@@ -43,7 +44,8 @@ struct rs_checker {
   const struct rs_config *config;
   struct rs_map tasks, actors; /* id -> record */
   struct rs_map tainted, gone; /* addresses with a broken connection or partition; dead addresses */
-  struct rs_map running;       /* worker -> task that runs there */
+  struct rs_map running;       /* worker and group -> how many tasks run there */
+  struct rs_map orders;        /* actor, caller and group -> the call that began last */
   bool faults;                 /* any node or worker was struck, any connection broken */
   bool node_faults, worker_faults;
   uint64_t submitted, replied, failed, runs, retried;
@@ -65,12 +67,12 @@ void rs_check_fail(struct rs_checker *c, enum rs_check check, const char *format
     __attribute__((format(printf, 3, 4)));
 
 void rs_check_submit(struct rs_checker *c, const struct rs_check_task *task);
-void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed);
+void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed, const struct rs_actor_opts *opts);
 void rs_check_cancel(struct rs_checker *c, struct rs_id task);
 void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor);
 void rs_check_release(struct rs_checker *c, struct rs_id object);
 void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* TASK_RUN */
-void rs_check_ran(struct rs_checker *c, rs_addr worker, struct rs_id task);          /* it ended */
+void rs_check_ran(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* it ended */
 void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply);
 void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc);
 void rs_check_taint(struct rs_checker *c, rs_addr endpoint); /* a connection of it was broken, or it was cut off */

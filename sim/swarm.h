@@ -21,6 +21,7 @@ enum rs_swarm_plant {
   RS_PLANT_REPLY_WRONG,     /* a success is told as NODE_DIED */
   RS_PLANT_RETRY_FOREVER,   /* TASK_RETRIED tells one retry more than there was */
   RS_PLANT_PUSH_TWICE,      /* a PUSH_TASKS is delivered twice */
+  RS_PLANT_LIMIT,           /* an actor is told to run one call more at a time than it may */
   RS_PLANT_REORDER,         /* the calls inside a PUSH_TASKS come in reverse order */
   RS_PLANT_ACTOR_TWICE,     /* an actor's creation goes to a second worker as well */
   RS_PLANT_STORE_OVER,      /* an object's bytes are stored twice over */

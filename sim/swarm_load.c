@@ -8,17 +8,20 @@
 #include "lib/load/replay.h"
 #include "sim/swarm_int.h"
 
+#define GROUPS_MAX 4
+
 struct ids {
   struct rs_id *items;
   uint32_t count, cap;
 };
 
 struct program {
-  struct rs_rng rng;
+  struct rs_rng rng, later; /* what came later is drawn from a stream of its own: old draws stay what they were */
   uint64_t seq;
   uint32_t left; /* actions */
   struct ids kept, actors, tasks;
   uint64_t *orders; /* of each actor: calls so far */
+  uint32_t *groups; /* ... and how many concurrency groups it has */
   uint32_t orders_cap;
 };
 
@@ -37,6 +40,11 @@ static uint64_t below(struct program *p, uint64_t n)
 static bool one_in(struct program *p, uint64_t n)
 {
   return below(p, n) == 0;
+}
+
+static bool later(struct program *p, uint64_t one_in_n)
+{
+  return rs_rng_below(&p->later, one_in_n) == 0;
 }
 
 static void add(struct ids *ids, struct rs_id id)
@@ -154,19 +162,32 @@ static void create_actor(struct swarm_load *load, uint32_t index, rs_addr self)
       call->target = node;
   }
   call->max_restarts = (int32_t)below(p, 4) - 1;
-  call->name = one_in(p, 4) ? 1 + below(p, 3) : 0;
+  bool named = one_in(p, 4);
+  if (named || later(p, 2))
+    call->actor = rs_alloc_zero(1, sizeof *call->actor);
+  if (named)
+    call->actor->name[0] = (char)('a' + below(p, 3));
+  if (call->actor && later(p, 2)) {
+    call->actor->group_count = 1 + (uint32_t)rs_rng_below(&p->later, GROUPS_MAX);
+    for (uint32_t i = 0; i < call->actor->group_count; i++) {
+      call->actor->groups[i].name = i;
+      call->actor->groups[i].limit = later(p, 2) ? 1 : 1 + (uint32_t)rs_rng_below(&p->later, 8);
+    }
+  }
   struct rs_replay replay = {.duration_ns = duration(p), .fails = one_in(p, 10)};
   struct rs_task *task = task_new(load, p, self, &replay, 0);
   task->flags |= RS_TASK_ACTOR_CREATE;
   task->actor = task->id;
   call->tasks[0] = task;
-  rs_check_actor(load->checker, task->id, replay.fails || call->name);
+  rs_check_actor(load->checker, task->id, replay.fails || named, call->actor);
   add(&p->actors, task->id);
   if (p->actors.count > p->orders_cap) {
     p->orders = rs_realloc(p->orders, p->actors.count + 16, sizeof *p->orders);
+    p->groups = rs_realloc(p->groups, p->actors.count + 16, sizeof *p->groups);
     p->orders_cap = p->actors.count + 16;
   }
   p->orders[p->actors.count - 1] = 0;
+  p->groups[p->actors.count - 1] = call->actor ? call->actor->group_count : 0;
   swarm_net_call(load->net, index, call);
 }
 
@@ -185,6 +206,9 @@ static void call_actor(struct swarm_load *load, uint32_t index, rs_addr self)
     struct rs_task *task = task_new(load, p, self, &replay, first ? deps : 0);
     task->flags |= RS_TASK_ACTOR_CALL | (keep ? RS_TASK_KEEP : 0);
     task->actor = p->actors.items[which];
+    if (p->groups[which] > 1 && later(p, 2))
+      task->group = rs_rng_below(&p->later, p->groups[which]);
+    task->flags |= task->group ? RS_TASK_GROUP : 0;
     call->tasks[i] = task;
     note_task(load, p, call, task, replay.fails, ++p->orders[which]);
   }
@@ -267,6 +291,7 @@ void swarm_load_start(struct swarm_load *load)
 {
   for (uint32_t i = 0; i < load->plan->program_count; i++) {
     rs_rng_seed(&load->programs[i].rng, rs_rng_derive(load->plan->seed, 100 + i));
+    rs_rng_seed(&load->programs[i].later, rs_rng_derive(load->plan->seed, 200 + i));
     load->programs[i].left = load->plan->actions;
     swarm_net_at(load->net, below(&load->programs[i], RS_S), i);
   }
@@ -306,6 +331,7 @@ void swarm_load_free(struct swarm_load *load)
     free(load->programs[i].actors.items);
     free(load->programs[i].tasks.items);
     free(load->programs[i].orders);
+    free(load->programs[i].groups);
   }
   free(load);
 }

@@ -136,7 +136,9 @@ void swarm_net_take_place(struct swarm_net *n, struct place *p)
     if (n->programs[i] == p->addr)
       n->programs[i] = RS_ADDR_NONE;
   rs_endpoint_free(p->ep);
-  rs_task_unref(p->running);
+  for (uint32_t i = 0; i < p->run_count; i++)
+    rs_task_unref(p->runs[i].task);
+  free(p->runs);
   free(p->staged);
   free(p);
 }
@@ -273,6 +275,16 @@ static bool lose(struct swarm_net *n, const struct rs_msg *msg)
   }
 }
 
+/* As many calls at a time as an actor asked for, and one more. */
+static struct rs_msg *raised(struct swarm_net *n, struct rs_msg *msg)
+{
+  const struct rs_m_actor_start *m = (const void *)msg;
+  if (msg->type == RS_MSG_ACTOR_START && n->plant == RS_PLANT_LIMIT)
+    for (uint32_t i = 0; i < m->limits_count; i++)
+      m->limits[i]++;
+  return msg;
+}
+
 static struct rs_msg *reversed(struct swarm_net *n, struct rs_msg *msg)
 {
   const struct rs_m_push_tasks *m = (const void *)msg;
@@ -293,15 +305,13 @@ static void deliver(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg
     rs_msg_unref(msg);
     return;
   }
-  msg = reversed(n, msg);
-  if (msg->type == RS_MSG_PUSH_TASKS) {
-    const struct rs_m_push_tasks *m = (const void *)msg;
-    bool creation = m->tasks[0]->flags & RS_TASK_ACTOR_CREATE;
-    if (!creation && chance(n, RS_PLANT_PUSH_TWICE, 3))
-      send(n, from, to, rs_msg_ref(msg));
-    for (uint32_t i = 0; creation && n->plant == RS_PLANT_ACTOR_TWICE && i < n->list_count; i++)
+  msg = raised(n, reversed(n, msg));
+  if (msg->type == RS_MSG_PUSH_TASKS && chance(n, RS_PLANT_PUSH_TWICE, 3))
+    send(n, from, to, rs_msg_ref(msg));
+  if (msg->type == RS_MSG_ACTOR_START) {
+    for (uint32_t i = 0; n->plant == RS_PLANT_ACTOR_TWICE && i < n->list_count; i++)
       if (rs_addr_ep(n->list[i]->addr) >= RS_EP_WORKER && rs_addr_ep(n->list[i]->addr) < RS_EP_DRIVER &&
-          n->list[i]->addr != to && !n->list[i]->running) {
+          n->list[i]->addr != to && !n->list[i]->run_count) {
         send(n, from, n->list[i]->addr, rs_msg_ref(msg));
         break;
       }
@@ -314,30 +324,33 @@ static void task_run(struct swarm_net *n, struct place *p, struct rs_task *task)
   rs_check_run(n->checker, p->addr, task);
   struct rs_replay replay;
   RS_ASSERT(rs_replay_decode(task, &replay) == 0);
-  p->running = task;
-  p->run = ++n->runs;
+  RS_GROW(p->runs, p->run_count, p->run_cap);
+  p->runs[p->run_count++] = (struct run){task, ++n->runs};
   struct rs_result *result =
       rs_replay_result(task, &replay, replay.duration_ns, (uint64_t)n->plan->config.max_direct_call_object_size,
                        rs_addr_raylet(p->addr));
   swarm_net_push(n, (struct event){.due_ns = n->now + replay.duration_ns,
                                    .kind = EV_TASK_END,
                                    .to = p->addr,
-                                   .from = p->run,
+                                   .from = n->runs,
                                    .result = result,
                                    .status = result->status});
 }
 
 static void task_end(struct swarm_net *n, struct place *p, struct event *e)
 {
-  if (!p || !p->running || p->run != e->from)
+  uint32_t at = 0;
+  while (p && at < p->run_count && p->runs[at].number != e->from)
+    at++;
+  if (!p || at == p->run_count)
     return;
   struct rs_result *result = e->result;
   for (uint32_t i = 0; i < result->return_count; i++)
     if (result->returns[i].inline_bytes != result->returns[i].size_bytes)
       stage(p, (struct rs_id){result->task.owner, result->task.seq + 1 + i}, result->returns[i].size_bytes);
-  rs_check_ran(n->checker, p->addr, result->task);
-  rs_task_unref(p->running);
-  p->running = NULL;
+  rs_check_ran(n->checker, p->addr, p->runs[at].task);
+  rs_task_unref(p->runs[at].task);
+  p->runs[at] = p->runs[--p->run_count];
   step(n, p, &(struct rs_input){.kind = result->status ? RS_IN_TASK_FAILED : RS_IN_TASK_FINISHED, .result = result});
 }
 
@@ -395,12 +408,13 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
     break;
   case RS_OUT_TASK_RUN: task_run(n, p, e->task); break;
   case RS_OUT_TASK_KILL:
-    if (p->running && rs_id_equal(p->running->id, e->object))
-      swarm_net_push(n, (struct event){.due_ns = n->now + swarm_net_up_to(n, 5 * RS_MS),
-                                       .kind = EV_TASK_END,
-                                       .to = self,
-                                       .from = p->run,
-                                       .result = rs_result_failed(e->object, RS_ERR_CANCELLED, "killed")});
+    for (uint32_t i = 0; i < p->run_count; i++)
+      if (rs_id_equal(p->runs[i].task->id, e->object))
+        swarm_net_push(n, (struct event){.due_ns = n->now + swarm_net_up_to(n, 5 * RS_MS),
+                                         .kind = EV_TASK_END,
+                                         .to = self,
+                                         .from = p->runs[i].number,
+                                         .result = rs_result_failed(e->object, RS_ERR_CANCELLED, "killed")});
     break;
   case RS_OUT_WORKER_START:
     swarm_net_push(

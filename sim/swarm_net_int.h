@@ -59,8 +59,11 @@ struct place {
   struct rs_endpoint *ep;
   rs_addr addr;
   uint64_t armed_ns;
-  struct rs_task *running;
-  uint64_t run;          /* number of the run in progress */
+  struct run {
+    struct rs_task *task;
+    uint64_t number;
+  } * runs; /* in progress */
+  uint32_t run_count, run_cap;
   struct staged *staged; /* written by this worker, not yet known to its raylet */
   uint32_t staged_count, staged_cap;
 };

@@ -23,7 +23,11 @@ struct place {
   struct rs_endpoint *ep;
   rs_addr addr;
   uint64_t armed_ns; /* the alarm in the heap; RS_TIME_NEVER: none */
-  struct rs_task *running;
+  struct run {
+    struct rs_task *task;
+    uint64_t number; /* of its TASK_DONE event */
+  } * runs;
+  uint32_t run_count, run_cap;
 };
 
 struct mini {
@@ -41,6 +45,8 @@ struct mini {
   uint32_t incarnation_cap;
   struct rs_reply **replies;
   uint32_t reply_count, reply_cap;
+  uint64_t run_number;
+  uint32_t most_at_once;
   uint64_t traced[RS_TRACE_KINDS], sent[RS_MSG_MAX], sent_all, events, hash, stored;
   struct rs_map ran_on, bytes;
 };
@@ -125,7 +131,9 @@ static void remove_place(struct mini *m, rs_addr addr)
       m->list_count--;
     }
   rs_endpoint_free(p->ep);
-  rs_task_unref(p->running);
+  for (uint32_t i = 0; i < p->run_count; i++)
+    rs_task_unref(p->runs[i].task);
+  free(p->runs);
   free(p);
 }
 
@@ -170,6 +178,18 @@ static void store_bytes(struct mini *m, rs_addr raylet, struct rs_id id, uint64_
   m->stored += size;
 }
 
+/* number 0: whatever run of the task there is. */
+static bool end_run(struct place *p, struct rs_id task, uint64_t number)
+{
+  for (uint32_t i = 0; i < p->run_count; i++)
+    if (rs_id_equal(p->runs[i].task->id, task) && (!number || p->runs[i].number == number)) {
+      rs_task_unref(p->runs[i].task);
+      p->runs[i] = p->runs[--p->run_count];
+      return true;
+    }
+  return false;
+}
+
 static void perform(struct mini *m, struct place *p, struct rs_effect *e)
 {
   rs_addr self = p->addr;
@@ -184,18 +204,25 @@ static void perform(struct mini *m, struct place *p, struct rs_effect *e)
     struct rs_replay replay;
     RS_ASSERT(rs_replay_decode(e->task, &replay) == 0);
     rs_map_put(&m->ran_on, e->task->id.seq, 1 + rs_addr_node(self));
-    p->running = rs_task_ref(e->task);
-    push(m, (struct event){.due_ns = m->now + replay.duration_ns, .kind = EV_TASK_DONE, .to = self, .task = e->task});
+    RS_GROW(p->runs, p->run_count, p->run_cap);
+    p->runs[p->run_count++] = (struct run){rs_task_ref(e->task), ++m->run_number};
+    if (p->run_count > m->most_at_once)
+      m->most_at_once = p->run_count;
+    push(m, (struct event){.due_ns = m->now + replay.duration_ns,
+                           .kind = EV_TASK_DONE,
+                           .to = self,
+                           .task = e->task,
+                           .input = {.host = m->run_number}});
     break;
   }
   case RS_OUT_TASK_KILL:
+    if (!end_run(p, e->object, 0))
+      break; /* it was faster */
     push(m, (struct event){.due_ns = m->now,
                            .kind = EV_INPUT,
                            .to = self,
                            .input = {.kind = RS_IN_TASK_FAILED,
                                      .result = rs_result_failed(e->object, RS_ERR_CANCELLED, "killed")}});
-    rs_task_unref(p->running);
-    p->running = NULL;
     break;
   case RS_OUT_WORKER_START:
     push(m, (struct event){.due_ns = m->now + m->opts.worker_start_ns, .kind = EV_WORKER_UP, .to = e->to});
@@ -376,9 +403,9 @@ void mini_submit(struct mini *m, struct rs_task *task, double cpus, int32_t max_
   mini_call(m, call);
 }
 
-static void task_done(struct mini *m, struct place *p, struct rs_task *task)
+static void task_done(struct mini *m, struct place *p, struct rs_task *task, uint64_t number)
 {
-  if (p->running != task)
+  if (!end_run(p, task->id, number))
     return; /* killed meanwhile */
   struct rs_replay replay;
   RS_ASSERT(rs_replay_decode(task, &replay) == 0);
@@ -388,8 +415,6 @@ static void task_done(struct mini *m, struct place *p, struct rs_task *task)
     if (result->returns[i].inline_bytes != result->returns[i].size_bytes)
       store_bytes(m, rs_addr_raylet(p->addr), (struct rs_id){task->id.owner, task->id.seq + 1 + i},
                   result->returns[i].size_bytes);
-  rs_task_unref(p->running);
-  p->running = NULL;
   struct rs_input input = {.kind = RS_IN_TASK_FINISHED, .result = result};
   step(m, p, &input);
   rs_result_unref(result);
@@ -420,7 +445,7 @@ static void handle(struct mini *m, struct event *e)
   case EV_HOST_UP: host_up(m, (uint32_t)e->to, e->input.host); break;
   case EV_TASK_DONE:
     if (p)
-      task_done(m, p, e->task);
+      task_done(m, p, e->task, e->input.host);
     break;
   case EV_INPUT:
     if (p)
@@ -476,7 +501,10 @@ void mini_kill_worker_of(struct mini *m, struct rs_id task)
 {
   for (uint32_t i = 0; i < m->list_count; i++) {
     struct place *p = m->list[i];
-    if (!p->running || !rs_id_equal(p->running->id, task))
+    bool runs = false;
+    for (uint32_t k = 0; k < p->run_count; k++)
+      runs = runs || rs_id_equal(p->runs[k].task->id, task);
+    if (!runs)
       continue;
     rs_addr gone = p->addr;
     remove_place(m, gone);
@@ -516,6 +544,10 @@ uint64_t mini_events(const struct mini *m)
 uint64_t mini_hash(const struct mini *m)
 {
   return m->hash;
+}
+uint32_t mini_most_at_once(const struct mini *m)
+{
+  return m->most_at_once;
 }
 uint64_t mini_stored_bytes(const struct mini *m)
 {

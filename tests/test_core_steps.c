@@ -229,7 +229,7 @@ static void creation_is_given_up(void)
   grant->lease = 5;
   grant->worker = rs_addr_make(1, 1, RS_EP_WORKER);
   hear(&s, HERE, grant);
-  CHECK(sent(&s, rs_addr_make(1, 1, RS_EP_WORKER), RS_MSG_PUSH_TASKS));
+  CHECK(sent(&s, rs_addr_make(1, 1, RS_EP_WORKER), RS_MSG_ACTOR_START));
   take_step(&s, &(struct rs_input){.kind = RS_IN_PEER_DOWN, .peer = rs_addr_make(1, 1, RS_EP_WORKER)});
   CHECK(sent(&s, HERE, RS_MSG_LEASE_RETURN));
   const struct rs_m_actor_state *state = sent(&s, PROGRAM, RS_MSG_ACTOR_STATE);

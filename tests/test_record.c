@@ -18,7 +18,19 @@ static struct rs_call *random_call(struct rs_rng *rng)
   call->max_restarts = (int32_t)random_below(rng, 5) - 1;
   random_demand(rng, &call->demand);
   random_demand(rng, &call->hold);
-  call->name = rs_rng_next(rng);
+  if (random_below(rng, 2)) {
+    struct rs_actor_opts *opts = call->actor = rs_alloc_zero(1, sizeof *opts);
+    for (uint32_t i = random_below(rng, RS_ACTOR_NAME_MAX + 1); i-- > 0;)
+      opts->name[i] = opts->name_space[i] = (char)('a' + random_below(rng, 26));
+    opts->detached = random_below(rng, 2);
+    opts->get_if_exists = random_below(rng, 2);
+    opts->max_pending_calls = (uint32_t)random_number(rng);
+    opts->group_count = random_below(rng, RS_ACTOR_GROUPS_MAX + 1);
+    for (uint32_t i = 0; i < opts->group_count; i++) {
+      opts->groups[i].name = random_number(rng);
+      opts->groups[i].limit = (uint32_t)random_number(rng);
+    }
+  }
   if (random_below(rng, 2))
     random_id(rng, &call->object);
   call->size_bytes = random_number(rng);
@@ -175,7 +187,9 @@ static void every_input_survives(void)
       CHECK(input.call->kind == back.call->kind && input.call->strategy == back.call->strategy);
       CHECK(input.call->max_retries == back.call->max_retries && input.call->max_restarts == back.call->max_restarts);
       CHECK(same_demand(&input.call->demand, &back.call->demand) && same_demand(&input.call->hold, &back.call->hold));
-      CHECK(input.call->task_count == back.call->task_count && input.call->name == back.call->name);
+      CHECK(input.call->task_count == back.call->task_count);
+      CHECK(!input.call->actor == !back.call->actor);
+      CHECK(!input.call->actor || memcmp(input.call->actor, back.call->actor, sizeof *back.call->actor) == 0);
       for (uint32_t k = 0; k < input.call->task_count; k++)
         CHECK(same_task(&input.call->tasks[k], &back.call->tasks[k]));
       break;

@@ -24,6 +24,7 @@ void rs_call_free(struct rs_call *call)
     rs_task_unref(call->tasks[i]);
   rs_value_unref(call->value);
   free(call->inner);
+  free(call->actor);
   free(call);
 }
 

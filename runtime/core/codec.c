@@ -121,6 +121,9 @@ static void get_shape(struct rs_reader *r, struct rs_shape *v)
 
 /* Least wire size of the types that occur in arrays. */
 enum {
+  LEAST_u8 = 1,
+  LEAST_u32 = 4,
+  LEAST_u64 = 8,
   LEAST_addr = 8,
   LEAST_id = 16,
   LEAST_dep = RS_DEP_BYTES,

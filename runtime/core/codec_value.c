@@ -244,7 +244,7 @@ struct rs_node_info *rs_get_info(struct rs_reader *r)
 /* ---- values, tasks and results ---- */
 
 enum {
-  TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP,
+  TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP | RS_TASK_GROUP,
   LOW_FLAGS = 63,     /* these are in a task's first byte, the others in the byte that MORE announces */
   TASK_HAS_MORE = 64, /* in the first byte: a byte of what follows comes next */
   TASK_HAS_ACTOR = 128,
@@ -339,7 +339,8 @@ static uint8_t task_more(const struct rs_task *task)
 void rs_put_task(struct rs_writer *w, const struct rs_task *task)
 {
   RS_ASSERT(task && task->dep_count <= RS_TASK_DEPS_MAX && task->return_count <= RS_TASK_RETURNS_MAX);
-  RS_ASSERT(task->args_bytes <= RS_INLINE_MAX && (task->flags & ~TASK_FLAGS) == 0 && actor_kind_valid(task->flags));
+  RS_ASSERT(task->args_bytes <= RS_INLINE_MAX && (task->flags & ~TASK_FLAGS) == 0 &&
+            (task->group != 0) == !!(task->flags & RS_TASK_GROUP) && actor_kind_valid(task->flags));
   bool has_actor = task->actor.owner || task->actor.seq || task->actor_seq || task->actor_restart;
   uint8_t more = task_more(task);
   rs_put_u8(w, (uint8_t)((task->flags & LOW_FLAGS) | (has_actor ? TASK_HAS_ACTOR : 0) | (more ? TASK_HAS_MORE : 0)));
@@ -356,6 +357,8 @@ void rs_put_task(struct rs_writer *w, const struct rs_task *task)
     rs_put_u64(w, task->actor_seq);
     rs_put_u32(w, task->actor_restart);
   }
+  if (task->flags & RS_TASK_GROUP)
+    rs_put_u64(w, task->group);
   if (more & MORE_PARENT)
     rs_put_id(w, task->parent);
   if (more & MORE_JOB)
@@ -393,6 +396,8 @@ static uint8_t get_task_head(struct rs_reader *r, struct rs_task *head)
     if (!(head->actor.owner || head->actor.seq || head->actor_seq || head->actor_restart))
       rs_get_fail(r, RS_ERR_MALFORMED);
   }
+  if (head->flags & RS_TASK_GROUP && (head->group = rs_get_u64(r)) == 0)
+    rs_get_fail(r, RS_ERR_MALFORMED);
   if (more & MORE_PARENT)
     head->parent = rs_get_id(r);
   if (more & MORE_JOB && (head->job = rs_get_u64(r)) == RS_ADDR_NONE)

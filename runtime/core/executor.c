@@ -1,18 +1,37 @@
-/* executor.c -- a worker's queue of pushed tasks: one at a time, in the order in which they came.
+/* executor.c -- what a worker runs next: queues of pushed tasks, each with a limit of how many run at a time.
  *
- * Tasks and actor calls of one owner come in order over one connection, so first in, first out is also the order of an
- * actor's calls; a call that was meant for another incarnation of the actor is refused, because its owner will send it
- * again under the new one. A result with returns that stay in the node's store is announced to the raylet first and
- * goes to its owner once the store has accepted them: so an owner never hears of an object that the store does not
- * know. Tasks of an owner that died are dropped; the one that runs is killed and its result goes nowhere.
+ * A plain worker has one queue and runs one task at a time. An actor may have several, its concurrency groups: each
+ * with a limit of its own (max_concurrency is that of the first), none waiting for another. Tasks of a queue begin in
+ * the order in which they came; where the limit is 1 they also run in it. Tasks and actor calls of one caller come over
+ * one connection, so that is the order of its calls; nothing is promised between callers.
  *
- * Invariants: at most one task runs; `running` is set exactly while the driver owes a TASK_FINISHED or TASK_FAILED.
+ * A call that was meant for another incarnation of the actor is refused, because its caller will send it again under
+ * the new one. A result with returns that stay in the node's store is announced to the raylet first and goes to its
+ * owner once the store has accepted them: so an owner never hears of an object that the store does not know. Tasks of a
+ * caller that died are dropped. A plain task of it that runs is killed; a call that runs goes on, since the actor lives
+ * for others too. Results of both go nowhere.
+ *
+ * Costs: O(1) a task for a plain worker, O(running + groups) for an actor. Invariants: `runs` are exactly the tasks for
+ * which the driver owes a TASK_FINISHED or TASK_FAILED; a queue that holds tasks has as many running as it may.
  */
 #include "core/executor.h"
 
 struct queued {
   struct rs_task *task;
   rs_addr from;
+};
+
+struct lane {
+  uint64_t group; /* rs_name_hash of its name; 0: the default one */
+  uint32_t limit, running;
+  struct queued *queue; /* a ring */
+  uint32_t head, count, cap;
+};
+
+struct run {
+  struct rs_task *task;
+  rs_addr from; /* RS_ADDR_NONE: nobody wants its result any more */
+  uint32_t lane;
 };
 
 /* A result whose stored returns the raylet has not yet accepted. */
@@ -23,10 +42,12 @@ struct stored {
 };
 
 struct rs_executor {
-  struct queued *queue; /* a ring */
-  uint32_t head, count, cap;
-  struct rs_task *running;
-  rs_addr running_from; /* RS_ADDR_NONE: the owner is gone */
+  struct lane *lanes;
+  uint32_t lane_count;
+  struct lane only; /* lanes, while there is but one */
+  struct run *runs;
+  uint32_t run_count, run_cap;
+  struct run first; /* runs, until more than one task runs at a time */
   rs_gpu_mask gpus;
   struct rs_id actor; /* {0, 0}: a pool worker */
   uint32_t actor_restart;
@@ -36,18 +57,35 @@ struct rs_executor {
 
 struct rs_executor *rs_executor_new(void)
 {
-  return rs_alloc_zero(1, sizeof(struct rs_executor));
+  struct rs_executor *x = rs_alloc_zero(1, sizeof *x);
+  x->only.limit = 1;
+  x->lanes = &x->only;
+  x->lane_count = 1;
+  x->runs = &x->first;
+  x->run_cap = 1;
+  return x;
+}
+
+static struct queued *queued_at(const struct lane *lane, uint32_t i)
+{
+  return &lane->queue[(lane->head + i) % lane->cap];
 }
 
 void rs_executor_free(struct rs_executor *x)
 {
-  for (uint32_t i = 0; i < x->count; i++)
-    rs_task_unref(x->queue[(x->head + i) % x->cap].task);
-  if (x->running)
-    rs_task_unref(x->running);
+  for (uint32_t l = 0; l < x->lane_count; l++) {
+    for (uint32_t i = 0; i < x->lanes[l].count; i++)
+      rs_task_unref(queued_at(&x->lanes[l], i)->task);
+    free(x->lanes[l].queue);
+  }
+  for (uint32_t i = 0; i < x->run_count; i++)
+    rs_task_unref(x->runs[i].task);
   for (uint32_t i = 0; i < x->stored_count; i++)
     rs_result_unref(x->stored[i].result);
-  free(x->queue);
+  if (x->lanes != &x->only)
+    free(x->lanes);
+  if (x->runs != &x->first)
+    free(x->runs);
   free(x->stored);
   free(x);
 }
@@ -66,43 +104,80 @@ static void send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *re
   rs_send(ep, to, done);
 }
 
-static void run_next(struct rs_endpoint *ep)
+/* ---- queues ---- */
+
+static void enqueue(struct lane *lane, struct rs_task *task, rs_addr from)
 {
-  struct rs_executor *x = ep->executor;
-  if (x->running || x->count == 0)
-    return;
-  struct queued next = x->queue[x->head];
-  x->head = (x->head + 1) % x->cap;
-  if (--x->count == 0) {
-    free(x->queue);
-    x->queue = NULL;
-    x->head = x->cap = 0;
+  if (lane->count == lane->cap) {
+    uint32_t cap = lane->cap ? 2 * lane->cap : 2;
+    struct queued *queue = rs_alloc(cap * sizeof *queue);
+    for (uint32_t i = 0; i < lane->count; i++)
+      queue[i] = *queued_at(lane, i);
+    free(lane->queue);
+    lane->queue = queue;
+    lane->head = 0;
+    lane->cap = cap;
   }
-  x->running = next.task;
-  x->running_from = next.from;
-  if (next.task->flags & RS_TASK_ACTOR_CREATE) {
-    x->actor = next.task->actor;
-    x->actor_restart = next.task->actor_restart;
-  }
-  rs_trace(ep, RS_TRACE_TASK_STARTED, next.task->id.owner, next.task->id.seq, next.task->actor_seq);
-  struct rs_effect *run = rs_emit(ep, RS_OUT_TASK_RUN);
-  run->task = rs_task_ref(next.task);
-  run->count = x->gpus;
+  lane->queue[(lane->head + lane->count++) % lane->cap] = (struct queued){rs_task_ref(task), from};
 }
 
-static void enqueue(struct rs_executor *x, struct rs_task *task, rs_addr from)
+static struct queued dequeue(struct lane *lane)
 {
-  if (x->count == x->cap) {
-    uint32_t cap = x->cap ? 2 * x->cap : 2;
-    struct queued *queue = rs_alloc(cap * sizeof *queue);
-    for (uint32_t i = 0; i < x->count; i++)
-      queue[i] = x->queue[(x->head + i) % x->cap];
-    free(x->queue);
-    x->queue = queue;
-    x->head = 0;
-    x->cap = cap;
+  struct queued next = lane->queue[lane->head];
+  lane->head = (lane->head + 1) % lane->cap;
+  if (--lane->count == 0) {
+    free(lane->queue);
+    lane->queue = NULL;
+    lane->head = lane->cap = 0;
   }
-  x->queue[(x->head + x->count++) % x->cap] = (struct queued){rs_task_ref(task), from};
+  return next;
+}
+
+static struct run *run_new(struct rs_executor *x)
+{
+  if (x->run_count == x->run_cap) {
+    uint32_t cap = 2 * x->run_cap;
+    struct run *runs = rs_alloc(cap * sizeof *runs);
+    for (uint32_t i = 0; i < x->run_count; i++)
+      runs[i] = x->runs[i];
+    if (x->runs != &x->first)
+      free(x->runs);
+    x->runs = runs;
+    x->run_cap = cap;
+  }
+  return &x->runs[x->run_count++];
+}
+
+static struct run *run_of(struct rs_executor *x, struct rs_id task)
+{
+  for (uint32_t i = 0; i < x->run_count; i++)
+    if (rs_id_equal(x->runs[i].task->id, task))
+      return &x->runs[i];
+  return NULL;
+}
+
+/* As many of a queue as may run. */
+static void run_lane(struct rs_endpoint *ep, uint32_t index)
+{
+  struct rs_executor *x = ep->executor;
+  struct lane *lane = &x->lanes[index];
+  while (lane->count && lane->running < lane->limit) {
+    struct queued next = dequeue(lane);
+    lane->running++;
+    *run_new(x) = (struct run){next.task, next.from, index};
+    rs_trace(ep, RS_TRACE_TASK_STARTED, next.task->id.owner, next.task->id.seq, next.task->actor_seq);
+    struct rs_effect *run = rs_emit(ep, RS_OUT_TASK_RUN);
+    run->task = rs_task_ref(next.task);
+    run->count = x->gpus;
+  }
+}
+
+static struct lane *lane_of(struct rs_executor *x, const struct rs_task *task)
+{
+  for (uint32_t i = 0; i < x->lane_count; i++)
+    if (x->lanes[i].group == task->group)
+      return &x->lanes[i];
+  return NULL;
 }
 
 static void on_push(struct rs_endpoint *ep, rs_addr from, const struct rs_m_push_tasks *m)
@@ -112,34 +187,62 @@ static void on_push(struct rs_endpoint *ep, rs_addr from, const struct rs_m_push
     x->gpus = m->gpus;
   for (uint32_t i = 0; i < m->tasks_count; i++) {
     struct rs_task *task = m->tasks[i];
-    if ((task->flags & RS_TASK_ACTOR_CALL) &&
-        (!rs_id_equal(task->actor, x->actor) || task->actor_restart != x->actor_restart))
+    bool call = task->flags & RS_TASK_ACTOR_CALL;
+    struct lane *lane = lane_of(x, task);
+    if (call && (!rs_id_equal(task->actor, x->actor) || task->actor_restart != x->actor_restart))
       send_result(ep, from, rs_result_failed(task->id, RS_ERR_ACTOR_DIED, "the call was for another incarnation"));
+    else if (!lane)
+      send_result(ep, from, rs_result_failed(task->id, RS_ERR_UNKNOWN_GROUP, rs_error_text(RS_ERR_UNKNOWN_GROUP)));
     else
-      enqueue(x, task, from);
+      enqueue(lane, task, from);
   }
-  run_next(ep);
+  for (uint32_t l = 0; l < x->lane_count; l++)
+    run_lane(ep, l);
+}
+
+/* This worker becomes an actor: its queues, then its creation. */
+static void on_actor_start(struct rs_endpoint *ep, rs_addr from, const struct rs_m_actor_start *m)
+{
+  struct rs_executor *x = ep->executor;
+  if (x->actor.owner || x->run_count || x->only.count) /* a lease that we do not know of: it is told when it ends */
+    return;
+  x->gpus = m->gpus;
+  x->actor = m->creation->actor;
+  x->actor_restart = m->creation->actor_restart;
+  uint32_t count = m->groups_count < m->limits_count ? m->groups_count : m->limits_count;
+  if (count > 1) {
+    x->lanes = rs_alloc_zero(count, sizeof *x->lanes);
+    x->lane_count = count;
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    x->lanes[i].group = m->groups[i];
+    x->lanes[i].limit = m->limits[i] ? m->limits[i] : 1;
+  }
+  x->lanes[0].group = 0;
+  enqueue(&x->lanes[0], m->creation, from);
+  run_lane(ep, 0);
 }
 
 static void on_cancel(struct rs_endpoint *ep, rs_addr from, const struct rs_m_task_cancel *m)
 {
   struct rs_executor *x = ep->executor;
-  if (x->running && rs_id_equal(x->running->id, m->task)) {
+  if (run_of(x, m->task)) {
     if (m->force)
       rs_emit(ep, RS_OUT_TASK_KILL)->object = m->task;
     return;
   }
-  for (uint32_t i = 0; i < x->count; i++) {
-    struct queued *at = &x->queue[(x->head + i) % x->cap];
-    if (!rs_id_equal(at->task->id, m->task) || at->from != from)
-      continue;
-    rs_task_unref(at->task);
-    for (; i + 1 < x->count; i++)
-      x->queue[(x->head + i) % x->cap] = x->queue[(x->head + i + 1) % x->cap];
-    x->count--;
-    send_result(ep, from, rs_result_failed(m->task, RS_ERR_CANCELLED, "cancelled before it ran"));
-    return;
-  }
+  for (uint32_t l = 0; l < x->lane_count; l++)
+    for (uint32_t i = 0; i < x->lanes[l].count; i++) {
+      struct lane *lane = &x->lanes[l];
+      if (!rs_id_equal(queued_at(lane, i)->task->id, m->task) || queued_at(lane, i)->from != from)
+        continue;
+      rs_task_unref(queued_at(lane, i)->task);
+      for (; i + 1 < lane->count; i++)
+        *queued_at(lane, i) = *queued_at(lane, i + 1);
+      lane->count--;
+      send_result(ep, from, rs_result_failed(m->task, RS_ERR_CANCELLED, "cancelled before it ran"));
+      return;
+    }
 }
 
 /* The store has accepted (or refused) one return of a finished task. */
@@ -172,6 +275,7 @@ bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from, const struct r
 {
   switch (msg->type) {
   case RS_MSG_PUSH_TASKS: on_push(ep, from, (const void *)msg); return true;
+  case RS_MSG_ACTOR_START: on_actor_start(ep, from, (const void *)msg); return true;
   case RS_MSG_TASK_CANCEL: on_cancel(ep, from, (const void *)msg); return true;
   case RS_MSG_WORKER_EXIT: rs_exit(ep); return true;
   case RS_MSG_PULLED: {
@@ -186,11 +290,14 @@ bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from, const struct r
 void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
 {
   struct rs_executor *x = ep->executor;
-  RS_ASSERT(x->running && rs_id_equal(x->running->id, result->task));
+  struct run *run = run_of(x, result->task);
+  RS_ASSERT(run);
   rs_trace(ep, RS_TRACE_TASK_ENDED, result->task.owner, result->task.seq, (uint64_t)(int64_t)result->status);
-  rs_addr to = x->running_from;
-  rs_task_unref(x->running);
-  x->running = NULL;
+  rs_addr to = run->from;
+  uint32_t lane = run->lane;
+  rs_task_unref(run->task);
+  *run = x->runs[--x->run_count];
+  x->lanes[lane].running--;
   uint32_t stored = 0;
   for (uint32_t i = 0; i < result->return_count; i++) {
     const struct rs_return *r = &result->returns[i];
@@ -215,7 +322,7 @@ void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
   } else if (to != RS_ADDR_NONE) {
     send_result(ep, to, rs_result_ref(result));
   }
-  run_next(ep);
+  run_lane(ep, lane);
 }
 
 void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
@@ -225,28 +332,41 @@ void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     rs_exit(ep);
     return;
   }
-  uint32_t kept = 0;
-  for (uint32_t i = 0; i < x->count; i++) {
-    struct queued at = x->queue[(x->head + i) % x->cap];
-    if (at.from == peer)
-      rs_task_unref(at.task);
-    else
-      x->queue[(x->head + kept++) % x->cap] = at;
+  for (uint32_t l = 0; l < x->lane_count; l++) {
+    struct lane *lane = &x->lanes[l];
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < lane->count; i++) {
+      struct queued at = *queued_at(lane, i);
+      if (at.from == peer)
+        rs_task_unref(at.task);
+      else
+        *queued_at(lane, kept++) = at;
+    }
+    lane->count = kept;
   }
-  x->count = kept;
   for (uint32_t i = 0; i < x->stored_count; i++)
     if (x->stored[i].to == peer)
       x->stored[i].to = RS_ADDR_NONE;
-  if (x->running && x->running_from == peer) {
-    x->running_from = RS_ADDR_NONE;
-    rs_emit(ep, RS_OUT_TASK_KILL)->object = x->running->id;
+  for (uint32_t i = 0; i < x->run_count; i++) {
+    struct run *run = &x->runs[i];
+    if (run->from != peer)
+      continue;
+    run->from = RS_ADDR_NONE;
+    if (!(run->task->flags & (RS_TASK_ACTOR_CALL | RS_TASK_ACTOR_CREATE)))
+      rs_emit(ep, RS_OUT_TASK_KILL)->object = run->task->id;
   }
 }
 
 void rs_executor_sanity_check(const struct rs_executor *x)
 {
-  RS_ASSERT(x->count <= x->cap);
-  RS_ASSERT(x->count == 0 || x->running);
+  uint32_t running = 0;
+  for (uint32_t l = 0; l < x->lane_count; l++) {
+    const struct lane *lane = &x->lanes[l];
+    running += lane->running;
+    RS_ASSERT(lane->count <= lane->cap && lane->running <= lane->limit);
+    RS_ASSERT(lane->count == 0 || lane->running == lane->limit);
+  }
+  RS_ASSERT(running == x->run_count && x->run_count <= x->run_cap);
   for (uint32_t i = 0; i < x->stored_count; i++)
     RS_ASSERT(x->stored[i].waiting > 0);
 }

@@ -12,6 +12,7 @@
  * Invariants: actor_by_request holds exactly the actors in phase REQUESTED, actor_by_worker those in CREATING and
  * RUNNING.
  */
+#include "core/codec.h"
 #include "core/gcs_int.h"
 
 #define ACTOR_HOPS 1
@@ -67,7 +68,7 @@ static void actor_forget(struct rs_gcs *g, struct gcs_actor *actor)
   rs_list_remove(&actor->place_link);
   g->actor_count--;
   class_unref(actor->class);
-  rs_task_unref(actor->creation);
+  rs_msg_unref(&actor->create->head);
   free(actor);
 }
 
@@ -153,21 +154,31 @@ static void lost(struct rs_endpoint *ep, struct gcs_actor *actor, int reason, bo
 
 /* ---- messages ---- */
 
+/* A namespace's name; 0: none. Two that collide in 64 bits count as the same. */
+static uint64_t name_key(const struct rs_m_actor_create *m)
+{
+  if (m->name_count == 0)
+    return 0;
+  uint64_t hash = rs_hash_bytes(rs_hash_bytes(1, m->space, m->space_count), m->name, m->name_count);
+  return hash ? hash : 1;
+}
+
 static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_actor_create *m)
 {
   struct rs_gcs *g = ep->gcs;
   if (m->actor.owner != from || rs_map_find(&g->actor_by_id, rs_id_key(m->actor)))
     return; /* an owner creates its own actors, each once */
-  if (m->name && rs_map_find(&g->actor_by_name, m->name)) {
+  uint64_t name = name_key(m);
+  if (name && rs_map_find(&g->actor_by_name, name)) {
     tell_owner(ep, m->actor, RS_ACTOR_DEAD, 0, RS_ADDR_NONE, RS_ERR_NAME_TAKEN);
     return;
   }
   struct gcs_actor *actor = rs_alloc_zero(1, sizeof *actor);
   actor->id = m->actor;
   actor->class = class_of(g, m);
-  actor->creation = rs_task_ref(m->creation);
+  actor->create = (struct rs_m_actor_create *)(void *)rs_msg_ref((struct rs_msg *)(uintptr_t)&m->head);
   actor->restarts_left = m->max_restarts;
-  actor->name = m->name;
+  actor->name = name;
   rs_list_push_back(&g->actors, &actor->all_link);
   uint64_t *owned = rs_map_find(&g->actors_of_owner, from);
   rs_map_put(&g->actors_of_owner, from, owned ? *owned + 1 : 1);
@@ -182,9 +193,10 @@ static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ac
 /* The creation task of this incarnation: the same but for its restart number. */
 static struct rs_task *creation_of(const struct gcs_actor *actor)
 {
-  if (actor->restart == actor->creation->actor_restart)
-    return rs_task_ref(actor->creation);
-  struct rs_task *task = rs_task_copy(actor->creation);
+  struct rs_task *creation = actor->create->creation;
+  if (actor->restart == creation->actor_restart)
+    return rs_task_ref(creation);
+  struct rs_task *task = rs_task_copy(creation);
   task->actor_restart = actor->restart;
   return task;
 }
@@ -204,13 +216,15 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
   actor->lease = m->lease;
   actor->worker = m->worker;
   rs_map_put_ptr(&g->actor_by_worker, actor->worker, actor);
-  struct rs_m_push_tasks *push = rs_msg_new(RS_MSG_PUSH_TASKS);
-  push->lease = m->lease;
-  push->gpus = m->gpus;
-  push->tasks = rs_alloc(sizeof *push->tasks);
-  push->tasks[0] = creation_of(actor);
-  push->tasks_count = 1;
-  rs_send(ep, actor->worker, push);
+  struct rs_m_actor_start *start = rs_msg_new(RS_MSG_ACTOR_START);
+  start->lease = m->lease;
+  start->gpus = m->gpus;
+  start->creation = creation_of(actor);
+  const struct rs_m_actor_create *c = actor->create;
+  start->groups_count = start->limits_count = c->groups_count < c->limits_count ? c->groups_count : c->limits_count;
+  start->groups = rs_memdup(c->groups, start->groups_count * sizeof *start->groups);
+  start->limits = rs_memdup(c->limits, start->limits_count * sizeof *start->limits);
+  rs_send(ep, actor->worker, start);
 }
 
 static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_reject *m)

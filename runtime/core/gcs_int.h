@@ -25,10 +25,10 @@ struct gcs_actor {
   struct rs_link place_link; /* in its class's queue, or in its node's list */
   struct actor_class *class;
   struct rs_id id;
-  struct rs_task *creation;
-  int32_t restarts_left; /* -1: no limit */
+  struct rs_m_actor_create *create; /* as it was asked for; one reference */
+  int32_t restarts_left;            /* -1: no limit */
   uint32_t restart;
-  uint64_t name;
+  uint64_t name; /* key in actor_by_name; 0: it has none */
   enum gcs_actor_phase phase;
   bool unreported; /* granted, and no report of the node since */
   uint64_t request, lease;

@@ -189,6 +189,24 @@ enum rs_call_kind {
   RS_CALL_KINDS
 };
 
+#define RS_ACTOR_NAME_MAX 255
+#define RS_ACTOR_GROUPS_MAX 64
+#define RS_RETRIES_OF_ACTOR (-2)
+
+/* What else an actor may ask for. Zeroed is Ray's default: no name, ends with its creator or its last handle, one call
+ * at a time, any number of calls that wait. */
+struct rs_actor_opts {
+  char name[RS_ACTOR_NAME_MAX + 1], name_space[RS_ACTOR_NAME_MAX + 1]; /* a name is taken once in its namespace */
+  bool detached;              /* it outlives its creator: only a kill ends it */
+  bool get_if_exists;         /* with a name that is taken: REPLY ACTOR tells `other`, who has it */
+  uint32_t max_pending_calls; /* of each caller, beyond them PENDING_CALLS; 0: no limit */
+  uint32_t group_count;       /* concurrency groups; 0: one call at a time */
+  struct {
+    uint64_t name;  /* rs_name_hash; of the first, the default group, 0 */
+    uint32_t limit; /* calls that run at a time, >= 1; of the first: Ray's max_concurrency */
+  } groups[RS_ACTOR_GROUPS_MAX];
+};
+
 /* What the application asks of its owner. Sequence numbers are chosen by the application: each new task, actor or
  * object takes numbers above all earlier ones (a task takes 1 + return_count of them; an actor's creation task is its
  * id).
@@ -201,12 +219,13 @@ struct rs_call {
   enum rs_call_kind kind;
   uint8_t strategy; /* enum rs_strategy */
   bool no_restart, force, recursive, fetch_local;
-  rs_node_id target;       /* of NODE_AFFINITY */
-  int32_t max_retries;     /* of tasks: Ray's default is 3; -1: no limit. Of actor calls: Ray's max_task_retries, 0 */
-  int32_t max_restarts;    /* of an actor; -1: no limit */
-  struct rs_demand demand; /* to place it */
-  struct rs_demand hold;   /* ACTOR_CREATE: what it keeps while it lives */
-  uint64_t name;           /* ACTOR_CREATE: rs_name_hash of its name, or 0 */
+  rs_node_id target;           /* of NODE_AFFINITY */
+  int32_t max_retries;         /* of tasks: Ray's default is 3; -1: no limit. Of actor calls: Ray's max_task_retries, 0;
+                                  RS_RETRIES_OF_ACTOR: what its creation said. Of an ACTOR_CREATE: that */
+  int32_t max_restarts;        /* of an actor; -1: no limit */
+  struct rs_demand demand;     /* to place it */
+  struct rs_demand hold;       /* ACTOR_CREATE: what it keeps while it lives */
+  struct rs_actor_opts *actor; /* ACTOR_CREATE: more about it, freed with the call; NULL: the defaults */
   struct rs_id object;
   uint64_t size_bytes;
   struct rs_value *value; /* of a PUT; one reference */

@@ -8,6 +8,8 @@
  *
  * An actor that is dead is forgotten; later calls to it fail at once.
  */
+#include <string.h>
+
 #include "core/owner_int.h"
 
 #define PUSH_MAX 1024
@@ -27,6 +29,26 @@ static void tell(struct rs_endpoint *ep, struct rs_id id, enum rs_actor_state st
   r->status = status;
   r->node = worker == RS_ADDR_NONE ? RS_ADDR_NONE : rs_addr_raylet(worker);
   rs_emit(ep, RS_OUT_REPLY)->reply = r;
+}
+
+static void put_opts(struct rs_m_actor_create *m, const struct rs_actor_opts *opts)
+{
+  RS_ASSERT(opts->group_count <= RS_ACTOR_GROUPS_MAX);
+  m->max_pending_calls = opts->max_pending_calls;
+  m->detached = opts->detached;
+  m->get_if_exists = opts->get_if_exists;
+  m->name_count = (uint32_t)strlen(opts->name);
+  m->name = rs_memdup(opts->name, m->name_count);
+  m->space_count = (uint32_t)strlen(opts->name_space);
+  m->space = rs_memdup(opts->name_space, m->space_count);
+  m->groups_count = m->limits_count = opts->group_count;
+  m->groups = rs_alloc(opts->group_count * sizeof *m->groups);
+  m->limits = rs_alloc(opts->group_count * sizeof *m->limits);
+  for (uint32_t i = 0; i < opts->group_count; i++) {
+    RS_ASSERT(opts->groups[i].limit > 0);
+    m->groups[i] = opts->groups[i].name;
+    m->limits[i] = opts->groups[i].limit;
+  }
 }
 
 void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call)
@@ -55,9 +77,11 @@ void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call)
   m->demand = call->demand;
   m->hold = call->hold;
   m->max_restarts = call->max_restarts;
-  m->name = call->name;
+  m->max_task_retries = call->max_retries;
   m->strategy = call->strategy;
   m->target = call->target;
+  if (call->actor)
+    put_opts(m, call->actor);
   rs_send(ep, ep->head, m);
 }
 

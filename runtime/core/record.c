@@ -250,6 +250,63 @@ static uint8_t get_kind(struct rs_reader *r, unsigned count)
   return kind;
 }
 
+static void put_name(struct rs_writer *w, const char *name)
+{
+  size_t length = strlen(name);
+  rs_put_u8(w, (uint8_t)length);
+  rs_put_bytes(w, name, length);
+}
+
+static void get_name(struct rs_reader *r, char *name)
+{
+  uint8_t length = rs_get_u8(r);
+  const uint8_t *bytes = rs_get_span(r, length);
+  if (!bytes)
+    return;
+  memcpy(name, bytes, length);
+  if (memchr(name, 0, length))
+    rs_get_fail(r, RS_ERR_MALFORMED);
+}
+
+static void put_actor_opts(struct rs_writer *w, const struct rs_actor_opts *opts)
+{
+  rs_put_flag(w, opts != 0);
+  if (!opts)
+    return;
+  put_name(w, opts->name);
+  put_name(w, opts->name_space);
+  rs_put_flag(w, opts->detached);
+  rs_put_flag(w, opts->get_if_exists);
+  rs_put_u32(w, opts->max_pending_calls);
+  rs_put_u32(w, opts->group_count);
+  for (uint32_t i = 0; i < opts->group_count; i++) {
+    rs_put_u64(w, opts->groups[i].name);
+    rs_put_u32(w, opts->groups[i].limit);
+  }
+}
+
+static struct rs_actor_opts *get_actor_opts(struct rs_reader *r)
+{
+  if (!rs_get_flag(r))
+    return 0;
+  struct rs_actor_opts *opts = rs_alloc_zero(1, sizeof *opts);
+  get_name(r, opts->name);
+  get_name(r, opts->name_space);
+  opts->detached = rs_get_flag(r);
+  opts->get_if_exists = rs_get_flag(r);
+  opts->max_pending_calls = rs_get_u32(r);
+  opts->group_count = rs_get_u32(r);
+  if (opts->group_count > RS_ACTOR_GROUPS_MAX) {
+    rs_get_fail(r, RS_ERR_TOO_LARGE);
+    opts->group_count = 0;
+  }
+  for (uint32_t i = 0; i < opts->group_count; i++) {
+    opts->groups[i].name = rs_get_u64(r);
+    opts->groups[i].limit = rs_get_u32(r);
+  }
+  return opts;
+}
+
 static void put_call(struct rs_writer *w, const struct rs_call *call)
 {
   rs_put_u8(w, (uint8_t)call->kind);
@@ -261,7 +318,7 @@ static void put_call(struct rs_writer *w, const struct rs_call *call)
   rs_put_u32(w, (uint32_t)call->max_restarts);
   rs_put_demand(w, &call->demand);
   rs_put_demand(w, &call->hold);
-  rs_put_u64(w, call->name);
+  put_actor_opts(w, call->actor);
   put_any_id(w, call->object);
   rs_put_u64(w, call->size_bytes);
   rs_put_flag(w, call->recursive);
@@ -305,7 +362,7 @@ static struct rs_call *get_call(struct rs_reader *r)
   head.max_restarts = (int32_t)rs_get_u32(r);
   rs_get_demand(r, &head.demand);
   rs_get_demand(r, &head.hold);
-  head.name = rs_get_u64(r);
+  head.actor = get_actor_opts(r);
   head.object = get_any_id(r);
   head.size_bytes = rs_get_u64(r);
   head.recursive = rs_get_flag(r);
@@ -318,6 +375,7 @@ static struct rs_call *get_call(struct rs_reader *r)
   if (r->error) {
     rs_value_unref(head.value);
     free(head.inner);
+    free(head.actor);
     return 0;
   }
   struct rs_call *call = rs_call_new(head.kind, head.task_count);

@@ -46,8 +46,15 @@ struct rs_dep {
 
 /* RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions). KEEP: the owner keeps the returns until
  * the application releases each; without it they go once the reply is given and no task submitted by then reads them.
+ * GROUP: a call that names a concurrency group.
  */
-enum { RS_TASK_ACTOR_CREATE = 1, RS_TASK_ACTOR_CALL = 2, RS_TASK_RETRY_ERRORS = 4, RS_TASK_KEEP = 8 };
+enum {
+  RS_TASK_ACTOR_CREATE = 1,
+  RS_TASK_ACTOR_CALL = 2,
+  RS_TASK_RETRY_ERRORS = 4,
+  RS_TASK_KEEP = 8,
+  RS_TASK_GROUP = 32
+};
 
 struct rs_task {
   uint32_t refs;
@@ -61,6 +68,7 @@ struct rs_task {
   struct rs_id actor;     /* of a creation or a call; {0, 0} otherwise */
   uint64_t actor_seq;     /* order of a call at its actor, from 1; restarts at 1 for each incarnation of the actor */
   uint32_t actor_restart; /* the incarnation of the actor that the call is meant for */
+  uint64_t group;         /* of a call with GROUP: rs_name_hash of the concurrency group's name; 0: the default one */
   rs_addr job;            /* the driver program that it works for; RS_ADDR_NONE: its owner */
   struct rs_id parent;    /* the task that submitted it; {0, 0}: a driver program did */
   struct rs_dep *deps;    /* dep_count of them, in the same allocation */

@@ -5,10 +5,12 @@
 #include "uv/proc.h"
 
 struct rs_worker;
+struct rs_run;
 
 struct rs_uv_context {
   struct rs_worker *worker;
   struct rs_proc *proc;
+  struct rs_run *run;
   const struct rs_task *task;
   rs_gpu_mask gpus;
   struct {

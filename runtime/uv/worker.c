@@ -1,9 +1,11 @@
 /* worker.c -- see worker.h.
  *
- * The main thread runs a function, steps the endpoint itself with the result, and goes on with the next task that the
- * step brought: between short tasks nothing waits for another thread. Results of tasks shorter than RS_UV_FLUSH_US wait
- * for company while more tasks are queued, at most that long (the loop's alarm, in steps of 1 ms, sees to it when a
- * long task follows); otherwise they leave at once.
+ * A thread runs a function, steps the endpoint itself with the result, and goes on with the next task that the step
+ * brought: between short tasks nothing waits for another thread. A plain worker has the main thread alone; an actor
+ * that runs several calls at a time gets another thread whenever there is a task and no thread for it. Which of them
+ * runs a call is not promised. Results of tasks shorter than RS_UV_FLUSH_US wait for company while more tasks are
+ * queued, at most that long (the loop's alarm, in steps of 1 ms, sees to it when a long task follows); otherwise they
+ * leave at once.
  */
 #include "uv/worker.h"
 
@@ -25,28 +27,66 @@ static _Noreturn void leave(struct rs_proc *proc, int status)
   _exit(status);
 }
 
+static void *run_all(void *arg);
+
+/* Without one the task waits for a thread that ends its own. */
+static void add_thread(struct rs_worker *worker)
+{
+  pthread_t thread;
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
+  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attr, RS_UV_STACK_BYTES);
+  if (pthread_create(&thread, &attr, run_all, worker) == 0)
+    worker->idle++;
+  pthread_attr_destroy(&attr);
+}
+
+static void begin(struct rs_worker *worker, const struct rs_effect *effect)
+{
+  struct rs_run *run = rs_alloc_zero(1, sizeof *run);
+  run->task = rs_task_ref(effect->task);
+  run->gpus = effect->count;
+  run->kill_at = RS_TIME_NEVER;
+  rs_list_push_back(&worker->ready, &run->link);
+  if (worker->ready_count++ >= worker->idle)
+    add_thread(worker);
+  pthread_cond_signal(&worker->work);
+}
+
+static struct rs_run *find(struct rs_link *list, struct rs_id task)
+{
+  RS_LIST_EACH(list, at, after)
+  {
+    struct rs_run *run = RS_ENTRY(at, struct rs_run, link);
+    if (rs_id_equal(run->task->id, task))
+      return run;
+  }
+  return NULL;
+}
+
+static void cancel(struct rs_worker *worker, struct rs_id task)
+{
+  struct rs_proc *proc = &worker->proc;
+  struct rs_run *run = find(&worker->running, task);
+  if (!run)
+    run = find(&worker->ready, task);
+  if (!run)
+    return;
+  atomic_store(&run->cancelled, true);
+  pthread_cond_broadcast(&worker->cancelled);
+  run->kill_at = rs_proc_now(proc) + RS_UV_KILL_GRACE_MS * RS_MS;
+  proc->role_deadline = rs_time_min(proc->role_deadline, run->kill_at);
+  rs_proc_wake(proc);
+}
+
 static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_effect *effect)
 {
   (void)ep;
   struct rs_worker *worker = proc->role;
   switch (effect->kind) {
-  case RS_OUT_TASK_RUN:
-    RS_ASSERT(!worker->has_next);
-    worker->next.task = rs_task_ref(effect->task);
-    worker->next.gpus = effect->count;
-    worker->has_next = true;
-    atomic_store(&worker->cancelled, false);
-    pthread_cond_signal(&worker->work);
-    break;
-  case RS_OUT_TASK_KILL:
-    if ((worker->has_next && rs_id_equal(worker->next.task->id, effect->object)) ||
-        rs_id_equal(worker->running, effect->object)) {
-      atomic_store(&worker->cancelled, true);
-      pthread_cond_broadcast(&worker->work);
-      proc->role_deadline = rs_time_min(proc->role_deadline, rs_proc_now(proc) + RS_UV_KILL_GRACE_MS * RS_MS);
-      rs_proc_wake(proc);
-    }
-    break;
+  case RS_OUT_TASK_RUN: begin(worker, effect); break;
+  case RS_OUT_TASK_KILL: cancel(worker, effect->object); break;
   case RS_OUT_FREE: {
     uint8_t body[16];
     struct rs_writer w = {body, sizeof body, 0};
@@ -61,11 +101,16 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
 
 static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
 {
-  (void)now;
   struct rs_worker *worker = proc->role;
-  if (atomic_load(&worker->cancelled) && worker->running.owner)
-    leave(proc, 1); /* it did not end by itself */
-  return RS_TIME_NEVER;
+  uint64_t next = RS_TIME_NEVER;
+  RS_LIST_EACH(&worker->running, at, after)
+  {
+    struct rs_run *run = RS_ENTRY(at, struct rs_run, link);
+    if (run->kill_at <= now)
+      leave(proc, 1); /* it did not end by itself */
+    next = rs_time_min(next, run->kill_at);
+  }
+  return next;
 }
 
 static void on_open(struct rs_proc *proc, struct rs_peer *peer)
@@ -108,7 +153,7 @@ void **rs_uv_context_actor(struct rs_uv_context *context)
 }
 bool rs_uv_cancelled(const struct rs_uv_context *context)
 {
-  return atomic_load(&context->worker->cancelled);
+  return atomic_load(&context->run->cancelled);
 }
 
 void rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes)
@@ -135,8 +180,8 @@ bool rs_uv_sleep(struct rs_uv_context *context, uint64_t duration_ns)
     return !rs_uv_cancelled(context);
   }
   pthread_mutex_lock(&worker->proc.lock);
-  while (!atomic_load(&worker->cancelled) && uv_hrtime() < end)
-    pthread_cond_timedwait(&worker->work, &worker->proc.lock, &until);
+  while (!rs_uv_cancelled(context) && uv_hrtime() < end)
+    pthread_cond_timedwait(&worker->cancelled, &worker->proc.lock, &until);
   pthread_mutex_unlock(&worker->proc.lock);
   return !rs_uv_cancelled(context);
 }
@@ -202,23 +247,27 @@ static struct rs_result *result_of(struct rs_uv_context *context, int rc, uint64
   return result;
 }
 
-/* Runs `next`; with the lock, which is released while the function runs. */
+/* Runs the first that is ready; with the lock, which is released while the function runs. */
 static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
 {
   struct rs_proc *proc = &worker->proc;
-  struct rs_task *task = worker->next.task;
+  struct rs_run *run = RS_ENTRY(worker->ready.next, struct rs_run, link);
+  struct rs_task *task = run->task;
+  context->run = run;
   context->task = task;
-  context->gpus = worker->next.gpus;
+  context->gpus = run->gpus;
   context->text[0] = 0;
-  worker->has_next = false;
-  worker->running = task->id;
+  rs_list_remove(&run->link);
+  rs_list_push_back(&worker->running, &run->link);
+  worker->ready_count--;
+  worker->idle--;
   pthread_mutex_unlock(&proc->lock);
 
   rs_uv_function function = rs_function_find(task->function);
   uint64_t begin = uv_hrtime();
   struct rs_result *result;
   if (function) {
-    int rc = function(context);
+    int rc = rs_uv_cancelled(context) ? 0 : function(context);
     result = result_of(context, rc, (uint64_t)proc->setup.config.max_direct_call_object_size);
   } else {
     result = rs_result_failed(task->id, RS_ERR_UNKNOWN_FUNCTION, "the worker knows no function of that name");
@@ -238,13 +287,14 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
     context->returns[i].bytes = NULL;
     context->returns[i].size = 0;
   }
-  worker->running = (struct rs_id){0, 0};
+  rs_list_remove(&run->link);
+  worker->idle++; /* before the step: what it brings needs no other thread */
   rs_proc_input(proc, proc->self,
                 &(struct rs_input){.kind = result->status == RS_ERR_OK ? RS_IN_TASK_FINISHED : RS_IN_TASK_FAILED,
                                    .result = result});
   rs_proc_drain(proc);
   uint64_t waits = proc->last_now - proc->dirty_since;
-  if (!worker->has_next || run_ns > RS_UV_FLUSH_US * RS_US || waits > RS_UV_FLUSH_US * RS_US) {
+  if (!worker->ready_count || run_ns > RS_UV_FLUSH_US * RS_US || waits > RS_UV_FLUSH_US * RS_US) {
     rs_proc_flush(proc);
   } else if (!rs_list_empty(&proc->dirty)) {
     proc->hold = true;
@@ -252,6 +302,23 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
       rs_proc_wake(proc);
   }
   rs_task_unref(task);
+  free(run);
+}
+
+/* A thread that runs functions, for ever. */
+static void *run_all(void *arg)
+{
+  struct rs_worker *worker = arg;
+  struct rs_uv_context *context = rs_alloc_zero(1, sizeof *context);
+  context->worker = worker;
+  context->proc = &worker->proc;
+  pthread_mutex_lock(&worker->proc.lock);
+  for (;;) {
+    while (!worker->ready_count)
+      pthread_cond_wait(&worker->work, &worker->proc.lock);
+    run_one(worker, context);
+  }
+  return NULL;
 }
 
 static void *loop_main(void *proc)
@@ -275,7 +342,11 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   pthread_condattr_init(&attr);
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
   pthread_cond_init(&worker->work, &attr);
+  pthread_cond_init(&worker->cancelled, &attr);
   pthread_condattr_destroy(&attr);
+  rs_list_init(&worker->ready);
+  rs_list_init(&worker->running);
+  worker->idle = 1; /* this thread, once the loop's has begun */
   proc->self = self;
   proc->setup = *setup;
   memcpy(proc->token, token, RS_TOKEN_BYTES);
@@ -286,16 +357,9 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
     return 1;
   }
   rs_peer_get(proc, rs_addr_raylet(self))->want_connect = proc->connect_pending = true;
-  struct rs_uv_context *context = rs_alloc_zero(1, sizeof *context);
-  context->worker = worker;
-  context->proc = proc;
-  pthread_mutex_lock(&proc->lock);
   pthread_t loop;
   if (pthread_create(&loop, NULL, loop_main, proc) != 0)
     return 1;
-  for (;;) {
-    while (!worker->has_next)
-      pthread_cond_wait(&worker->work, &proc->lock);
-    run_one(worker, context);
-  }
+  run_all(worker);
+  return 1;
 }

@@ -1,19 +1,26 @@
-/* worker.h -- a worker process: a loop thread for the sockets, the main thread for the functions. */
+/* worker.h -- a worker process: a loop thread for the sockets, the main thread for the functions, and more threads
+ * where an actor runs several calls at a time. */
 #ifndef RS_UV_WORKER_H
 #define RS_UV_WORKER_H
 
 #include "uv/proc.h"
 
+/* A task that the executor has begun. */
+struct rs_run {
+  struct rs_link link; /* in worker->ready until a thread takes it, then in running */
+  struct rs_task *task;
+  rs_gpu_mask gpus;
+  atomic_bool cancelled; /* it is to end early */
+  uint64_t kill_at;      /* the process ends when it runs still */
+};
+
 struct rs_worker {
   struct rs_proc proc;
-  struct {
-    struct rs_task *task;
-    rs_gpu_mask gpus;
-  } next; /* the executor runs one task at a time */
-  bool has_next;
-  pthread_cond_t work;   /* has_next, or cancelled */
-  struct rs_id running;  /* owner 0: none */
-  atomic_bool cancelled; /* the one that runs is to end early */
+  struct rs_link ready, running;
+  uint32_t ready_count;
+  uint32_t idle;            /* threads that run no function, or are about to */
+  pthread_cond_t work;      /* ready_count > 0 */
+  pthread_cond_t cancelled; /* of some run */
   void *actor;
 };
 

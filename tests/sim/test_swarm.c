@@ -100,6 +100,10 @@ static void fires_twice(void)
 {
   planted(RS_PLANT_PUSH_TWICE, RS_CHECK_TWICE);
 }
+static void fires_limit(void)
+{
+  planted(RS_PLANT_LIMIT, RS_CHECK_LIMIT);
+}
 static void fires_order(void)
 {
   planted(RS_PLANT_REORDER, RS_CHECK_ORDER);
@@ -162,6 +166,7 @@ const struct rs_test rs_tests[] = {
     {"swarm: fires: an error without a cause", fires_explained},
     {"swarm: fires: a retry too many", fires_retries},
     {"swarm: fires: a task pushed twice", fires_twice},
+    {"swarm: fires: more calls at a time than may be", fires_limit},
     {"swarm: fires: calls out of order", fires_order},
     {"swarm: fires: an actor that lives twice", fires_actor_once},
     {"swarm: fires: a store beyond its capacity", fires_capacity},
