@@ -63,7 +63,7 @@ uint32_t sim_ep_new(struct rs_sim *sim, uint32_t node, rs_addr self, enum rs_cos
   return ep;
 }
 
-void sim_ep_boot(struct rs_sim *sim, uint32_t ep)
+void sim_ep_boot(struct rs_sim *sim, uint32_t ep, uint64_t start_ns)
 {
   static const uint32_t roles[RS_COST_ROLES] = {RS_ROLE_GCS, RS_ROLE_RAYLET, RS_ROLE_DRIVER, RS_ROLE_WORKER};
   struct sim_ep *e = &sim->eps[ep];
@@ -77,8 +77,10 @@ void sim_ep_boot(struct rs_sim *sim, uint32_t ep)
     start.node_types = sim->node_types;
     start.node_type_count = sim->cluster->group_count;
   }
+  if (sim->measured)
+    sim->measured->begin(sim->measured->user, &start);
   e->core = rs_endpoint_new(&start);
-  sim_input(sim, sim->now_ns, ep, RS_IN_START, 0);
+  sim_input(sim, start_ns, ep, RS_IN_START, 0);
 }
 
 void sim_ep_die(struct rs_sim *sim, uint32_t ep)
@@ -276,6 +278,8 @@ static void options(struct rs_sim *sim, const struct rs_sim_opts *opts)
     sim->opts.connect_ns = 3 * RS_S;
   if (sim->opts.hooks)
     sim->hooks = *sim->opts.hooks;
+  sim->measured = sim->opts.measured;
+  RS_ASSERT(!sim->measured || (sim->opts.time_limit_ns && sim->opts.eager && !sim->opts.faithful));
 }
 
 struct rs_sim *rs_sim_new(const struct rs_sim_cluster *cluster, const struct rs_config *config,
@@ -336,6 +340,12 @@ rs_addr rs_sim_add_app(struct rs_sim *sim, uint32_t node, struct rs_app *app)
   return self;
 }
 
+void rs_sim_add_program(struct rs_sim *sim, rs_addr self)
+{
+  RS_ASSERT(!sim->ran && sim->measured && rs_addr_node(self) < sim->node_count && rs_addr_ep(self) >= RS_EP_DRIVER);
+  sim_ep_new(sim, rs_addr_node(self), self, RS_COST_DRIVER);
+}
+
 static void boot(struct rs_sim *sim)
 {
   for (uint32_t i = 0; i < sim->node_count; i++)
@@ -343,12 +353,14 @@ static void boot(struct rs_sim *sim)
       sim_node_start(sim, i, 0);
   for (uint32_t i = 1; i <= sim->app_count; i++) {
     uint32_t ep = sim->apps[i].ep;
-    sim_ep_boot(sim, ep);
+    sim_ep_boot(sim, ep, sim->now_ns);
     uint32_t rec = sim_rec_new(sim);
     sim->recs[rec] = (struct sim_rec){.kind = SIM_IN_APP_START, .ep = ep, .to = sim->eps[ep].self};
     sim_push(sim, sim->now_ns, SIM_EV_INPUT, rec);
   }
   sim_faults_start(sim);
+  if (sim->measured)
+    sim_measured_begin(sim);
   if (sim->opts.sample_ns && sim->hooks.sample) {
     uint32_t rec = sim_rec_new(sim);
     sim->recs[rec] = (struct sim_rec){.kind = SIM_ACT_SAMPLE};

@@ -31,6 +31,8 @@ struct rs_sim_task {
   uint64_t duration_ns;     /* at speed 1 */
   int32_t status;           /* not 0: it ends in TASK_FAILED with this status after its duration */
   struct rs_result *result; /* NULL: replay's. Of the hook's own function: one reference, the driver's from now on */
+  bool measured;            /* this is how it went: duration_ns (RS_TIME_NEVER: no end) and result stay as they are */
+  uint32_t rank;            /* measured: of its end, see struct rs_sim_due */
 };
 
 struct rs_sim_stats {
@@ -75,6 +77,46 @@ struct rs_sim_hooks {
   void (*sample)(void *user, uint64_t t_ns, const struct rs_sim_stats *stats);
 };
 
+/* ---- measured times ---- */
+
+/* When something comes. Of what comes to one endpoint at one moment the lowest rank goes first. */
+struct rs_sim_due {
+  uint64_t ns; /* since the start, not before now; RS_TIME_NEVER: it does not come */
+  uint32_t rank;
+};
+
+/* Something that no effect asked for. */
+struct rs_sim_outside {
+  struct rs_sim_due at;
+  rs_addr self;
+  bool ends;             /* the process ends (not the GCS's); otherwise `self` gets the input: */
+  struct rs_input input; /* CALL, PEER_DOWN, SEND_FAILED, HOST_UP or HOST_DOWN. A call stays the caller's */
+};
+
+/* Times from outside in place of the cost model's, so that a recorded run can be driven again (sim/parity.h). The
+ * driver asks for each as it performs the effect or arms the alarm that brings it about; what it does then is what it
+ * always does. All are set. t_ns: now, since the start. How long a function runs is told by the task hook, with
+ * `measured`. A program is added with rs_sim_add_program; the run ends at its time limit. */
+struct rs_sim_measured {
+  void *user;
+  const struct rs_sim_outside *outside;
+  uint32_t outside_count;
+  uint64_t (*clock_ns)(void *user, uint32_t node);   /* the node's clock when the run starts */
+  void (*begin)(void *user, struct rs_start *start); /* how the endpoint start->self begins: may change the rest */
+  struct rs_sim_due (*start)(void *user, uint64_t t_ns, rs_addr self); /* START: of all but workers asked at boot */
+  rs_addr (*host)(void *user, uint64_t t_ns, uint64_t request); /* HOST_ADD: the raylet that it brings; 0: none */
+  struct rs_sim_due (*message)(void *user, uint64_t t_ns, rs_addr from, rs_addr to, struct rs_msg *msg,
+                               struct rs_sim_due *failed); /* failed: SEND_FAILED instead of it, or after it */
+  struct rs_sim_due (*alarm)(void *user, rs_addr self, uint64_t deadline_ns); /* asked again until it comes */
+  struct rs_sim_due (*copy)(void *user, uint64_t t_ns, rs_addr raylet, struct rs_id object,
+                            int32_t *status);                        /* status: the driver's in, the measured one out */
+  struct rs_sim_due (*end)(void *user, uint64_t t_ns, rs_addr self); /* the process that WORKER_STOP or EXIT ends */
+  struct rs_sim_due (*hear)(void *user, uint64_t t_ns, rs_addr self,
+                            const struct rs_input *input); /* PEER_DOWN, HOST */
+  /* After each step, before its effects are performed. To plant a difference a test may change their order. */
+  void (*step)(void *user, uint64_t t_ns, rs_addr self, const struct rs_input *input, struct rs_effects *effects);
+};
+
 struct rs_sim_opts {
   uint64_t seed;           /* of clocks, faults and hooks; the endpoints' streams come from config->seed */
   uint64_t time_limit_ns;  /* 0: none */
@@ -92,6 +134,7 @@ struct rs_sim_opts {
   bool catch_signals;      /* SIGINT and SIGTERM end the run: RS_SIM_INTERRUPTED */
   const char *log;         /* SimGrid log settings; NULL: "root.thres:warning" */
   const struct rs_sim_hooks *hooks;
+  const struct rs_sim_measured *measured; /* NULL: the cost model's times. Not with faithful; wants eager */
 };
 
 enum rs_sim_end {
@@ -111,6 +154,9 @@ struct rs_sim *rs_sim_new(const struct rs_sim_cluster *cluster, const struct rs_
  * application is not owned. A program on another node than the head dies with it; its application then counts as done.
  */
 rs_addr rs_sim_add_app(struct rs_sim *sim, uint32_t node, struct rs_app *app);
+
+/* A driver program without an application: its CALLs come from outside (opts.measured). Before rs_sim_run. */
+void rs_sim_add_program(struct rs_sim *sim, rs_addr self);
 
 enum rs_sim_end rs_sim_run(struct rs_sim *sim);
 void rs_sim_stop(struct rs_sim *sim); /* from a hook or an application */

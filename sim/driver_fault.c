@@ -21,6 +21,10 @@ static void action(struct rs_sim *sim, uint64_t due_ns, enum sim_action kind, ui
 
 static void tell_gcs(struct rs_sim *sim, uint64_t ns, enum rs_input_kind kind, rs_addr peer, uint64_t host)
 {
+  if (sim->measured) {
+    sim_measured_hear(sim, sim->gcs_ep, kind, peer, host);
+    return;
+  }
   uint32_t rec = sim_rec_new(sim);
   sim->recs[rec] =
       (struct sim_rec){.kind = (uint8_t)kind, .ep = sim->gcs_ep, .to = sim->gcs, .peer = peer, .host = host};
@@ -37,6 +41,12 @@ static void alive_changed(struct rs_sim *sim, int change)
   sim->stats.health_share = share < 0.95 ? share : 0.95;
 }
 
+/* When the START of a node's endpoint comes; that of a host that was asked for has just come. */
+static uint64_t boot_ns(const struct rs_sim *sim, rs_addr self, uint64_t request)
+{
+  return sim->measured && !request ? sim_measured_start(sim, self) : sim->now_ns;
+}
+
 void sim_node_start(struct rs_sim *sim, uint32_t index, uint64_t request)
 {
   struct sim_node *node = &sim->nodes[index];
@@ -50,17 +60,20 @@ void sim_node_start(struct rs_sim *sim, uint32_t index, uint64_t request)
   node->origin_ns = UINT64_C(1000000000000) + (random >> 14) - sim->now_ns % RS_S;
   if (sim->opts.drift_ppb)
     node->drift_ppb = (int32_t)(rs_mix64(random) % (2 * (uint64_t)sim->opts.drift_ppb + 1)) - sim->opts.drift_ppb;
+  if (sim->measured)
+    node->origin_ns = sim->measured->clock_ns(sim->measured->user, index);
   if (index == 0) {
     sim->gcs = rs_addr_make(0, node->incarnation, RS_EP_GCS);
     sim->gcs_ep = sim_ep_new(sim, 0, sim->gcs, RS_COST_GCS);
-    sim_ep_boot(sim, sim->gcs_ep);
+    sim_ep_boot(sim, sim->gcs_ep, boot_ns(sim, sim->gcs, 0));
   }
-  uint32_t ep = sim_ep_new(sim, index, rs_addr_make(index, node->incarnation, RS_EP_RAYLET), RS_COST_RAYLET);
+  rs_addr raylet = rs_addr_make(index, node->incarnation, RS_EP_RAYLET);
+  uint32_t ep = sim_ep_new(sim, index, raylet, RS_COST_RAYLET);
   sim->nodes[index].raylet = ep;
-  sim_ep_boot(sim, ep);
+  sim_ep_boot(sim, ep, boot_ns(sim, raylet, request));
   alive_changed(sim, 1);
   sim->stats.nodes_started++;
-  if (request)
+  if (request && !sim->measured) /* measured: it was told when the host was asked for */
     tell_gcs(sim, sim->now_ns + sim_latency(sim, index, 0), RS_IN_HOST_UP, 0, request);
   if (sim->hooks.node)
     sim->hooks.node(sim->hooks.user, sim->now_ns, index, sim->nodes[index].group, true);
@@ -135,8 +148,35 @@ void sim_worker_die(struct rs_sim *sim, uint32_t ep)
   sim_ep_die(sim, ep);
   sim_conns_break(sim, ep, closed);
   if (sim->eps[ep].role == RS_COST_WORKER && sim->nodes[node].raylet)
-    sim_input(sim, after + sim->cost->local_latency_ns, sim->nodes[node].raylet, RS_IN_PEER_DOWN, self);
+    sim_peer_down(sim, after + sim->cost->local_latency_ns, sim->nodes[node].raylet, self);
   sim_ep_bury(sim, ep);
+}
+
+/* The raylet's process alone: the others of its node end each at its own time. */
+static void raylet_die(struct rs_sim *sim, uint32_t ep)
+{
+  struct sim_node *node = &sim->nodes[sim->eps[ep].node];
+  rs_addr self = sim->eps[ep].self;
+  node->state = SIM_NODE_OFF;
+  node->raylet = 0;
+  alive_changed(sim, -1);
+  sim->stats.nodes_lost++;
+  sim_ep_die(sim, ep);
+  sim_conns_break(sim, ep, sim->now_ns);
+  sim_ep_bury(sim, ep);
+  tell_gcs(sim, sim->now_ns, RS_IN_PEER_DOWN, self, 0);
+}
+
+void sim_process_end(struct rs_sim *sim, rs_addr self)
+{
+  uint32_t ep = sim_ep_find(sim, self);
+  if (!ep)
+    return;
+  RS_ASSERT(sim->eps[ep].role != RS_COST_GCS);
+  if (sim->eps[ep].role == RS_COST_RAYLET)
+    raylet_die(sim, ep);
+  else
+    sim_worker_die(sim, ep);
 }
 
 static void worker_start(struct rs_sim *sim, rs_addr worker)
@@ -144,7 +184,7 @@ static void worker_start(struct rs_sim *sim, rs_addr worker)
   uint32_t ep = sim_ep_find(sim, worker);
   if (!ep || sim->nodes[sim->eps[ep].node].state != SIM_NODE_UP)
     return; /* stopped before it began, or its node is gone */
-  sim_ep_boot(sim, ep);
+  sim_ep_boot(sim, ep, sim->now_ns);
   sim->stats.workers_started++;
 }
 
@@ -153,6 +193,10 @@ static void worker_start(struct rs_sim *sim, rs_addr worker)
 void sim_host_add(struct rs_sim *sim, uint32_t group, uint64_t request)
 {
   RS_ASSERT(group < sim->cluster->group_count);
+  if (sim->measured) {
+    sim_measured_host(sim, request);
+    return;
+  }
   uint64_t boot = sim->hooks.boot_ns ? sim->hooks.boot_ns(sim->hooks.user, group, &sim->task_rng)
                                      : sim->cluster->groups[group].boot_ns;
   static const uint8_t states[2] = {SIM_NODE_OFF, SIM_NODE_FAILED};
@@ -239,7 +283,7 @@ static void cut_break(struct rs_sim *sim, uint32_t index, uint64_t cut)
     return;
   sim_conns_cut(sim, index);
   tell_gcs(sim, sim->now_ns, RS_IN_PEER_DOWN, sim->eps[node->raylet].self, 0);
-  sim_input(sim, sim->now_ns, node->raylet, RS_IN_PEER_DOWN, sim->gcs);
+  sim_peer_down(sim, sim->now_ns, node->raylet, sim->gcs);
 }
 
 static void cut_heal(struct rs_sim *sim, uint64_t cut)
@@ -373,6 +417,8 @@ void sim_action(struct rs_sim *sim, uint32_t index)
   switch ((enum sim_action)rec.kind) {
   case SIM_ACT_NODE_START: node_start(sim, rec.ep, rec.host); break;
   case SIM_ACT_WORKER_START: worker_start(sim, rec.to); break;
+  case SIM_ACT_WORKER_STOP: sim_process_end(sim, rec.to); break;
+  case SIM_ACT_OUTSIDE: sim_measured_outside(sim, (uint32_t)rec.host); break;
   case SIM_ACT_FAULT: strike(sim, (uint32_t)rec.host); break;
   case SIM_ACT_FAULT_RATE: strike_by_rate(sim, (uint32_t)rec.host); break;
   case SIM_ACT_BURY:

@@ -29,6 +29,8 @@ enum sim_event {
 enum sim_action {
   SIM_ACT_NODE_START = 100, /* node; host: number of the HOST_ADD request that waits for it, 0 */
   SIM_ACT_WORKER_START,     /* to; node's incarnation must match */
+  SIM_ACT_WORKER_STOP,      /* to (measured times) */
+  SIM_ACT_OUTSIDE,          /* host: index into what comes from outside (measured times) */
   SIM_ACT_FAULT,            /* host: index of the fault */
   SIM_ACT_FAULT_RATE,       /* host: index of the fault */
   SIM_ACT_BURY,             /* node: a silent death is noticed; host: incarnation */
@@ -51,6 +53,7 @@ struct sim_rec {
   union {
     struct rs_msg *msg;
     struct rs_result *result;
+    const struct rs_call *call;
     struct rs_id object;
     uint64_t host;
   };
@@ -112,6 +115,7 @@ struct sim_run {
   uint32_t ep, next;    /* next: of the endpoint, or free list */
   int32_t status;       /* what ends it: OK, or why it fails */
   bool spin, kills;     /* kills: the worker process dies then */
+  bool measured;        /* its end and result are given */
 };
 
 /* k cores that endpoints and computing tasks share: endpoints first come first served and before tasks, tasks share
@@ -160,6 +164,7 @@ struct rs_sim {
   const struct rs_cost *cost;
   struct rs_sim_opts opts;
   struct rs_sim_hooks hooks;
+  const struct rs_sim_measured *measured; /* opts.measured */
   struct rs_sim_stats stats;
   uint64_t now_ns;
   struct rs_heap heap;
@@ -211,8 +216,8 @@ struct rs_sim {
 uint32_t sim_rec_new(struct rs_sim *sim);
 void sim_rec_free(struct rs_sim *sim, uint32_t rec);
 uint32_t sim_ep_new(struct rs_sim *sim, uint32_t node, rs_addr self,
-                    enum rs_cost_role role);       /* a slot, not yet alive */
-void sim_ep_boot(struct rs_sim *sim, uint32_t ep); /* makes the endpoint and sends START */
+                    enum rs_cost_role role);                          /* a slot, not yet alive */
+void sim_ep_boot(struct rs_sim *sim, uint32_t ep, uint64_t start_ns); /* makes the endpoint; its START comes then */
 void sim_ep_die(struct rs_sim *sim, uint32_t ep);  /* its process ends: core, runs and inbox go; the slot stays */
 void sim_ep_bury(struct rs_sim *sim, uint32_t ep); /* nobody expects it any more: the slot is free */
 uint32_t sim_ep_find(const struct rs_sim *sim, rs_addr address);
@@ -220,6 +225,18 @@ uint32_t sim_ep_find(const struct rs_sim *sim, rs_addr address);
 static inline uint64_t sim_push(struct rs_sim *sim, uint64_t due_ns, enum sim_event event, uint32_t index)
 {
   return rs_heap_push(&sim->heap, due_ns, (uint32_t)event << SIM_INDEX_BITS | index);
+}
+
+/* Where times are measured the rank stands in the sequence, above the counter's low bits, which keep it unique. */
+static inline uint64_t sim_push_due(struct rs_sim *sim, struct rs_sim_due due, enum sim_event event, uint32_t index)
+{
+  enum { RANK_BITS = 20, COUNTER_BITS = 16 };
+  uint64_t next = sim->heap.sequence, most = (UINT64_C(1) << RANK_BITS) - 1;
+  uint64_t counter = next & ((UINT64_C(1) << COUNTER_BITS) - 1);
+  sim->heap.sequence = (due.rank < most ? due.rank : most) << COUNTER_BITS | counter;
+  uint64_t sequence = sim_push(sim, due.ns > sim->now_ns ? due.ns : sim->now_ns, event, index);
+  sim->heap.sequence = next + 1;
+  return sequence;
 }
 
 /* ---- the platform (cluster.c) ---- */
@@ -237,6 +254,7 @@ void sim_on_wake(struct rs_sim *sim, uint32_t ep, uint64_t sequence);
 void sim_granted(struct rs_sim *sim, uint32_t ep); /* a core is free for an endpoint that waited */
 void sim_on_app(struct rs_sim *sim, uint32_t app, uint64_t sequence);
 void sim_input(struct rs_sim *sim, uint64_t due_ns, uint32_t ep, enum rs_input_kind kind, rs_addr peer);
+void sim_peer_down(struct rs_sim *sim, uint64_t due_ns, uint32_t ep, rs_addr peer);
 void sim_inbox_clear(struct rs_sim *sim, uint32_t ep);
 void sim_trace(struct rs_sim *sim, uint64_t ns, rs_addr self, const struct rs_effect *effect);
 
@@ -252,6 +270,16 @@ bool sim_pool_take(struct rs_sim *sim, uint32_t ep); /* false: the endpoint wait
 void sim_pool_give(struct rs_sim *sim, uint32_t ep);
 void sim_on_spin(struct rs_sim *sim, uint32_t pool, uint64_t sequence);
 
+/* ---- measured times (driver_measured.c): only where sim->measured ---- */
+void sim_measured_begin(struct rs_sim *sim);
+void sim_input_due(struct rs_sim *sim, struct rs_sim_due due, struct sim_rec input);
+struct rs_sim_due sim_measured_alarm(const struct rs_sim *sim, uint32_t ep);
+void sim_measured_hear(struct rs_sim *sim, uint32_t ep, enum rs_input_kind kind, rs_addr peer, uint64_t host);
+void sim_measured_host(struct rs_sim *sim, uint64_t request);            /* HOST_ADD */
+void sim_measured_stop(struct rs_sim *sim, uint64_t ns, rs_addr worker); /* WORKER_STOP */
+void sim_measured_outside(struct rs_sim *sim, uint32_t index);           /* its moment has come */
+uint64_t sim_measured_start(const struct rs_sim *sim, rs_addr self);     /* START of what is there at boot */
+
 /* ---- views (driver_view.c) ---- */
 void sim_publish(struct rs_sim *sim, uint32_t from, uint64_t ns, const rs_addr *many, uint32_t count,
                  struct rs_msg *msg);
@@ -265,7 +293,8 @@ void sim_pubs_free(struct rs_sim *sim);
 /* ---- nodes and faults (driver_fault.c) ---- */
 void sim_node_start(struct rs_sim *sim, uint32_t node, uint64_t request);
 void sim_node_die(struct rs_sim *sim, uint32_t node, bool process);
-void sim_worker_die(struct rs_sim *sim, uint32_t ep); /* PEER_DOWN to its raylet and all that it was connected to */
+void sim_worker_die(struct rs_sim *sim, uint32_t ep);   /* PEER_DOWN to its raylet and all that it was connected to */
+void sim_process_end(struct rs_sim *sim, rs_addr self); /* a process alone, not its node (measured times) */
 void sim_faults_start(struct rs_sim *sim);
 void sim_action(struct rs_sim *sim, uint32_t rec);
 void sim_host_add(struct rs_sim *sim, uint32_t group, uint64_t request);

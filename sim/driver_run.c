@@ -222,13 +222,14 @@ void sim_run_start(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_task 
   if (!how.known)
     how.status = RS_ERR_UNKNOWN_FUNCTION;
   uint64_t duration = how.duration_ns;
-  if (node->speed != 1)
+  if (node->speed != 1 && !how.measured)
     duration = (uint64_t)((double)duration / node->speed + 0.5);
   uint32_t run = run_new(sim);
   struct sim_run *r = &sim->runs[run];
   r->task = task;
   r->result = how.result;
   r->status = how.status;
+  r->measured = how.measured;
   r->ep = ep;
   r->begin_ns = ns + sim->cost->task_ns;
   r->end_ns = draw_faults(sim, node->group, r->begin_ns, rs_time_add(r->begin_ns, duration), r);
@@ -247,6 +248,8 @@ void sim_run_start(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_task 
   } else if (sim->faithful) {
     r->sequence = sim->heap.sequence++;
     faithful_exec(sim, e->node, run, r->sequence, r->begin_ns, r->duration_ns);
+  } else if (how.measured) {
+    r->sequence = sim_push_due(sim, (struct rs_sim_due){r->end_ns, how.rank}, SIM_EV_RUN, run);
   } else {
     r->sequence = sim_push(sim, r->end_ns, SIM_EV_RUN, run);
   }
@@ -267,7 +270,10 @@ static void finish(struct rs_sim *sim, uint32_t run)
   uint64_t ran_ns = rs_time_since(sim->now_ns, r.begin_ns);
   struct rs_result *result = NULL;
   struct rs_replay replay;
-  if (r.status != RS_ERR_OK) {
+  if (r.measured) {
+    result = r.result;
+    sim->runs[run].result = NULL;
+  } else if (r.status != RS_ERR_OK) {
     result = rs_result_failed(r.task->id, r.status, rs_error_text(r.status));
     result->run_ns = ran_ns;
   } else if (r.result) {
@@ -324,6 +330,8 @@ void sim_run_kill(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_id tas
   for (uint32_t run = sim->eps[ep].runs; run; run = sim->runs[run].next)
     if (rs_id_equal(sim->runs[run].task->id, task)) {
       struct sim_run *r = &sim->runs[run];
+      if (r->measured)
+        return; /* the end that was measured is that of the kill */
       if (r->spin) {
         spin_remove(sim, run);
         r->spin = false;

@@ -106,10 +106,24 @@ static void start_worker(struct rs_sim *sim, uint32_t ep, uint64_t ns, rs_addr w
   RS_ASSERT(rs_addr_same_node(worker, sim->eps[ep].self));
   uint64_t takes = sim->hooks.worker_start_ns ? sim->hooks.worker_start_ns(sim->hooks.user, &sim->task_rng)
                                               : sim->cost->worker_start_ns;
+  uint64_t due = ns + takes;
+  if (sim->measured)
+    due = sim->measured->start(sim->measured->user, ns, worker).ns;
   sim_ep_new(sim, sim->eps[ep].node, worker, RS_COST_WORKER);
+  if (due == RS_TIME_NEVER)
+    return;
   uint32_t rec = sim_rec_new(sim);
   sim->recs[rec] = (struct sim_rec){.kind = SIM_ACT_WORKER_START, .to = worker};
-  sim_push(sim, ns + takes, SIM_EV_ACTION, rec);
+  sim_push(sim, due, SIM_EV_ACTION, rec);
+}
+
+static void stop_worker(struct rs_sim *sim, uint64_t ns, rs_addr worker)
+{
+  uint32_t ep = sim_ep_find(sim, worker);
+  if (sim->measured)
+    sim_measured_stop(sim, ns, worker);
+  else if (ep)
+    sim_worker_die(sim, ep);
 }
 
 static void app_changed(struct rs_sim *sim, uint32_t index)
@@ -154,18 +168,17 @@ static bool perform(struct rs_sim *sim, uint32_t ep, uint64_t ns)
     case RS_OUT_TASK_RUN: sim_run_start(sim, ep, ns, effect.task); break;
     case RS_OUT_TASK_KILL: sim_run_kill(sim, ep, ns, effect.object); break;
     case RS_OUT_WORKER_START: start_worker(sim, ep, ns, effect.to); break;
-    case RS_OUT_WORKER_STOP: {
-      uint32_t worker = sim_ep_find(sim, effect.to);
-      if (worker)
-        sim_worker_die(sim, worker);
-      break;
-    }
+    case RS_OUT_WORKER_STOP: stop_worker(sim, ns, effect.to); break;
     case RS_OUT_COPY: sim_copy(sim, ep, ns, effect.object, effect.size, effect.to); break;
     case RS_OUT_FREE: sim_object_drop(sim, node, effect.object); break;
     case RS_OUT_HOST_ADD: sim_host_add(sim, effect.count, effect.size); break;
     case RS_OUT_HOST_REMOVE: sim_host_remove(sim, effect.to); break;
     case RS_OUT_REPLY: reply(sim, ep, ns, effect.reply); break;
-    case RS_OUT_EXIT: lives = false; break;
+    case RS_OUT_EXIT:
+      lives = false;
+      if (sim->measured)
+        sim->measured->end(sim->measured->user, ns, sim->eps[ep].self);
+      break;
     case RS_OUT_TRACE: sim_trace(sim, ns, sim->eps[ep].self, &effect); break;
     case RS_OUT_KINDS: RS_ASSERT(false);
     }
@@ -231,6 +244,8 @@ static bool step(struct rs_sim *sim, uint32_t ep, uint64_t ns, const struct rs_i
   if (input->kind == RS_IN_MESSAGE)
     bytes += rs_msg_wire_bytes(input->msg);
   e->busy_until_ns = ns + charge(sim, ep, &work, bytes);
+  if (sim->measured)
+    sim->measured->step(sim->measured->user, ns, e->self, input, &sim->effects);
   if (perform(sim, ep, e->busy_until_ns))
     return true;
   if (sim->eps[ep].role == RS_COST_RAYLET)
@@ -264,6 +279,14 @@ static void arm(struct rs_sim *sim, uint32_t ep)
 {
   struct sim_ep *e = &sim->eps[ep];
   uint64_t deadline = rs_endpoint_deadline(e->core);
+  if (sim->measured) {
+    struct rs_sim_due measured = sim_measured_alarm(sim, ep);
+    if (measured.ns < e->timer_due_ns) {
+      e->timer_due_ns = measured.ns;
+      e->timer_sequence = sim_push_due(sim, measured, SIM_EV_TIMER, ep);
+    }
+    return;
+  }
   if (deadline == RS_TIME_NEVER)
     return;
   uint64_t step_ns = sim->cost->timer_step_ns;
@@ -378,6 +401,8 @@ static void handle(struct rs_sim *sim, uint32_t ep, uint32_t index)
       input.result = rec.result;
     else if (rec.kind == RS_IN_COPY_DONE)
       input.object = rec.object;
+    else if (rec.kind == RS_IN_CALL)
+      input.call = rec.call;
     else
       input.host = rec.host;
     lives = step(sim, ep, ns, &input);
@@ -507,7 +532,8 @@ void sim_on_timer(struct rs_sim *sim, uint32_t ep, uint64_t sequence)
   if (!e->core || e->timer_due_ns == RS_TIME_NEVER || e->timer_sequence != sequence)
     return;
   e->timer_due_ns = RS_TIME_NEVER;
-  if (rs_endpoint_deadline(e->core) > sim_clock(sim, e->node, sim->now_ns))
+  if (sim->measured ? sim_measured_alarm(sim, ep).ns > sim->now_ns
+                    : rs_endpoint_deadline(e->core) > sim_clock(sim, e->node, sim->now_ns))
     arm(sim, ep);
   else
     deliver_new(sim, ep, RS_IN_TIMER);
@@ -523,6 +549,14 @@ void sim_on_app(struct rs_sim *sim, uint32_t index, uint64_t sequence)
     arm_app(sim, index);
   else
     deliver_new(sim, app->ep, SIM_IN_APP_TIMER);
+}
+
+void sim_peer_down(struct rs_sim *sim, uint64_t due_ns, uint32_t ep, rs_addr peer)
+{
+  if (sim->measured)
+    sim_measured_hear(sim, ep, RS_IN_PEER_DOWN, peer, 0);
+  else
+    sim_input(sim, due_ns, ep, RS_IN_PEER_DOWN, peer);
 }
 
 void sim_input(struct rs_sim *sim, uint64_t due_ns, uint32_t ep, enum rs_input_kind kind, rs_addr peer)

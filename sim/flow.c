@@ -183,6 +183,15 @@ void sim_flows_free(struct rs_sim *sim)
 
 static void copy_done(struct rs_sim *sim, const struct sim_rec *request, uint64_t due_ns, int32_t status)
 {
+  if (sim->measured) {
+    struct sim_rec done = *request;
+    done.kind = RS_IN_COPY_DONE;
+    done.status = status;
+    struct rs_sim_due due =
+        sim->measured->copy(sim->measured->user, sim->now_ns, request->to, request->object, &done.status);
+    sim_input_due(sim, due, done);
+    return;
+  }
   uint32_t rec = sim_rec_new(sim);
   sim->recs[rec] = (struct sim_rec){
       .kind = RS_IN_COPY_DONE, .ep = request->ep, .to = request->to, .status = status, .object = request->object};
@@ -344,7 +353,7 @@ void sim_copy_asked(struct rs_sim *sim, uint32_t index)
     return;
   }
   sim->stats.copy_bytes += bytes;
-  if (bytes >= sim->opts.flow_min_bytes && from != node) {
+  if (bytes >= sim->opts.flow_min_bytes && from != node && !sim->measured) {
     flow_start(sim, &request, bytes);
     return;
   }

@@ -1,9 +1,9 @@
-/* parity.c -- simulates a recorded run from what came from outside (see parity.h).
+/* parity.c -- drives a recorded run again from what came from outside (see parity.h).
  *
- * One SimGrid actor dispatches one heap, as the simulator's driver does (driver.c), but the times come from the tables
- * of the run: the k-th message of a connection takes as long as the k-th one took, the n-th alarm of an endpoint comes
- * as late as the n-th one came, a task lasts as long as it lasted. Handling costs no time of its own: what it cost is
- * in the measured delays. Every message goes through the codec, as it did on the sockets.
+ * The simulator's own driver carries it (driver.h): its endpoints, connections, alarms, runs, workers and its heap on
+ * SimGrid's clock. This file is the table of measured times that the driver asks (struct rs_sim_measured): the k-th
+ * message of a connection takes as long as the k-th one took, the n-th alarm of an endpoint comes as late as the n-th
+ * one came, a task lasts as long as it lasted. Every message goes through the codec, as it did on the sockets.
  *
  * Where two inputs of one endpoint fall on the same nanosecond, the recorded order breaks the tie; nothing else is
  * taken from it. O(log events) an input. */
@@ -12,172 +12,136 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "core/codec.h"
-#include "sim/heap.h"
+#include "sim/driver.h"
 #include "sim/parity_int.h"
-#include "sim/simgrid_compat.h"
 
 #define GUESS_NS (200 * RS_US) /* of what was never measured */
-#define LAG_NS 1000            /* SimGrid's clock may be behind by less than this */
 
-struct event {
-  uint32_t ep, rank; /* ep: index + 1; rank: PARITY_NO_RANK for an input that was not recorded */
-  uint64_t alarm;    /* TIMER: number of the alarm */
-  struct rs_input input;
-  uint32_t next_free;
-};
-
+/* What became of a recorded endpoint in the simulation. */
 struct live {
-  struct rs_endpoint *core;
   struct rs_config config;
-  rs_addr self;
-  uint64_t origin_ns; /* its clock: the recording's plus this */
-  uint64_t deadline_ns, alarm;
-  uint64_t inputs, effects_hash, decisions_hash, decisions;
+  uint64_t deadline_ns, alarm_ns, alarms; /* the alarm that is set, when it comes, how many were set before it */
+  uint32_t alarm_rank;
+  bool rang; /* its last input was a TIMER: the next alarm is a new one */
+  uint64_t stepped_ns;
+  uint64_t inputs, effects_hash, decisions_hash, decisions, performed_hash;
 };
 
 struct play {
   struct rs_parity *run;
   const struct rs_parity_opts *opts;
   struct rs_parity_result *out;
-  struct live *live;
-  uint32_t live_count, live_cap;
-  struct rs_map by_addr; /* index + 1 */
-  struct rs_heap heap;
-  struct event *events;
-  uint32_t event_count, event_cap, event_free; /* events[0] unused */
-  uint64_t now_ns, begin_ns, clock_ns;         /* on the recording's clock */
-  uint32_t *batch;
-  uint32_t batch_count, batch_cap;
+  struct live *live; /* of run->eps[i] */
+  struct rs_sim_outside *outside;
+  uint32_t outside_count;
+  uint32_t swaps; /* places seen where opts->swap counts */
   struct parity_decision *decisions;
   uint32_t decision_count, decision_cap;
-  struct rs_effects effects;
-  uint8_t *bytes;
-  size_t bytes_cap;
 };
 
-/* ---- events ---- */
-
-static struct event *push(struct play *p, uint64_t due_ns, uint32_t ep, uint32_t rank, enum rs_input_kind kind)
+static uint64_t first_ns(const struct play *p)
 {
-  uint32_t index = p->event_free;
-  if (index) {
-    p->event_free = p->events[index].next_free;
-  } else {
-    if (p->event_count + 1 >= p->event_cap) {
-      p->event_cap = p->event_cap ? 2 * p->event_cap : 1024;
-      p->events = rs_realloc(p->events, p->event_cap, sizeof *p->events);
-    }
-    index = ++p->event_count;
+  return p->run->recorded.first_ns;
+}
+
+static struct live *find(const struct play *p, rs_addr self)
+{
+  const struct parity_ep *ep = parity_ep(p->run, self);
+  return ep ? &p->live[ep - p->run->eps] : NULL;
+}
+
+static struct rs_sim_due after(uint64_t t_ns, struct parity_delay delay)
+{
+  return (struct rs_sim_due){rs_time_add(t_ns, delay.ns), delay.rank};
+}
+
+static void performed(struct play *p, rs_addr self, enum rs_effect_kind kind, uint64_t a, uint64_t b)
+{
+  struct live *live = find(p, self);
+  if (live)
+    live->performed_hash = parity_performed_hash(live->performed_hash, kind, a, b);
+}
+
+/* ---- how endpoints begin ---- */
+
+static uint64_t clock_ns(void *user, uint32_t node)
+{
+  const struct play *p = user;
+  return first_ns(p) + p->opts->origin_ns * node;
+}
+
+static void begin(void *user, struct rs_start *start)
+{
+  const struct play *p = user;
+  struct live *live = find(p, start->self);
+  RS_ASSERT(live); /* start() lets no other one begin */
+  const struct rs_start *recorded = &p->run->eps[live - p->live].start->start;
+  RS_ASSERT(start->roles == recorded->roles && start->gcs == recorded->gcs);
+  *start = *recorded;
+  live->config = *recorded->config;
+  if (p->opts->policy)
+    live->config.policy = p->opts->policy;
+  if (p->opts->change_config)
+    p->opts->change_config(&live->config);
+  start->config = &live->config;
+}
+
+static struct rs_sim_due start(void *user, uint64_t t_ns, rs_addr self)
+{
+  struct play *p = user;
+  const struct parity_ep *ep = parity_ep(p->run, self);
+  uint32_t number = rs_addr_ep(self);
+  if (number >= RS_EP_WORKER && number < RS_EP_DRIVER) {
+    p->out->workers++;
+    performed(p, rs_addr_raylet(self), RS_OUT_WORKER_START, self, 0);
+    p->out->unrecorded += !ep;
+    return ep && ep->started ? after(t_ns, ep->starts) : (struct rs_sim_due){RS_TIME_NEVER, 0};
   }
-  RS_ASSERT(index <= RS_HEAP_PAYLOAD_MAX);
-  p->events[index] = (struct event){.ep = ep, .rank = rank, .input = {.kind = kind}};
-  rs_heap_push(&p->heap, due_ns > p->now_ns ? due_ns : p->now_ns, index);
-  return &p->events[index];
-}
-
-static void release(struct event *event)
-{
-  if (event->input.kind == RS_IN_MESSAGE)
-    rs_msg_unref(event->input.msg);
-  else if (event->input.kind == RS_IN_TASK_FINISHED || event->input.kind == RS_IN_TASK_FAILED)
-    rs_result_unref(event->input.result);
-}
-
-static uint32_t find(const struct play *p, rs_addr self)
-{
-  const uint64_t *found = rs_map_find(&p->by_addr, self);
-  return found ? (uint32_t)*found : 0;
-}
-
-/* ---- endpoints ---- */
-
-static uint32_t boot(struct play *p, const struct rs_start *from, rs_addr self)
-{
-  RS_GROW(p->live, p->live_count, p->live_cap);
-  struct live *live = &p->live[p->live_count++];
-  *live = (struct live){.self = self,
-                        .deadline_ns = RS_TIME_NEVER,
-                        .config = *from->config,
-                        .origin_ns = p->opts->origin_ns * rs_addr_node(self)};
-  rs_map_put(&p->by_addr, self, p->live_count);
-  return p->live_count;
-}
-
-/* The settings live beside the endpoint, whose place in the array is final only now. */
-static void make_endpoints(struct play *p)
-{
-  for (uint32_t i = 0; i < p->live_count; i++) {
-    struct live *live = &p->live[i];
-    struct rs_start start = parity_ep(p->run, live->self)->start->start;
-    if (p->opts->policy)
-      live->config.policy = p->opts->policy;
-    if (p->opts->change_config)
-      p->opts->change_config(&live->config);
-    start.config = &live->config;
-    live->core = rs_endpoint_new(&start);
+  for (uint32_t i = 0; i < p->run->launch_count; i++) {
+    const struct parity_launch *launch = &p->run->launches[i];
+    if (launch->kind == RS_IN_START && launch->raylet == self)
+      return after(t_ns, launch->heard);
   }
-}
-
-/* Every endpoint of the recording exists from the start, and lives from its START on. A worker that was never recorded
- * (a simulation that parted from the recording) never answers. */
-static void begin(struct play *p)
-{
-  for (uint32_t i = 0; i < p->run->ep_count; i++)
-    boot(p, &p->run->eps[i].start->start, p->run->eps[i].self);
-  make_endpoints(p);
-  for (uint32_t i = 0; i < p->run->outside_count; i++) {
+  for (uint32_t i = 0; ep && i < p->run->outside_count; i++) {
     const struct parity_outside *o = &p->run->outside[i];
-    push(p, o->at_ns, find(p, p->run->eps[o->ep].self), o->rank, o->input.kind)->input = o->input;
+    if (!o->ends && o->input.kind == RS_IN_START && &p->run->eps[o->ep] == ep)
+      return (struct rs_sim_due){o->at_ns - first_ns(p), o->rank};
   }
+  return (struct rs_sim_due){RS_TIME_NEVER, 0};
 }
 
-/* ---- effects ---- */
+/* ---- what follows effects ---- */
 
-static void send_msg(struct play *p, uint32_t from, rs_addr to, struct rs_msg *msg)
+static struct rs_sim_due message(void *user, uint64_t t_ns, rs_addr from, rs_addr to, struct rs_msg *msg,
+                                 struct rs_sim_due *failed)
 {
-  struct parity_conn *conn = parity_conn(p->run, p->live[from - 1].self, to);
-  struct parity_delay arrives = {GUESS_NS, PARITY_NO_RANK}, fails = {RS_TIME_NEVER, PARITY_NO_RANK};
+  struct play *p = user;
+  struct parity_conn *conn = parity_conn(p->run, from, to);
+  struct rs_sim_due due = {t_ns + GUESS_NS, PARITY_NO_RANK};
+  uint64_t hash = rs_msg_hash(msg);
+  performed(p, from, RS_OUT_SEND, to, hash);
   if (conn->next < conn->count) {
     const struct parity_sent *sent = &conn->sent[conn->next++];
-    arrives = sent->arrives;
-    fails = sent->fails;
-    p->out->other_content += sent->hash != rs_msg_hash(msg);
+    p->out->other_content += sent->hash != hash;
+    due = after(t_ns, sent->arrives);
+    *failed = after(t_ns, sent->fails);
   } else {
     p->out->unrecorded++;
   }
-  if (fails.ns != RS_TIME_NEVER)
-    push(p, p->now_ns + fails.ns, from, fails.rank, RS_IN_SEND_FAILED)->input.peer = to;
-  uint32_t target = find(p, to);
-  if (arrives.ns == RS_TIME_NEVER || !target)
-    return;
-  size_t size = rs_msg_wire_bytes(msg);
-  if (size > p->bytes_cap) {
-    p->bytes_cap = 2 * size;
-    p->bytes = rs_realloc(p->bytes, p->bytes_cap, 1);
+  if (due.ns != RS_TIME_NEVER) {
+    due.ns = due.ns > conn->last_due_ns ? due.ns : conn->last_due_ns;
+    conn->last_due_ns = due.ns;
   }
-  rs_msg_encode(msg, p->bytes, p->bytes_cap);
-  struct rs_msg *copy;
-  int failed = rs_msg_decode(p->bytes, size, &copy);
-  RS_ASSERT(failed == 0);
-  uint64_t due = p->now_ns + arrives.ns;
-  if (due < conn->last_due_ns)
-    due = conn->last_due_ns;
-  conn->last_due_ns = due;
-  struct event *event = push(p, due, target, arrives.rank, RS_IN_MESSAGE);
-  event->input.peer = p->live[from - 1].self;
-  event->input.msg = copy;
+  return due;
 }
 
 /* The measured run of this task: on this worker where there is one, else the next in time. */
 static struct parity_task *take_task(struct play *p, struct rs_id id, rs_addr worker)
 {
-  uint64_t key = rs_hash_u64(rs_hash_u64(2, id.owner), id.seq) | 1;
-  const uint64_t *first = rs_map_find(&p->run->by_task, key);
+  const uint64_t *first = rs_map_find(&p->run->by_task, parity_task_key(id));
   struct parity_task *best = NULL;
   for (uint32_t i = first ? (uint32_t)*first : 0; i; i = p->run->tasks[i - 1].next) {
     struct parity_task *task = &p->run->tasks[i - 1];
@@ -187,9 +151,15 @@ static struct parity_task *take_task(struct play *p, struct rs_id id, rs_addr wo
   return best;
 }
 
-static void run_task(struct play *p, uint32_t ep, const struct rs_task *task)
+static void task(void *user, uint64_t t_ns, struct rs_sim_task *how, struct rs_rng *rng)
 {
-  struct parity_task *measured = take_task(p, task->id, p->live[ep - 1].self);
+  (void)t_ns, (void)rng;
+  struct play *p = user;
+  struct parity_task *measured = take_task(p, how->task->id, how->worker);
+  performed(p, how->worker, RS_OUT_TASK_RUN, how->task->id.owner, how->task->id.seq);
+  how->known = how->measured = true;
+  how->spin = false;
+  how->duration_ns = RS_TIME_NEVER;
   if (!measured) {
     p->out->unrecorded++;
     return;
@@ -197,126 +167,113 @@ static void run_task(struct play *p, uint32_t ep, const struct rs_task *task)
   measured->used = true;
   if (measured->ends.ns == RS_TIME_NEVER)
     return;
-  struct event *event = push(p, p->now_ns + measured->ends.ns, ep, measured->ends.rank, measured->kind);
+  how->duration_ns = measured->ends.ns;
+  how->rank = measured->ends.rank;
   const struct rs_result *from = measured->result;
-  struct rs_result *result = rs_result_new(from->return_count, from->data_bytes);
+  struct rs_result *result = how->result = rs_result_new(from->return_count, from->data_bytes);
   result->status = from->status;
   result->task = from->task;
   result->run_ns = from->run_ns;
-  result->node = from->node ? rs_addr_raylet(p->live[ep - 1].self) : 0;
+  result->node = from->node ? rs_addr_raylet(how->worker) : 0;
   if (from->return_count)
     memcpy(result->returns, from->returns, from->return_count * sizeof *from->returns);
   if (from->data_bytes)
     memcpy(result->data, from->data, from->data_bytes);
-  event->input.result = result;
 }
 
-static void copy_object(struct play *p, uint32_t ep, struct rs_id object)
+static struct rs_sim_due copy(void *user, uint64_t t_ns, rs_addr raylet, struct rs_id object, int32_t *status)
 {
+  struct play *p = user;
   for (uint32_t i = 0; i < p->run->copy_count; i++) {
-    struct parity_copy *copy = &p->run->copies[i];
-    if (copy->used || copy->raylet != p->live[ep - 1].self || !rs_id_equal(copy->object, object))
+    struct parity_copy *measured = &p->run->copies[i];
+    if (measured->used || measured->raylet != raylet || !rs_id_equal(measured->object, object))
       continue;
-    copy->used = true;
-    if (copy->ends.ns != RS_TIME_NEVER) {
-      struct event *event = push(p, p->now_ns + copy->ends.ns, ep, copy->ends.rank, RS_IN_COPY_DONE);
-      event->input.object = object;
-      event->input.status = copy->status;
+    measured->used = true;
+    if (measured->ends.ns != RS_TIME_NEVER) {
+      p->out->other_copies += *status != RS_ERR_OK && measured->status == RS_ERR_OK;
+      *status = measured->status;
     }
-    return;
+    return after(t_ns, measured->ends);
   }
   p->out->unrecorded++;
-  push(p, p->now_ns + GUESS_NS, ep, PARITY_NO_RANK, RS_IN_COPY_DONE)->input.object = object;
+  return (struct rs_sim_due){t_ns + GUESS_NS, PARITY_NO_RANK};
 }
 
-static void start_worker(struct play *p, rs_addr worker)
+static rs_addr host(void *user, uint64_t t_ns, uint64_t request)
 {
-  uint32_t ep = find(p, worker);
-  const struct parity_ep *recorded = ep ? parity_ep(p->run, worker) : NULL;
-  p->out->workers++;
-  if (!recorded)
-    p->out->unrecorded++;
-  else if (recorded->started)
-    push(p, p->now_ns + recorded->starts.ns, ep, recorded->starts.rank, RS_IN_START);
+  struct play *p = user;
+  performed(p, p->run->gcs, RS_OUT_HOST_ADD, request, 0);
+  for (uint32_t i = 0; i < p->run->launch_count; i++)
+    if (p->run->launches[i].request == request)
+      p->run->launches[i].asked_ns = t_ns;
+  for (uint32_t i = 0; i < p->run->launch_count; i++)
+    if (p->run->launches[i].request == request && p->run->launches[i].raylet)
+      return p->run->launches[i].raylet;
+  return 0;
 }
 
-static void end_process(struct play *p, rs_addr who)
+/* A process ends when the first one hears of it: until then it may have been at work. */
+static struct rs_sim_due end(void *user, uint64_t t_ns, rs_addr self)
 {
+  struct play *p = user;
+  struct parity_delay first = {RS_TIME_NEVER, PARITY_NO_RANK};
   for (uint32_t i = 0; i < p->run->ending_count; i++) {
-    const struct parity_ending *ending = &p->run->endings[i];
-    if (ending->who == who && ending->ep != UINT32_MAX)
-      push(p, p->now_ns + ending->heard.ns, find(p, p->run->eps[ending->ep].self), ending->heard.rank, RS_IN_PEER_DOWN)
-          ->input.peer = who;
-  }
-}
-
-static void add_host(struct play *p, uint64_t request)
-{
-  for (uint32_t i = 0; i < p->run->launch_count; i++) {
-    const struct parity_launch *launch = &p->run->launches[i];
-    if (launch->request != request || launch->ep == UINT32_MAX)
+    struct parity_ending *ending = &p->run->endings[i];
+    if (ending->who != self || ending->ep == UINT32_MAX)
       continue;
-    struct event *event =
-        push(p, p->now_ns + launch->heard.ns, find(p, p->run->eps[launch->ep].self), launch->heard.rank, launch->kind);
-    event->input.host = launch->kind == RS_IN_HOST_UP ? request : 0;
-    event->input.peer = launch->kind == RS_IN_HOST_UP ? launch->raylet : 0;
+    ending->ended_ns = t_ns;
+    first.ns = rs_time_min(first.ns, ending->heard.ns - 1);
   }
+  return after(t_ns, first);
 }
 
-static void note_trace(struct play *p, uint32_t ep, const struct rs_effect *effect)
+static struct rs_sim_due hear(void *user, uint64_t t_ns, rs_addr self, const struct rs_input *input)
 {
-  struct live *live = &p->live[ep - 1];
-  p->out->traces[effect->trace]++;
-  if (!rs_trace_is_decision(effect->trace))
-    return;
-  live->decisions_hash = parity_decision_hash(live->decisions_hash, effect);
-  RS_GROW(p->decisions, p->decision_count, p->decision_cap);
-  p->decisions[p->decision_count++] = (struct parity_decision){
-      p->now_ns, live->self, (uint32_t)live->decisions++, effect->trace, effect->a, effect->b, effect->c};
+  struct play *p = user;
+  (void)t_ns;
+  if (input->kind == RS_IN_PEER_DOWN)
+    for (uint32_t i = 0; i < p->run->ending_count; i++) {
+      struct parity_ending *ending = &p->run->endings[i];
+      if (ending->who != input->peer || ending->ep == UINT32_MAX || p->run->eps[ending->ep].self != self ||
+          ending->used)
+        continue;
+      ending->used = true;
+      return after(ending->ended_ns, ending->heard);
+    }
+  else if (input->kind == RS_IN_HOST_UP)
+    for (uint32_t i = 0; i < p->run->launch_count; i++) {
+      const struct parity_launch *launch = &p->run->launches[i];
+      if (launch->kind == RS_IN_HOST_UP && launch->request == input->host)
+        return after(launch->asked_ns, launch->heard);
+    }
+  p->out->unheard++;
+  return (struct rs_sim_due){RS_TIME_NEVER, PARITY_NO_RANK};
 }
 
-static void perform(struct play *p, uint32_t ep)
+/* Asked again and again: a new alarm is one whose deadline is another one, or that follows a TIMER. */
+static struct rs_sim_due set_alarm(void *user, rs_addr self, uint64_t deadline_ns)
 {
-  for (uint32_t i = 0; i < p->effects.count; i++) {
-    const struct rs_effect *e = &p->effects.items[i];
-    switch (e->kind) {
-    case RS_OUT_SEND: send_msg(p, ep, e->to, e->msg); break;
-    case RS_OUT_SEND_MANY:
-      for (uint32_t k = 0; k < e->count; k++)
-        send_msg(p, ep, e->many[k], e->msg);
-      break;
-    case RS_OUT_TASK_RUN: run_task(p, ep, e->task); break;
-    case RS_OUT_COPY: copy_object(p, ep, e->object); break;
-    case RS_OUT_WORKER_START: start_worker(p, e->to); break;
-    case RS_OUT_HOST_ADD: add_host(p, e->size); break;
-    case RS_OUT_WORKER_STOP: end_process(p, e->to); break;
-    case RS_OUT_EXIT: end_process(p, p->live[ep - 1].self); break;
-    case RS_OUT_TRACE: note_trace(p, ep, e); break;
-    default: break;
+  struct play *p = user;
+  struct live *live = find(p, self);
+  const struct parity_ep *recorded = &p->run->eps[live - p->live];
+  if (deadline_ns != live->deadline_ns || live->rang) {
+    live->rang = false;
+    live->deadline_ns = deadline_ns;
+    live->alarm_ns = RS_TIME_NEVER;
+    if (deadline_ns != RS_TIME_NEVER) {
+      uint64_t number = live->alarms++;
+      struct parity_alarm measured = {(int64_t)GUESS_NS, PARITY_NO_RANK};
+      if (number < recorded->alarm_count)
+        measured = recorded->alarms[number];
+      if (measured.late_ns != INT64_MAX)
+        live->alarm_ns = deadline_ns + (uint64_t)measured.late_ns;
+      live->alarm_rank = measured.rank;
     }
   }
-  rs_effects_clear(&p->effects);
+  return (struct rs_sim_due){live->alarm_ns, live->alarm_rank};
 }
 
-/* ---- steps ---- */
-
-static void arm(struct play *p, uint32_t ep, bool timer)
-{
-  struct live *live = &p->live[ep - 1];
-  const struct parity_ep *recorded = parity_ep(p->run, live->self);
-  uint64_t deadline = rs_endpoint_deadline(live->core);
-  if (deadline == live->deadline_ns && !timer)
-    return;
-  live->deadline_ns = deadline;
-  if (deadline == RS_TIME_NEVER)
-    return;
-  uint64_t number = live->alarm++;
-  struct parity_alarm alarm = {(int64_t)GUESS_NS, PARITY_NO_RANK};
-  if (number < recorded->alarm_count)
-    alarm = recorded->alarms[number];
-  if (alarm.late_ns != INT64_MAX)
-    push(p, deadline - live->origin_ns + (uint64_t)alarm.late_ns, ep, alarm.rank, RS_IN_TIMER)->alarm = live->alarm;
-}
+/* ---- what the endpoints do ---- */
 
 static void count_input(struct rs_parity_result *out, enum rs_input_kind kind)
 {
@@ -328,108 +285,125 @@ static void count_input(struct rs_parity_result *out, enum rs_input_kind kind)
   out->calls += kind == RS_IN_CALL;
 }
 
-static void step(struct play *p, const struct event *event)
+static bool swappable(const struct rs_parity_opts *opts, const struct rs_effect *effect)
 {
-  struct live *live = &p->live[event->ep - 1];
-  bool timer = event->input.kind == RS_IN_TIMER;
-  if (timer && (event->alarm != live->alarm || live->deadline_ns == RS_TIME_NEVER))
-    return; /* another input moved the deadline */
-  count_input(p->out, event->input.kind);
-  live->inputs++;
-  rs_endpoint_step(live->core, p->now_ns + live->origin_ns, &event->input, &p->effects);
-  p->out->effects += p->effects.count;
-  live->effects_hash = rs_effects_hash(live->effects_hash, &p->effects);
-  perform(p, event->ep);
-  arm(p, event->ep, timer);
+  if (!opts->swap_decisions)
+    return effect->kind == RS_OUT_SEND;
+  return effect->kind == RS_OUT_TRACE && rs_trace_is_decision(effect->trace);
 }
 
-/* ---- the dispatcher ---- */
-
-static void wait_until(struct play *p, uint64_t due_ns)
+/* Plants a difference in the driver: it performs two effects of a step in the other order. */
+static void swap_effects(struct play *p, struct rs_effects *effects)
 {
-  if (due_ns < p->clock_ns + LAG_NS)
-    return;
-  double left_s = (double)(due_ns - p->begin_ns) * 1e-9 - simgrid_get_clock();
-  if (left_s >= 1e-9) {
-    sg_actor_sleep_for(left_s);
-    p->out->sleeps++;
-  }
-  p->clock_ns = due_ns;
-}
-
-/* All that happens at this moment; of one endpoint in recorded order. */
-static void take_batch(struct play *p, uint64_t due_ns)
-{
-  p->batch_count = 0;
-  while (p->heap.count && rs_heap_due(&p->heap) == due_ns) {
-    uint32_t index = rs_heap_payload(rs_heap_pop(&p->heap));
-    RS_GROW(p->batch, p->batch_count, p->batch_cap);
-    uint32_t at = p->batch_count++;
-    for (; at > 0 && p->events[p->batch[at - 1]].ep == p->events[index].ep &&
-           p->events[p->batch[at - 1]].rank > p->events[index].rank;
-         at--)
-      p->batch[at] = p->batch[at - 1];
-    p->batch[at] = index;
-    const struct event *one = &p->events[p->batch[p->batch_count - 1]];
-    const struct event *before = p->batch_count > 1 ? &p->events[p->batch[p->batch_count - 2]] : NULL;
-    if (before && before->ep == one->ep && before->rank != PARITY_NO_RANK && one->rank != PARITY_NO_RANK)
-      p->out->ties++;
-  }
-}
-
-static void dispatcher(int argc, char **argv)
-{
-  (void)argc, (void)argv;
-  struct play *p = sg_actor_self_get_data();
-  while (p->heap.count && rs_heap_due(&p->heap) <= p->run->recorded.last_ns) {
-    uint64_t due = rs_heap_due(&p->heap);
-    wait_until(p, due);
-    p->now_ns = due;
-    take_batch(p, due);
-    for (uint32_t i = 0; i < p->batch_count; i++) {
-      uint32_t index = p->batch[i];
-      struct event event = p->events[index];
-      p->events[index].next_free = p->event_free;
-      p->event_free = index;
-      step(p, &event);
-      release(&event);
+  struct rs_effect *before = NULL;
+  for (uint32_t i = 0; i < effects->count && p->swaps < p->opts->swap; i++) {
+    struct rs_effect *effect = &effects->items[i];
+    if (!swappable(p->opts, effect))
+      continue;
+    if (before && ++p->swaps == p->opts->swap) {
+      struct rs_effect kept = *before;
+      *before = *effect;
+      *effect = kept;
+      p->out->swapped = true;
     }
+    before = effect;
   }
 }
 
-/* One machine: that is what a local cluster runs on. */
-static sg_host_t machine(void)
+static void step(void *user, uint64_t t_ns, rs_addr self, const struct rs_input *input, struct rs_effects *effects)
 {
-  char path[] = "/tmp/raysim-parity-XXXXXX.xml";
-  int fd = mkstemps(path, 4);
-  FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-  RS_ASSERT(file);
-  fputs("<?xml version='1.0'?>\n<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n<platform "
-        "version=\"4.1\">\n"
-        "<zone id=\"machine\" routing=\"Full\"><host id=\"host\" speed=\"1Gf\"/></zone>\n</platform>\n",
-        file);
-  fclose(file);
-  simgrid_load_platform(path);
-  unlink(path);
-  return sg_host_by_name("host");
+  struct play *p = user;
+  struct live *live = find(p, self);
+  count_input(p->out, input->kind);
+  p->out->ties += live->inputs++ > 0 && live->stepped_ns == t_ns;
+  p->out->effects += effects->count;
+  live->stepped_ns = t_ns;
+  live->rang = input->kind == RS_IN_TIMER;
+  live->effects_hash = rs_effects_hash(live->effects_hash, effects);
+  if (p->opts->swap)
+    swap_effects(p, effects);
+}
+
+static void trace(void *user, uint64_t t_ns, rs_addr self, unsigned kind, uint64_t a, uint64_t b, uint64_t c)
+{
+  struct play *p = user;
+  struct live *live = find(p, self);
+  p->out->traces[kind]++;
+  performed(p, self, RS_OUT_TRACE, kind, a);
+  if (!rs_trace_is_decision(kind))
+    return;
+  struct rs_effect effect = {.kind = RS_OUT_TRACE, .trace = (uint8_t)kind, .a = a, .b = b, .c = c};
+  live->decisions_hash = parity_decision_hash(live->decisions_hash, &effect);
+  RS_GROW(p->decisions, p->decision_count, p->decision_cap);
+  p->decisions[p->decision_count++] =
+      (struct parity_decision){t_ns, self, (uint32_t)live->decisions++, (uint8_t)kind, a, b, c};
+}
+
+/* ---- the cluster ---- */
+
+/* What comes from outside, but for the STARTs, which the driver asks for. */
+static void list_outside(struct play *p)
+{
+  p->outside = rs_alloc_zero(p->run->outside_count + 1, sizeof *p->outside);
+  for (uint32_t i = 0; i < p->run->outside_count; i++) {
+    const struct parity_outside *o = &p->run->outside[i];
+    if (!o->ends && o->input.kind == RS_IN_START)
+      continue;
+    p->outside[p->outside_count++] = (struct rs_sim_outside){
+        .at = {o->at_ns - first_ns(p), o->rank}, .self = p->run->eps[o->ep].self, .ends = o->ends, .input = o->input};
+    if (o->ends)
+      end(p, o->at_ns - first_ns(p), p->run->eps[o->ep].self);
+  }
+}
+
+/* One group a node, so that a host that is asked for has its place. Nodes with a launch start later. */
+static void describe(const struct play *p, struct rs_sim_cluster *cluster)
+{
+  uint32_t last = 0;
+  for (uint32_t i = 0; i < p->run->ep_count; i++)
+    if (rs_addr_node(p->run->eps[i].self) > last)
+      last = rs_addr_node(p->run->eps[i].self);
+  *cluster = (struct rs_sim_cluster){.group_count = last, .net = {.nic_bytes_per_s = 1000000000}};
+  cluster->groups = rs_alloc_zero(last + 1, sizeof *cluster->groups);
+  struct rs_res nothing = {0};
+  for (uint32_t node = 0; node <= last; node++) {
+    const struct parity_ep *raylet = parity_ep(p->run, rs_addr_make(node, 1, RS_EP_RAYLET));
+    struct rs_node_info *info = raylet ? rs_node_info_ref(raylet->start->start.info) : rs_node_info_new(&nothing);
+    bool launched = raylet == NULL;
+    for (uint32_t i = 0; i < p->run->launch_count; i++)
+      launched |= p->run->launches[i].raylet && rs_addr_node(p->run->launches[i].raylet) == node;
+    if (node == 0)
+      cluster->head = info;
+    else
+      cluster->groups[node - 1] =
+          (struct rs_sim_group){.name = "node", .info = info, .count = !launched, .count_max = 1, .speed = 1};
+  }
+}
+
+static void release(struct rs_sim_cluster *cluster)
+{
+  for (uint32_t i = 0; i < cluster->group_count; i++)
+    rs_node_info_unref(cluster->groups[i].info);
+  rs_node_info_unref(cluster->head);
+  free(cluster->groups);
 }
 
 /* ---- what came of it ---- */
 
-static void first_other(struct play *p, const struct live *live, const struct parity_ep *recorded)
+static void first_other(struct play *p, const struct parity_ep *recorded)
 {
   const struct parity_decision *theirs = &p->run->decisions[recorded->decision_first];
   uint64_t at = 0;
   for (uint32_t i = 0; i < p->decision_count && at < recorded->decision_count; i++) {
     const struct parity_decision *d = &p->decisions[i];
-    if (d->self != live->self)
+    if (d->self != recorded->self)
       continue;
     if (d->trace != theirs[at].trace || d->a != theirs[at].a || d->b != theirs[at].b || d->c != theirs[at].c)
       break;
     at++;
   }
   if (!p->out->first_other || at < p->out->first_other_at) {
-    p->out->first_other = live->self;
+    p->out->first_other = recorded->self;
     p->out->first_other_at = at;
   }
 }
@@ -437,52 +411,69 @@ static void first_other(struct play *p, const struct live *live, const struct pa
 static void conclude(struct play *p)
 {
   struct rs_parity_result *out = p->out;
-  out->endpoints = p->live_count;
   out->decisions = p->decision_count;
-  for (uint32_t i = 0; i < p->live_count; i++) {
+  for (uint32_t i = 0; i < p->run->ep_count; i++) {
     const struct live *live = &p->live[i];
-    const struct parity_ep *recorded = parity_ep(p->run, live->self);
+    const struct parity_ep *recorded = &p->run->eps[i];
+    out->endpoints += live->inputs > 0;
     if (live->inputs < recorded->input_count)
       out->unproduced += recorded->input_count - live->inputs;
     out->same_effects += live->effects_hash == recorded->effects_hash && live->inputs == recorded->input_count;
+    out->same_performed += live->performed_hash == recorded->performed_hash;
     if (live->decisions_hash == recorded->decisions_hash && live->decisions == recorded->decision_count)
       out->same_decisions++;
     else
-      first_other(p, live, recorded);
+      first_other(p, recorded);
   }
   out->hash = parity_merge(p->decisions, p->decision_count);
-}
-
-static void clean_up(struct play *p)
-{
-  while (p->heap.count)
-    release(&p->events[rs_heap_payload(rs_heap_pop(&p->heap))]);
-  for (uint32_t i = 0; i < p->live_count; i++)
-    rs_endpoint_free(p->live[i].core);
-  rs_heap_free(&p->heap);
-  rs_map_free(&p->by_addr);
-  rs_effects_free(&p->effects);
-  free(p->live);
-  free(p->events);
-  free(p->batch);
-  free(p->decisions);
-  free(p->bytes);
 }
 
 void rs_parity_simulate(struct rs_parity *run, const struct rs_parity_opts *opts, struct rs_parity_result *out)
 {
   struct play p = {.run = run, .opts = opts, .out = out};
-  char *argv[] = {(char *)(uintptr_t) "raysim", (char *)(uintptr_t) "--log=root.thres:warning", NULL};
-  int argc = 2;
   memset(out, 0, sizeof *out);
   out->first_ns = run->recorded.first_ns;
   out->last_ns = run->recorded.last_ns;
-  p.now_ns = p.begin_ns = p.clock_ns = run->recorded.first_ns;
-  simgrid_init(&argc, argv);
-  sg_host_t host = machine();
-  begin(&p);
-  rs_sg_actor("dispatcher", host, dispatcher, &p, 0);
-  simgrid_run();
+  p.live = rs_alloc_zero(run->ep_count + 1, sizeof *p.live);
+  for (uint32_t i = 0; i < run->ep_count; i++)
+    p.live[i].deadline_ns = p.live[i].alarm_ns = RS_TIME_NEVER;
+  list_outside(&p);
+  struct rs_sim_cluster cluster;
+  describe(&p, &cluster);
+  struct rs_cost free_of_charge;
+  rs_cost_zero(&free_of_charge);
+  struct rs_sim_measured measured = {.user = &p,
+                                     .outside = p.outside,
+                                     .outside_count = p.outside_count,
+                                     .clock_ns = clock_ns,
+                                     .begin = begin,
+                                     .start = start,
+                                     .host = host,
+                                     .message = message,
+                                     .alarm = set_alarm,
+                                     .copy = copy,
+                                     .end = end,
+                                     .hear = hear,
+                                     .step = step};
+  struct rs_sim_hooks hooks = {.user = &p, .trace = trace, .task = task};
+  struct rs_sim_opts sim_opts = {.time_limit_ns = out->last_ns - out->first_ns,
+                                 .eager = true,
+                                 .codec_forced = true,
+                                 .hooks = &hooks,
+                                 .measured = &measured};
+  char err[256] = "";
+  struct rs_sim *sim =
+      rs_sim_new(&cluster, parity_ep(run, run->gcs)->start->start.config, &free_of_charge, &sim_opts, err, sizeof err);
+  RS_ASSERT(sim);
+  for (uint32_t i = 0; i < run->ep_count; i++)
+    if (run->eps[i].start->start.roles == RS_ROLE_DRIVER)
+      rs_sim_add_program(sim, run->eps[i].self);
+  rs_sim_run(sim);
+  out->sleeps = rs_sim_stats(sim)->sleeps;
+  rs_sim_free(sim);
   conclude(&p);
-  clean_up(&p);
+  release(&cluster);
+  free(p.live);
+  free(p.outside);
+  free(p.decisions);
 }

@@ -7,9 +7,10 @@
  * From the recordings of all endpoints (core/record.h) the simulation takes: how each endpoint began, the CALLs and
  * when they came, how long each task ran and what its function gave, how long each copy took, how long each worker took
  * to start, how long each message was on its way, how late each alarm came, and the ends of processes that nothing in
- * the run asked for. It takes no decision and no message: an input exists only when an effect of the simulated
- * endpoints produces it. All processes of a recorded run share one machine and its monotonic clock, so a message's
- * delay is when it was handled minus when the step that sent it began.
+ * the run asked for. The simulator's own driver does the rest (driver.h, struct rs_sim_measured). The simulation takes
+ * no decision and no message: an input exists only when an effect of the simulated endpoints produces it. All processes
+ * of a recorded run share one machine and its monotonic clock, so a message's delay is when it was handled minus when
+ * the step that sent it began.
  *
  * Not thread-safe.
  */
@@ -38,10 +39,14 @@ struct rs_parity_result {
   /* of a simulation only */
   uint64_t same_decisions; /* endpoints whose decisions are those that were recorded */
   uint64_t same_effects;   /* endpoints all of whose effects are, byte for byte */
+  uint64_t same_performed; /* endpoints whose effects the driver performed in the recorded order */
   uint64_t unproduced;     /* recorded inputs that no simulated effect produced */
   uint64_t unrecorded;     /* inputs that were produced beyond those recorded: their delay is a guess */
   uint64_t other_content;  /* messages that differ from the recorded ones in their place */
-  uint64_t ties;           /* inputs of one endpoint at one moment, put in recorded order */
+  uint64_t other_copies;   /* copies that came, of objects that the driver has not at their source */
+  uint64_t unheard;        /* ends of processes that the driver told to one who, as recorded, never heard of them */
+  uint64_t ties;           /* inputs at the same moment as the endpoint's one before: put in recorded order */
+  bool swapped;            /* the place of opts.swap was there */
   uint64_t sleeps;         /* times SimGrid's clock was moved */
   rs_addr first_other;     /* the endpoint whose decisions part first, or 0 */
   uint64_t first_other_at; /* ... and at which of its decisions */
@@ -52,6 +57,10 @@ const struct rs_parity_result *rs_parity_recorded(const struct rs_parity *run);
 struct rs_parity_opts {
   const struct rs_place_policy *policy;            /* NULL: the recorded one */
   void (*change_config)(struct rs_config *config); /* NULL: as recorded */
+  /* Plants a difference in the driver: at the n-th place where a step has two SENDs, or with swap_decisions two
+   * decisions (TRACE), it performs these in the other order. 0: nowhere. */
+  uint32_t swap;
+  bool swap_decisions;
   uint64_t origin_ns; /* each node's clock begins later than the one before by this; decisions must not see it */
 };
 

@@ -56,19 +56,23 @@ struct parity_alarm {
   uint32_t rank;
 };
 
-/* An input of an endpoint that no effect of another produces, or that follows the end of a process. */
+/* An input of an endpoint that no effect of another produces, or the end of a process that none asked for. */
 struct parity_outside {
   uint64_t at_ns;
   uint32_t ep, rank;
+  bool ends;             /* the process of `ep` ends, killed or done: no input */
   struct rs_input input; /* a CALL is owned */
 };
 
-/* What follows when a process ends because an effect says so: WORKER_STOP, or its own EXIT. */
+/* What follows when a process ends: WORKER_STOP, its own EXIT, or from outside. */
 struct parity_ending {
   rs_addr who;
   uint64_t begin_ns;
   uint32_t ep; /* who hears PEER_DOWN */
   struct parity_delay heard;
+  /* of the simulation */
+  uint64_t ended_ns;
+  bool used;
 };
 
 /* What follows when a host is asked for: its raylet's START, HOST_UP at the GCS. */
@@ -78,6 +82,7 @@ struct parity_launch {
   enum rs_input_kind kind;
   rs_addr raylet;
   struct parity_delay heard;
+  uint64_t asked_ns; /* of the simulation */
 };
 
 struct parity_decision {
@@ -95,8 +100,7 @@ struct parity_ep {
   uint32_t input_count, input_cap;
   struct parity_alarm *alarms;
   uint32_t alarm_count, alarm_cap;
-  uint64_t effects_hash, decisions_hash;
-  uint64_t starter_ns;        /* of its WORKER_START */
+  uint64_t effects_hash, decisions_hash, performed_hash;
   struct parity_delay starts; /* after its WORKER_START */
   bool started;               /* by a WORKER_START */
   uint32_t decision_first;    /* place of its first one in `decisions` */
@@ -104,6 +108,7 @@ struct parity_ep {
 };
 
 struct rs_parity {
+  rs_addr gcs;
   struct parity_ep *eps;
   uint32_t ep_count, ep_cap;
   struct rs_map by_addr; /* index + 1 */
@@ -136,6 +141,12 @@ struct parity_conn *parity_conn(struct rs_parity *run, rs_addr from, rs_addr to)
 
 /* By time, address, order; and the hash over what was decided. Sorts. */
 uint64_t parity_merge(struct parity_decision *decisions, uint32_t count);
+
+/* Of what the driver tells as it performs effects, in its order: SEND (also each of a SEND_MANY: receiver, content),
+ * TASK_RUN (the task), WORKER_START (the worker), HOST_ADD (the request), TRACE (its kind and first number). */
+uint64_t parity_performed_hash(uint64_t hash, enum rs_effect_kind kind, uint64_t a, uint64_t b);
+
+uint64_t parity_task_key(struct rs_id id);
 
 uint64_t parity_decision_hash(uint64_t hash, const struct rs_effect *effect);
 

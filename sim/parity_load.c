@@ -40,7 +40,7 @@ static uint64_t pair_key(rs_addr from, rs_addr to)
   return rs_hash_u64(rs_hash_u64(1, from), to) | 1;
 }
 
-static uint64_t task_key(struct rs_id id)
+uint64_t parity_task_key(struct rs_id id)
 {
   return rs_hash_u64(rs_hash_u64(2, id.owner), id.seq) | 1;
 }
@@ -58,6 +58,11 @@ struct parity_conn *parity_conn(struct rs_parity *run, rs_addr from, rs_addr to)
   run->conns[run->conn_count++] = (struct parity_conn){.from = from, .to = to};
   rs_map_put(&run->by_pair, key, run->conn_count);
   return &run->conns[run->conn_count - 1];
+}
+
+uint64_t parity_performed_hash(uint64_t hash, enum rs_effect_kind kind, uint64_t a, uint64_t b)
+{
+  return rs_hash_u64(rs_hash_u64(rs_hash_u64(hash, kind), a), b);
 }
 
 uint64_t parity_decision_hash(uint64_t hash, const struct rs_effect *effect)
@@ -159,6 +164,12 @@ static void note_input(struct loader *l, struct receipts *receipts, uint64_t now
   }
 }
 
+static void note_performed(struct loader *l, enum rs_effect_kind kind, uint64_t a, uint64_t b)
+{
+  struct parity_ep *ep = &l->run->eps[l->ep];
+  ep->performed_hash = parity_performed_hash(ep->performed_hash, kind, a, b);
+}
+
 static void note_sent(struct loader *l, uint64_t now, rs_addr to, struct rs_msg *msg)
 {
   struct parity_conn *conn = parity_conn(l->run, l->run->eps[l->ep].self, to);
@@ -168,6 +179,7 @@ static void note_sent(struct loader *l, uint64_t now, rs_addr to, struct rs_msg 
                                                    .type = msg->type,
                                                    .arrives = {RS_TIME_NEVER, PARITY_NO_RANK},
                                                    .fails = {RS_TIME_NEVER, PARITY_NO_RANK}};
+  note_performed(l, RS_OUT_SEND, to, conn->sent[conn->count - 1].hash);
 }
 
 static void note_run(struct loader *l, uint64_t now, const struct rs_task *task)
@@ -179,6 +191,7 @@ static void note_run(struct loader *l, uint64_t now, const struct rs_task *task)
                                                        .begin_ns = now,
                                                        .ends = {RS_TIME_NEVER, PARITY_NO_RANK},
                                                        .kind = RS_IN_TASK_FINISHED};
+  note_performed(l, RS_OUT_TASK_RUN, task->id.owner, task->id.seq);
 }
 
 static void note_trace(struct loader *l, uint64_t now, const struct rs_effect *effect)
@@ -186,6 +199,7 @@ static void note_trace(struct loader *l, uint64_t now, const struct rs_effect *e
   struct rs_parity *run = l->run;
   struct parity_ep *ep = &run->eps[l->ep];
   run->recorded.traces[effect->trace]++;
+  note_performed(l, RS_OUT_TRACE, effect->trace, effect->a);
   if (!rs_trace_is_decision(effect->trace))
     return;
   ep->decisions_hash = parity_decision_hash(ep->decisions_hash, effect);
@@ -199,7 +213,8 @@ static void note_ending(struct loader *l, uint64_t now, rs_addr who)
 {
   struct rs_parity *run = l->run;
   RS_GROW(run->endings, run->ending_count, run->ending_cap);
-  run->endings[run->ending_count++] = (struct parity_ending){who, now, UINT32_MAX, {RS_TIME_NEVER, PARITY_NO_RANK}};
+  run->endings[run->ending_count++] =
+      (struct parity_ending){.who = who, .begin_ns = now, .ep = UINT32_MAX, .heard = {RS_TIME_NEVER, PARITY_NO_RANK}};
 }
 
 static void add_launch(struct rs_parity *run, struct parity_launch launch)
@@ -229,10 +244,12 @@ static void note_effects(struct loader *l, uint64_t now, const struct rs_effects
       break;
     case RS_OUT_WORKER_START:
       run->recorded.workers++;
+      note_performed(l, RS_OUT_WORKER_START, e->to, 0);
       RS_GROW(starts->items, starts->count, starts->cap);
       starts->items[starts->count++] = (struct receipt){.at_ns = now, .to = e->to};
       break;
     case RS_OUT_HOST_ADD:
+      note_performed(l, RS_OUT_HOST_ADD, e->size, 0);
       add_launch(run,
                  (struct parity_launch){
                      .request = e->size, .begin_ns = now, .ep = UINT32_MAX, .heard = {RS_TIME_NEVER, PARITY_NO_RANK}});
@@ -353,6 +370,8 @@ static bool load_one(struct loader *l, struct receipts *receipts, struct receipt
   run->eps[l->ep] =
       (struct parity_ep){.start = start, .self = start->start.self, .decision_first = run->decision_count};
   rs_map_put(&run->by_addr, start->start.self, run->ep_count);
+  if (start->start.roles & RS_ROLE_GCS)
+    run->gcs = start->start.self;
   l->core = rs_endpoint_new(&start->start);
   l->deadline_ns = RS_TIME_NEVER;
   bool more = true, fine = true;
@@ -443,6 +462,61 @@ static bool follows(struct rs_parity *run, const struct parity_outside *o, const
   return false;
 }
 
+/* Processes that ended by nothing in the run: killed, or done. */
+struct ends {
+  struct parity_outside *items;
+  uint32_t count, cap;
+};
+
+/* The place of the peer's end among them, made where it is new. NULL: no recording of it, or the GCS. */
+static struct parity_outside *end_of(struct rs_parity *run, struct ends *ends, const struct parity_outside *o)
+{
+  const struct parity_ep *peer = o->input.kind == RS_IN_PEER_DOWN ? parity_ep(run, o->input.peer) : NULL;
+  if (!peer || peer->self == run->gcs)
+    return NULL;
+  uint32_t ep = (uint32_t)(peer - run->eps);
+  for (uint32_t i = 0; i < ends->count; i++)
+    if (ends->items[i].ep == ep)
+      return &ends->items[i];
+  RS_GROW(ends->items, ends->count, ends->cap);
+  ends->items[ends->count++] =
+      (struct parity_outside){.at_ns = o->at_ns - 1, .ep = ep, .rank = PARITY_NO_RANK, .ends = true};
+  return &ends->items[ends->count - 1];
+}
+
+/* Each ends when the first one hears of it, and who hears follows from its connections. One that was still at work then
+ * had closed a connection before it ended: who heard of that is told from outside. */
+static void end_processes(struct rs_parity *run)
+{
+  struct ends ends = {0};
+  for (uint32_t i = 0; i < run->outside_count; i++) {
+    struct parity_outside *end = end_of(run, &ends, &run->outside[i]);
+    if (end)
+      end->at_ns = rs_time_min(end->at_ns, run->outside[i].at_ns - 1);
+  }
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < run->outside_count; i++) {
+    const struct parity_outside *o = &run->outside[i], *end = end_of(run, &ends, o);
+    const struct parity_ep *peer = end ? &run->eps[end->ep] : NULL;
+    if (!peer || (peer->input_count && peer->input_ns[peer->input_count - 1] > end->at_ns)) {
+      run->outside[kept++] = *o;
+      continue;
+    }
+    RS_GROW(run->endings, run->ending_count, run->ending_cap);
+    run->endings[run->ending_count++] = (struct parity_ending){
+        .who = peer->self, .begin_ns = end->at_ns, .ep = o->ep, .heard = {o->at_ns - end->at_ns, o->rank}};
+  }
+  run->outside_count = kept;
+  for (uint32_t i = 0; i < ends.count; i++) {
+    const struct parity_ep *peer = &run->eps[ends.items[i].ep];
+    if (peer->input_count && peer->input_ns[peer->input_count - 1] > ends.items[i].at_ns)
+      continue;
+    RS_GROW(run->outside, run->outside_count, run->outside_cap);
+    run->outside[run->outside_count++] = ends.items[i];
+  }
+  free(ends.items);
+}
+
 static void sort_outside(struct rs_parity *run, const struct receipts *starts)
 {
   uint32_t kept = 0;
@@ -455,6 +529,7 @@ static void sort_outside(struct rs_parity *run, const struct receipts *starts)
     if (!follows(run, &run->outside[i], starts))
       run->outside[kept++] = run->outside[i];
   run->outside_count = kept;
+  end_processes(run);
 }
 
 static int compare_tasks(const void *a, const void *b)
@@ -471,7 +546,7 @@ static void index_tasks(struct rs_parity *run)
   if (run->task_count)
     qsort(run->tasks, run->task_count, sizeof *run->tasks, compare_tasks);
   for (uint32_t i = run->task_count; i-- > 0;) {
-    uint64_t key = task_key(run->tasks[i].id);
+    uint64_t key = parity_task_key(run->tasks[i].id);
     const uint64_t *later = rs_map_find(&run->by_task, key);
     run->tasks[i].next = later ? (uint32_t)*later : 0;
     rs_map_put(&run->by_task, key, i + 1);

@@ -1,8 +1,8 @@
 /* proof_parity.c -- parity: a recorded real run, simulated from what came from outside, takes the same decisions.
  *
  * proof_run makes the run (processes, sockets, spillback, objects, a node killed with SIGKILL); sim/parity.h simulates
- * it on SimGrid's clock. Each simulation is a process of its own. RAYSIM_PROOF_RUN=FOLDER takes recordings that are
- * there instead of making new ones.
+ * it with the simulator's driver. Each simulation is a process of its own. RAYSIM_PROOF_RUN=FOLDER takes recordings
+ * that are there instead of making new ones.
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -105,9 +105,11 @@ static void print_result(const struct rs_parity_result *r)
   const struct rs_parity_result *real = rs_parity_recorded(proof.run);
   printf("%" PRIu64 " of %" PRIu64 " endpoints decide the same, %" PRIu64 " do all the same; %" PRIu64 " of %" PRIu64
          " inputs, %" PRIu64 " not produced, %" PRIu64 " unrecorded, %" PRIu64 " with other content, %" PRIu64
-         " ties; %" PRIu64 " of %" PRIu64 " decisions, hash %016" PRIx64 " of %016" PRIx64 " ",
+         " copies of nothing, %" PRIu64 " ends unheard, %" PRIu64 " ties; %" PRIu64 " perform the same; %" PRIu64
+         " of %" PRIu64 " decisions, hash %016" PRIx64 " of %016" PRIx64 " ",
          r->same_decisions, real->endpoints, r->same_effects, r->inputs, real->inputs, r->unproduced, r->unrecorded,
-         r->other_content, r->ties, r->decisions, real->decisions, r->hash, real->hash);
+         r->other_content, r->other_copies, r->unheard, r->ties, r->same_performed, r->decisions, real->decisions,
+         r->hash, real->hash);
   if (r->first_other)
     printf("(first at node %u endpoint %u, decision %" PRIu64 ") ", rs_addr_node(r->first_other),
            rs_addr_ep(r->first_other), r->first_other_at);
@@ -120,6 +122,11 @@ static void check_same(const struct rs_parity_result *r)
   CHECK_EQ(r->unproduced, 0);
   CHECK_EQ(r->unrecorded, 0);
   CHECK_EQ(r->other_content, 0);
+  CHECK_EQ(r->other_copies, 0);
+  CHECK_EQ(r->inputs, real->inputs);
+  CHECK_EQ(r->effects, real->effects);
+  CHECK_EQ(r->same_effects, real->endpoints);
+  CHECK_EQ(r->same_performed, real->endpoints);
   CHECK_EQ(r->decisions, real->decisions);
   CHECK_EQ(r->same_decisions, real->endpoints);
   CHECK(r->hash == real->hash);
@@ -202,6 +209,34 @@ static void a_lost_request(void)
   CHECK(r.unproduced > 0);
 }
 
+/* The core gives the right effects; the driver performs two that follow each other in the other order. */
+static void swapped_sends(void)
+{
+  static const uint32_t places[] = {1, 2, 3, 50, 500};
+  struct rs_parity_result r;
+  for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+    struct rs_parity_opts opts = {.swap = places[i]};
+    simulate(&opts, NULL, 0, &r);
+    CHECK(r.swapped);
+    CHECK(r.same_performed < rs_parity_recorded(proof.run)->endpoints);
+  }
+  print_result(&r);
+}
+
+static void swapped_decisions(void)
+{
+  static const uint32_t places[] = {1, 2, 3, 5, 8};
+  struct rs_parity_result r;
+  for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+    struct rs_parity_opts opts = {.swap = places[i], .swap_decisions = true};
+    simulate(&opts, NULL, 0, &r);
+    CHECK(r.swapped);
+    CHECK(r.hash != rs_parity_recorded(proof.run)->hash);
+    CHECK(r.same_decisions < rs_parity_recorded(proof.run)->endpoints);
+  }
+  print_result(&r);
+}
+
 static void clean_up(void)
 {
   char text[512];
@@ -222,6 +257,8 @@ const struct rs_test rs_tests[] = {
     {"parity: another setting is seen", another_setting},
     {"parity: two lease requests in the other order are seen", reordered_requests},
     {"parity: a lost lease request is seen", a_lost_request},
+    {"parity: two sends that the driver performs in the other order are seen", swapped_sends},
+    {"parity: two decisions that the driver performs in the other order are seen", swapped_decisions},
     {"parity: clean up", clean_up},
     {0},
 };

@@ -44,7 +44,7 @@ static struct rs_msg *message(uint32_t count)
 static uint32_t endpoint(struct rs_sim *sim, uint32_t node, uint32_t number, enum rs_cost_role role)
 {
   uint32_t ep = sim_ep_new(sim, node, rs_addr_make(node, 1, number), role);
-  sim_ep_boot(sim, ep);
+  sim_ep_boot(sim, ep, sim->now_ns);
   return ep;
 }
 
