@@ -16,7 +16,7 @@ TEXT
 }
 
 packages_build="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libsodium-dev libsimgrid-dev libgsl-dev \
-libxml2-dev libjansson-dev zlib1g-dev libcunit1-dev gnuplot-nox"
+libxml2-dev libjansson-dev zlib1g-dev libmimalloc-dev libcunit1-dev gnuplot-nox"
 packages_quality="clang-format clang-tidy cppcheck binutils"
 
 # Installs those of the named packages that are missing; nothing happens where there are none.

@@ -12,4 +12,10 @@ if(RS_SIM_SOURCES)
   target_include_directories(rs_sim PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(rs_sim PUBLIC rs_dl rs_core PkgConfig::SIMGRID PkgConfig::GSL PkgConfig::XML2 PkgConfig::JANSSON
                                       PkgConfig::ZLIB m)
+  # The simulator makes and drops some ten small blocks a task: with mimalloc a run without lease reuse takes a tenth
+  # less time than with the C library's allocator. Sanitizers bring their own.
+  if(NOT RAYSIM_SANITIZE)
+    find_package(mimalloc REQUIRED)
+    target_link_libraries(rs_sim PUBLIC -Wl,--push-state,--no-as-needed mimalloc -Wl,--pop-state)
+  endif()
 endif()

@@ -187,6 +187,51 @@ static void start_drain(struct rs_sim *sim)
   sim_push(sim, sim->now_ns + sim->opts.drain_ns, SIM_EV_ACTION, rec);
 }
 
+/* What the next events need lies all over the memory: it is asked for while this one is handled. The next event's
+ * record was asked for as it came near the root, so its endpoint and message can be looked up now. */
+static void prefetch_ahead(const struct rs_sim *sim)
+{
+  const struct rs_heap_entry *items = sim->heap.items;
+  if (sim->heap.count < 5)
+    return;
+  for (uint32_t i = RS_HEAP_ROOT; i < RS_HEAP_ROOT + 5; i++) {
+    uint32_t payload = rs_heap_payload(items[i]), index = payload & SIM_INDEX_MAX;
+    switch ((enum sim_event)(payload >> SIM_INDEX_BITS)) {
+    case SIM_EV_INPUT: {
+      const struct sim_rec *rec = &sim->recs[index];
+      __builtin_prefetch(rec);
+      if (i > RS_HEAP_ROOT)
+        break;
+      const struct sim_ep *ep = &sim->eps[rec->ep];
+      __builtin_prefetch(rec->msg);
+      __builtin_prefetch((const char *)rec->msg + 64);
+      __builtin_prefetch(&ep->busy_until_ns);
+      __builtin_prefetch(&ep->wants_view);
+      rs_endpoint_prefetch(ep->core);
+      break;
+    }
+    case SIM_EV_TIMER:
+    case SIM_EV_WAKE: {
+      const struct sim_ep *ep = &sim->eps[index];
+      __builtin_prefetch(ep);
+      __builtin_prefetch(&ep->wants_view);
+      if (i == RS_HEAP_ROOT)
+        rs_endpoint_prefetch(ep->core);
+      break;
+    }
+    case SIM_EV_RUN: {
+      const struct sim_run *run = &sim->runs[index];
+      __builtin_prefetch(run);
+      __builtin_prefetch(&run->kills);
+      if (i == RS_HEAP_ROOT)
+        __builtin_prefetch(&sim->eps[run->ep]);
+      break;
+    }
+    default: break;
+    }
+  }
+}
+
 static void loop(struct rs_sim *sim)
 {
   enum { ROUND = 32768 };
@@ -207,6 +252,7 @@ static void loop(struct rs_sim *sim)
     struct rs_heap_entry entry = rs_heap_pop(&sim->heap);
     RS_ASSERT(entry.due_ns >= sim->now_ns);
     sim->now_ns = entry.due_ns;
+    prefetch_ahead(sim);
     dispatch(sim, entry);
     if (++sim->stats.events % ROUND == 0) {
       finish_stats(sim);

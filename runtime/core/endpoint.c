@@ -199,6 +199,18 @@ bool rs_endpoint_wants_view(const struct rs_endpoint *ep)
   return ep->local && rs_raylet_wants_view(ep->local);
 }
 
+void rs_endpoint_prefetch(const struct rs_endpoint *ep)
+{
+  if (!ep)
+    return;
+  __builtin_prefetch(&ep->now);
+  const char *role = ep->local ? (const void *)ep->local : (const void *)ep->executor;
+  __builtin_prefetch(role);
+  if (ep->local)
+    for (unsigned at = 64; at < 512; at += 64)
+      __builtin_prefetch(role + at);
+}
+
 rs_addr rs_endpoint_self(const struct rs_endpoint *ep)
 {
   return ep->self;

@@ -157,6 +157,7 @@ void rs_endpoint_step(struct rs_endpoint *endpoint, uint64_t now, const struct r
                       struct rs_effects *effects);
 uint64_t rs_endpoint_deadline(const struct rs_endpoint *endpoint);
 bool rs_endpoint_wants_view(const struct rs_endpoint *endpoint);
+void rs_endpoint_prefetch(const struct rs_endpoint *endpoint); /* a hint that it will be stepped soon */
 rs_addr rs_endpoint_self(const struct rs_endpoint *endpoint);
 
 /* Work done since the last call, in deterministic units: inputs handled, nodes examined, objects scanned, messages
