@@ -540,6 +540,8 @@ static void on_readable(struct rs_conn *conn)
     rs_conn_close(conn);
   } else {
     proc->bytes_in += (uint64_t)n;
+    if (conn->peer)
+      conn->peer->heard_at = rs_proc_now(proc);
     conn->in_used += (size_t)n;
     size_t need = 0, used = feed(conn, conn->in, conn->in_used, &need);
     if (conn->state != RS_CONN_CLOSED) {

@@ -1,7 +1,7 @@
 /* node.c -- see node.h.
  *
- * One thread: it reads sockets, steps the raylet (and the GCS) and answers the health check, so a stopped or stuck
- * process is noticed. The head hands out node numbers when nodes join and keeps the table of where each one listens;
+ * One thread: it reads sockets, steps the raylet (and the GCS) and answers health checks, so a stopped or stuck process
+ * is noticed (health.c). The head hands out node numbers when nodes join and keeps the table of where each one listens;
  * every other raylet asks it. A node whose head is gone ends. A worker's end is reported by the fork server; its raylet
  * hears PEER_DOWN when what the worker had sent before has been read, or DRAIN_MS later.
  */
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "uv/function.h"
+#include "uv/health.h"
 #include "uv/session.h"
 #include "uv/worker.h"
 
@@ -77,6 +78,11 @@ struct rs_node {
 static struct rs_node *node_of(struct rs_proc *proc)
 {
   return proc->role;
+}
+
+static struct rs_peer *head_of(struct rs_proc *proc)
+{
+  return rs_peer_get(proc, rs_addr_make(0, 1, RS_EP_RAYLET));
 }
 
 static void input_gcs(struct rs_proc *proc, enum rs_input_kind kind, uint64_t host, rs_addr raylet)
@@ -391,9 +397,7 @@ static int accept_join(struct rs_node *node, struct rs_conn *conn, struct rs_rea
   rs_route_set(proc, member.raylet, host, port);
   struct rs_peer *peer = rs_peer_get(proc, member.raylet);
   rs_peer_pair(peer, rs_addr_make(0, 1, RS_EP_GCS), member.raylet);
-  peer->watched = true;
-  peer->check_at = rs_proc_now(proc) + (uint64_t)proc->setup.config.health_check_initial_delay_ms * RS_MS;
-  proc->role_deadline = rs_time_min(proc->role_deadline, peer->check_at);
+  rs_health_watch(proc, peer);
   if (member.requested)
     input_gcs(proc, RS_IN_HOST_UP, member.host, member.raylet);
   rs_put_u64(welcome, member.raylet);
@@ -487,6 +491,7 @@ static void on_open(struct rs_proc *proc, struct rs_peer *peer)
   struct rs_writer w = {body, sizeof body, 0};
   rs_put_u64(&w, (uint64_t)getpid());
   rs_put_info(&w, node->options->info);
+  proc->role_deadline = 0; /* to begin the watch over the head */
   rs_peer_send(proc, peer, RS_FRAME_ABOUT, body, w.size, NULL, 0);
   if (!begin(node)) {
     node->failed = true;
@@ -540,31 +545,6 @@ static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
 
 /* ---- time ---- */
 
-/* One check at a time for each node: asked every period, failed without an answer in time, dead after enough of them.
- */
-static uint64_t check_health(struct rs_node *node, struct rs_peer *peer, uint64_t now)
-{
-  const struct rs_config *config = &node->proc.setup.config;
-  uint64_t timeout = (uint64_t)config->health_check_timeout_ms * RS_MS;
-  if (peer->ping_out && now >= peer->ping_at + timeout) {
-    peer->ping_out = false;
-    peer->check_at = now;
-    if (++peer->misses >= (uint64_t)config->health_check_failure_threshold) {
-      fprintf(stderr, "raysimd: node %u does not answer: declared dead\n", rs_addr_node(peer->addr));
-      rs_peer_lost(&node->proc, peer);
-      return RS_TIME_NEVER;
-    }
-  }
-  if (!peer->ping_out && now >= peer->check_at) {
-    uint8_t body[8];
-    rs_store_u64(body, now);
-    rs_peer_send(&node->proc, peer, RS_FRAME_PING, body, sizeof body, NULL, 0);
-    peer->ping_out = true;
-    peer->ping_at = now;
-  }
-  return peer->ping_out ? peer->ping_at + timeout : peer->check_at;
-}
-
 static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
 {
   struct rs_node *node = node_of(proc);
@@ -594,7 +574,16 @@ static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
     deadline = rs_time_min(deadline, member->kill_at);
     struct rs_peer *peer = rs_peer_find(proc, member->raylet);
     if (peer && peer->watched)
-      deadline = rs_time_min(deadline, check_health(node, peer, now));
+      deadline = rs_time_min(deadline, rs_health_check(proc, peer, now));
+  }
+  if (!node->options->head && node->joined && !node->leaving) {
+    bool lost;
+    deadline = rs_time_min(deadline, rs_health_of_head(proc, head_of(proc), now, &lost));
+    if (lost) {
+      fprintf(stderr, "raysimd: node %u: nothing has come from the head for %lld s: it is given up\n",
+              rs_addr_node(proc->self), (long long)proc->setup.config.gcs_rpc_server_reconnect_timeout_s);
+      rs_proc_stop(proc);
+    }
   }
   if (node->leaving) {
     if (now >= node->leave_at)
@@ -673,12 +662,8 @@ static bool on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs
     return true;
   }
   case RS_FRAME_PONG:
-    if (conn->peer && conn->peer->watched && conn->peer->ping_out) {
-      conn->peer->ping_out = false;
-      conn->peer->misses = 0;
-      conn->peer->check_at = conn->peer->ping_at + (uint64_t)proc->setup.config.health_check_period_ms * RS_MS;
-      proc->role_deadline = rs_time_min(proc->role_deadline, conn->peer->check_at);
-    }
+    if (conn->peer)
+      rs_health_answered(proc, conn->peer);
     return true;
   case RS_FRAME_ABOUT: {
     struct member *member = conn->peer ? member_of(node, conn->peer->addr) : NULL;

@@ -86,10 +86,10 @@ struct rs_peer {
   struct rs_pair {
     rs_addr local, remote;
   } pairs[4]; /* who has talked to whom in this session */
-  /* the health check, at the head */
+  /* the health check (health.c) */
   bool watched, ping_out;
   uint32_t misses;
-  uint64_t ping_at, check_at;
+  uint64_t ping_at, check_at, heard_at; /* heard_at: of the last bytes that came */
 };
 
 struct rs_ep {

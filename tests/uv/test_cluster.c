@@ -184,6 +184,52 @@ static void head_killed(void)
   CHECK_EQ(left, 0);
 }
 
+/* The head is stopped, its connections stay open: a node that hears nothing of it ends, after its setting and not
+ * before; one that was stopped itself for longer than that does not take its own sleep for the head's. */
+static void head_stopped(void)
+{
+  struct rs_config config;
+  rs_config_defaults(&config);
+  config.gcs_rpc_server_reconnect_timeout_s = 2;
+  config.health_check_period_ms = 3600000; /* the head asks nobody */
+  config.health_check_initial_delay_ms = 3600000;
+  struct rs_uv_cluster *cluster = local_start(2, 1, &config);
+  int head = rs_uv_cluster_pid(cluster), node = pid_of_node(cluster, 1, NULL), others[64];
+  uint64_t start = rs_process_start_time(node);
+  kill(node, SIGSTOP);
+  local_pause_ms(3000);
+  kill(node, SIGCONT);
+  local_pause_ms(3000); /* idle for longer than the setting: it asks, and the head answers */
+  CHECK(rs_process_start_time(node) == start);
+  struct rs_uv_client *client = local_attach(cluster);
+  uint32_t nodes[64] = {0};
+  local_take(client, local_submit(client, 4, 100000, 0), 4, nodes); /* workers on both */
+  CHECK(nodes[1] > 0);
+  rs_uv_client_close(client);
+  int count = local_descendants(node, NULL, others, 64);
+  CHECK(count >= 2); /* its fork server and a worker */
+  kill(head, SIGSTOP);
+  local_pause_ms(1000);
+  CHECK(rs_process_start_time(node) == start);
+  int waited = 0;
+  for (; waited < 300 && rs_process_start_time(node) == start; waited++)
+    local_pause_ms(10);
+  CHECK(waited < 250);
+  for (int i = 0; i < count; i++)
+    CHECK_EQ(rs_process_start_time(others[i]), 0);
+  kill(head, SIGCONT);
+  bool alive = true;
+  for (int i = 0; i < 300 && alive; i++) {
+    pid_of_node(cluster, 1, &alive);
+    local_pause_ms(10);
+  }
+  CHECK(!alive);
+  client = local_attach(cluster); /* the head goes on without it */
+  local_take(client, local_submit(client, 2, 1000, 0), 2, NULL);
+  rs_uv_client_close(client);
+  local_stop(cluster);
+}
+
 static void unknown_function(void)
 {
   struct rs_uv_cluster *cluster = local_start(1, 1, NULL);
@@ -360,5 +406,6 @@ const struct rs_test rs_tests[] = {{"many_tasks", many_tasks},
                                    {"node_stopped", node_stopped},
                                    {"stop_with_a_stopped_node", stop_with_a_stopped_node},
                                    {"head_killed", head_killed},
+                                   {"head_stopped", head_stopped},
                                    {"starter_killed", starter_killed},
                                    {0}};
