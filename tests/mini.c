@@ -513,6 +513,14 @@ void mini_kill_worker_of(struct mini *m, struct rs_id task)
   }
 }
 
+const struct rs_msg *mini_answer(const struct mini *m, uint16_t type)
+{
+  for (uint32_t i = m->reply_count; i-- > 0;)
+    if (m->replies[i]->kind == RS_REPLY_ANSWER && m->replies[i]->answer->type == type)
+      return m->replies[i]->answer;
+  return NULL;
+}
+
 const struct rs_reply *mini_reply(const struct mini *m, struct rs_id id)
 {
   for (uint32_t i = m->reply_count; i-- > 0;)

@@ -231,6 +231,16 @@ UNUSED static void random_shape(struct rs_rng *rng, struct rs_shape *v)
   v->count = (uint32_t)random_number(rng);
 }
 
+UNUSED static void random_row(struct rs_rng *rng, struct rs_row **v)
+{
+  struct rs_row *row =
+      rs_row_new((uint8_t)random_number(rng), random_below(rng, RS_ROW_MAX + 1), random_below(rng, 40));
+  for (unsigned i = 0; i < row->count; i++)
+    row->n[i] = random_number(rng);
+  random_bytes(rng, row->text, row->text_bytes);
+  *v = row;
+}
+
 static inline uint32_t random_count(struct rs_rng *rng, uint32_t cap, enum random_size size)
 {
   switch (size) {
@@ -391,6 +401,17 @@ UNUSED static bool same_result(struct rs_result *const *left, struct rs_result *
 UNUSED static bool same_error(struct rs_result *const *a, struct rs_result *const *b)
 {
   return *a && *b ? same_result(a, b) : *a == *b;
+}
+
+UNUSED static bool same_row(struct rs_row *const *left, struct rs_row *const *right)
+{
+  const struct rs_row *a = *left, *b = *right;
+  if (a->kind != b->kind || a->count != b->count || a->text_bytes != b->text_bytes)
+    return false;
+  for (unsigned i = 0; i < a->count; i++)
+    if (a->n[i] != b->n[i])
+      return false;
+  return a->text_bytes == 0 || memcmp(a->text, b->text, a->text_bytes) == 0;
 }
 
 UNUSED static bool same_entry(const struct rs_entry *a, const struct rs_entry *b)

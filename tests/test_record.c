@@ -40,6 +40,8 @@ static struct rs_call *random_call(struct rs_rng *rng)
   call->inner_count = random_below(rng, 3);
   call->inner = call->inner_count ? rs_alloc(call->inner_count * sizeof *call->inner) : NULL;
   random_ids(rng, call->inner, call->inner_count);
+  if (call->kind == RS_CALL_ASK)
+    call->ask = random_msg(rng, RS_MSG_KV, RANDOM_SMALL);
   for (uint32_t i = 0; i < call->task_count; i++)
     random_task(rng, &call->tasks[i]);
   return call;
@@ -105,7 +107,7 @@ static struct rs_effect random_effect(struct rs_rng *rng, unsigned kind)
     break;
   case RS_OUT_REPLY:
     e.reply = rs_alloc_zero(1, sizeof *e.reply);
-    e.reply->kind = (enum rs_reply_kind)random_below(rng, 3);
+    e.reply->kind = (enum rs_reply_kind)random_below(rng, 4);
     e.reply->state = (uint8_t)random_below(rng, 4);
     random_id(rng, &e.reply->id);
     e.reply->status = -(int32_t)random_below(rng, 10);
@@ -124,6 +126,8 @@ static struct rs_effect random_effect(struct rs_rng *rng, unsigned kind)
       e.reply->ids = rs_alloc(3 * sizeof *e.reply->ids);
       random_ids(rng, e.reply->ids, 3);
     }
+    if (e.reply->kind == RS_REPLY_ANSWER)
+      e.reply->answer = random_msg(rng, RS_MSG_STATE_REPLY, RANDOM_SMALL);
     break;
   case RS_OUT_TRACE:
     e.trace = (uint8_t)random_below(rng, RS_TRACE_KINDS);

@@ -25,6 +25,7 @@ void rs_call_free(struct rs_call *call)
   rs_value_unref(call->value);
   free(call->inner);
   free(call->actor);
+  rs_msg_unref(call->ask);
   free(call);
 }
 
@@ -36,5 +37,6 @@ void rs_reply_free(struct rs_reply *reply)
   if (!reply->value)
     free(reply->ids);
   rs_value_unref(reply->value);
+  rs_msg_unref(reply->answer);
   free(reply);
 }

@@ -31,6 +31,7 @@ static inline void put_dep(struct rs_writer *w, const struct rs_dep *v) { rs_put
 static inline void put_task(struct rs_writer *w, struct rs_task *const *v) { rs_put_task(w, *v); }
 static inline void put_value(struct rs_writer *w, struct rs_value *const *v) { rs_put_value(w, *v); }
 static inline void put_result(struct rs_writer *w, struct rs_result *const *v) { rs_put_result(w, *v); }
+static inline void put_row(struct rs_writer *w, struct rs_row *const *v) { rs_put_row(w, *v); }
 /* clang-format on */
 
 static inline void put_strategy(struct rs_writer *w, const uint8_t *v)
@@ -84,6 +85,7 @@ static inline void get_dep(struct rs_reader *r, struct rs_dep *v) { rs_get_dep(r
 static inline void get_task(struct rs_reader *r, struct rs_task **v) { *v = rs_get_task(r); }
 static inline void get_value(struct rs_reader *r, struct rs_value **v) { *v = rs_get_value(r); }
 static inline void get_result(struct rs_reader *r, struct rs_result **v) { *v = rs_get_result(r); }
+static inline void get_row(struct rs_reader *r, struct rs_row **v) { *v = rs_get_row(r); }
 /* clang-format on */
 
 static inline void put_error(struct rs_writer *w, struct rs_result *const *v)
@@ -124,6 +126,7 @@ enum {
   LEAST_u8 = 1,
   LEAST_u32 = 4,
   LEAST_u64 = 8,
+  LEAST_row = 4,
   LEAST_addr = 8,
   LEAST_id = 16,
   LEAST_dep = RS_DEP_BYTES,

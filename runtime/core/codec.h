@@ -177,6 +177,8 @@ void rs_put_task(struct rs_writer *w, const struct rs_task *task);
 struct rs_task *rs_get_task(struct rs_reader *r);
 void rs_put_result(struct rs_writer *w, const struct rs_result *result);
 struct rs_result *rs_get_result(struct rs_reader *r);
+void rs_put_row(struct rs_writer *w, const struct rs_row *row);
+struct rs_row *rs_get_row(struct rs_reader *r);
 
 /* A message: its type number and fields, without its length. rs_get_msg reads to the reader's end. */
 void rs_put_msg(struct rs_writer *w, const struct rs_msg *msg);

@@ -9,6 +9,7 @@
 #include "core/gcs.h"
 #include "core/owner.h"
 #include "core/raylet.h"
+#include "core/state.h"
 
 struct rs_effect *rs_emit(struct rs_endpoint *ep, enum rs_effect_kind kind)
 {
@@ -93,11 +94,14 @@ void rs_endpoint_free(struct rs_endpoint *ep)
     rs_executor_free(ep->executor);
   if (ep->owner)
     rs_owner_free(ep->owner);
+  rs_state_free(ep);
   free(ep);
 }
 
 static void on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
 {
+  if (rs_state_on_message(ep, from, msg))
+    return;
   if (ep->gcs && rs_gcs_on_message(ep, from, msg))
     return;
   if (ep->local && rs_raylet_on_message(ep, from, msg))
@@ -110,6 +114,7 @@ static void on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg
 
 static void on_peer_down(struct rs_endpoint *ep, rs_addr peer)
 {
+  rs_state_on_peer_down(ep, peer);
   if (ep->gcs)
     rs_gcs_on_peer_down(ep, peer);
   if (ep->local)
@@ -170,6 +175,7 @@ void rs_endpoint_step(struct rs_endpoint *ep, uint64_t now, const struct rs_inpu
   ep->work.inputs++;
   dispatch(ep, input);
   if (!ep->exited) {
+    rs_state_settle(ep);
     if (ep->gcs)
       rs_gcs_settle(ep);
     if (ep->local)
@@ -185,6 +191,7 @@ uint64_t rs_endpoint_deadline(const struct rs_endpoint *ep)
   uint64_t deadline = RS_TIME_NEVER;
   if (ep->exited)
     return deadline;
+  deadline = rs_state_deadline(ep);
   if (ep->gcs)
     deadline = rs_time_min(deadline, rs_gcs_deadline(ep));
   if (ep->local)

@@ -35,6 +35,9 @@ struct rs_gcs *rs_gcs_new(struct rs_endpoint *ep, const struct rs_start *start)
 void rs_gcs_free(struct rs_gcs *g)
 {
   rs_gcs_actor_free_all(g);
+  rs_gcs_kv_free(g);
+  rs_gcs_job_free(g);
+  rs_gcs_ended_free(g);
   for (int slot = 0; slot < 2; slot++)
     if (g->placer[slot])
       g->policy[slot]->destroy(g->placer[slot]);
@@ -444,6 +447,10 @@ bool rs_gcs_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg
       watch(g, node);
     return true;
   }
+  case RS_MSG_KV: rs_gcs_kv_on_message(ep, from, (const void *)msg); return true;
+  case RS_MSG_JOB_START: rs_gcs_job_on_start(ep, from, (const void *)msg); return true;
+  case RS_MSG_JOB_END: rs_gcs_job_on_end(ep, from, (const void *)msg); return true;
+  case RS_MSG_TASK_EVENTS: rs_gcs_ended_on_events(ep, (const void *)msg); return true;
   default: return rs_gcs_actor_on_message(ep, from, msg);
   }
 }
@@ -455,6 +462,7 @@ void rs_gcs_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     rs_gcs_declare_dead(ep, rs_addr_node(peer), RS_ERR_NODE_DIED);
   rs_gcs_actor_on_worker_down(ep, peer);
   rs_gcs_actor_on_owner_down(ep, peer);
+  rs_gcs_job_on_driver_down(ep, peer);
 }
 
 void rs_gcs_on_host(struct rs_endpoint *ep, uint64_t request, bool up, rs_addr raylet)

@@ -93,6 +93,10 @@ struct rs_gcs {
   uint64_t last_launch;
   uint64_t last_tick_at, idle_check_at;
   bool ever_ticked;
+  /* services; NULL: never used */
+  struct rs_kv *kv;
+  struct rs_jobs *jobs;
+  struct rs_ended *ended;
 };
 
 /* gcs.c */
@@ -115,5 +119,18 @@ void rs_autoscaler_on_registered(struct rs_gcs *g, uint32_t node_type);
 void rs_autoscaler_on_idle(struct rs_endpoint *ep, const struct gcs_node *node);
 void rs_autoscaler_settle(struct rs_endpoint *ep);
 uint64_t rs_autoscaler_deadline(const struct rs_endpoint *ep);
+
+/* gcs_kv.c, gcs_job.c, gcs_ended.c */
+struct rs_answer;
+void rs_gcs_kv_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_m_kv *m);
+void rs_gcs_kv_free(struct rs_gcs *g);
+void rs_gcs_job_on_start(struct rs_endpoint *ep, rs_addr from, const struct rs_m_job_start *m);
+void rs_gcs_job_on_end(struct rs_endpoint *ep, rs_addr from, const struct rs_m_job_end *m);
+void rs_gcs_job_on_driver_down(struct rs_endpoint *ep, rs_addr driver);
+void rs_gcs_job_rows(struct rs_endpoint *ep, struct rs_answer *answer);
+void rs_gcs_job_free(struct rs_gcs *g);
+void rs_gcs_ended_on_events(struct rs_endpoint *ep, const struct rs_m_task_events *m);
+void rs_gcs_ended_rows(struct rs_endpoint *ep, struct rs_answer *answer); /* TASKS, TASK_COUNTS */
+void rs_gcs_ended_free(struct rs_gcs *g);
 
 #endif

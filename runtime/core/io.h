@@ -187,6 +187,7 @@ enum rs_call_kind {
   RS_CALL_BLOCKED, /* the task that runs here waits for an object: its CPU is free until UNBLOCKED */
   RS_CALL_UNBLOCKED,
   RS_CALL_CREATE, /* object, size: room in the node's store, before the bytes are written; REPLY OBJECT */
+  RS_CALL_ASK,    /* ask: a question to the GCS (KV, JOB_START, JOB_END, STATE_QUERY); REPLY ANSWER */
   RS_CALL_KINDS
 };
 
@@ -232,6 +233,7 @@ struct rs_call {
   struct rs_value *value; /* of a PUT; one reference */
   uint32_t inner_count;   /* of a PUT without value: the references inside the object */
   struct rs_id *inner;    /* rs_alloc'ed, the call's */
+  struct rs_msg *ask;     /* ASK: one reference; its `request` is the application's own number */
   uint32_t task_count;
   struct rs_task **tasks; /* the call holds one reference to each */
 };
@@ -242,9 +244,10 @@ void rs_call_free(struct rs_call *call);
 enum rs_actor_state { RS_ACTOR_PENDING, RS_ACTOR_ALIVE, RS_ACTOR_RESTARTING, RS_ACTOR_DEAD };
 
 enum rs_reply_kind {
-  RS_REPLY_TASK,  /* result: a task or actor call has ended for good, after all retries */
-  RS_REPLY_ACTOR, /* id, state, node, status */
-  RS_REPLY_OBJECT /* id, status, size: after PUT, GET, WAIT, CREATE, or when an object is lost */
+  RS_REPLY_TASK,   /* result: a task or actor call has ended for good, after all retries */
+  RS_REPLY_ACTOR,  /* id, state, node, status */
+  RS_REPLY_OBJECT, /* id, status, size: after PUT, GET, WAIT, CREATE, or when an object is lost */
+  RS_REPLY_ANSWER  /* answer: to an ASK. None comes once the head is gone, with which the cluster ends */
 };
 
 struct rs_reply {
@@ -259,7 +262,8 @@ struct rs_reply {
   struct rs_result *result; /* TASK: what came of it. OBJECT with an error: its text, or NULL. One reference */
   struct rs_value *value;   /* OBJECT, of a GET: the bytes of a small one; one reference */
   uint32_t id_count;
-  struct rs_id *ids; /* references inside the object: the value's, or with `stored` the reply's own */
+  struct rs_id *ids;     /* references inside the object: the value's, or with `stored` the reply's own */
+  struct rs_msg *answer; /* ANSWER: one reference (KV_REPLY, JOB_REPLY, STATE_REPLY); NULL otherwise */
 };
 void rs_reply_free(struct rs_reply *reply);
 

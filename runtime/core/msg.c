@@ -75,6 +75,7 @@ struct rs_msg *rs_msg_ref(struct rs_msg *msg)
 #define drop_result(v) rs_result_unref(*(v))
 #define drop_error(v) rs_result_unref(*(v))
 #define drop_value(v) rs_value_unref(*(v))
+#define drop_row(v) rs_row_unref(*(v))
 #define drop_entry(v) rs_node_info_unref((v)->info)
 
 #define MSG(NAME, name, number)                                                                                        \

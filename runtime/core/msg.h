@@ -9,6 +9,7 @@
 #define RS_CORE_MSG_H
 
 #include "core/errors.h"
+#include "core/row.h"
 #include "core/task.h"
 #include "core/types.h"
 
@@ -70,6 +71,7 @@ typedef struct rs_value *rs_type_value;  /* may be NULL */
 typedef struct rs_dep rs_type_dep;
 typedef struct rs_entry rs_type_entry;
 typedef struct rs_shape rs_type_shape;
+typedef struct rs_row *rs_type_row;
 
 #define MSG(NAME, name, number)                                                                                        \
   struct rs_m_##name {                                                                                                 \

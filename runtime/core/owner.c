@@ -35,6 +35,7 @@ void rs_owner_free(struct rs_owner *o)
   rs_owner_lease_free_all(o);
   rs_owner_actor_free_all(o);
   rs_owner_object_free_all(o);
+  rs_owner_events_free(o);
   free(o);
 }
 
@@ -54,6 +55,7 @@ void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t, struct rs_r
   struct rs_owner *o = ep->owner;
   if (result->status != RS_ERR_OK)
     rs_trace(ep, RS_TRACE_TASK_FAILED, ep->self, t->task->id.seq, (uint64_t)(int64_t)result->status);
+  rs_owner_event(ep, t, result);
   rs_map_remove(&o->tasks, t->task->id.seq, NULL);
   rs_list_remove(&t->link);
   if (t->blocked_on)
@@ -137,6 +139,7 @@ static struct owned_task *task_new(struct rs_endpoint *ep, struct rs_task *task,
   t->task = rs_task_ref(task);
   t->retries_left = max_retries;
   t->state = TASK_BLOCKED;
+  t->queued_at = ep->now;
   rs_list_init(&t->link);
   rs_map_put_ptr(&o->tasks, task->id.seq, t);
   rs_trace(ep, RS_TRACE_TASK_QUEUED, ep->self, task->id.seq, task->actor.seq);
@@ -209,6 +212,10 @@ static void cancel(struct rs_endpoint *ep, const struct rs_call *call)
 void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
 {
   struct rs_owner *o = ep->owner;
+  if (call->kind == RS_CALL_ASK) { /* a question makes nobody an owner of anything */
+    rs_send(ep, ep->head, rs_msg_ref(call->ask));
+    return;
+  }
   if (!o->subscribed && !o->orphaned) {
     o->subscribed = true;
     rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_SUBSCRIBE));
@@ -249,12 +256,24 @@ static void on_node_dead(struct rs_endpoint *ep, rs_addr raylet)
   rs_owner_lease_on_node_dead(ep, raylet);
 }
 
+/* The answer to an ASK, as it came: the application knows its own questions by their number. */
+static void on_answer(struct rs_endpoint *ep, const struct rs_msg *msg)
+{
+  struct rs_reply *r = rs_alloc_zero(1, sizeof *r);
+  r->kind = RS_REPLY_ANSWER;
+  r->answer = rs_msg_ref((struct rs_msg *)(uintptr_t)msg);
+  rs_emit(ep, RS_OUT_REPLY)->reply = r;
+}
+
 void rs_owner_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
 {
   switch (msg->type) {
   case RS_MSG_TASKS_DONE: on_done(ep, from, (const void *)msg); return;
   case RS_MSG_ACTOR_STATE: rs_owner_actor_on_state(ep, (const void *)msg); return;
   case RS_MSG_NODE_DEAD: on_node_dead(ep, ((const struct rs_m_node_dead *)(const void *)msg)->raylet); return;
+  case RS_MSG_KV_REPLY:
+  case RS_MSG_JOB_REPLY:
+  case RS_MSG_STATE_REPLY: on_answer(ep, msg); return;
   default:
     if (!rs_owner_lease_on_message(ep, from, msg))
       rs_owner_object_on_message(ep, from, msg);
@@ -331,12 +350,13 @@ void rs_owner_settle(struct rs_endpoint *ep)
     rs_owner_actor_settle(ep);
   }
   rs_owner_lease_settle(ep);
+  rs_owner_events_settle(ep);
 }
 
 uint64_t rs_owner_deadline(const struct rs_endpoint *ep)
 {
   const struct rs_owner *o = ep->owner;
-  uint64_t deadline = rs_owner_lease_deadline(o);
+  uint64_t deadline = rs_time_min(rs_owner_lease_deadline(o), rs_owner_events_deadline(o));
   if (rs_list_empty(&o->delayed))
     return deadline;
   return rs_time_min(deadline, RS_ENTRY(o->delayed.next, struct owned_task, link)->due_at);

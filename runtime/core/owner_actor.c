@@ -123,6 +123,7 @@ static void pump(struct rs_endpoint *ep, struct owned_actor *a)
       m->tasks = rs_alloc(room * sizeof *m->tasks);
     }
     m->tasks[m->tasks_count++] = rs_task_ref(task);
+    t->worker = a->worker;
     rs_trace(ep, RS_TRACE_TASK_PUSHED, ep->self, task->id.seq, a->worker);
     if (m->tasks_count == PUSH_MAX) {
       rs_send(ep, a->worker, m);

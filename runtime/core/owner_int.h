@@ -14,6 +14,8 @@ struct owned_task {
   struct owned_actor *actor; /* of an actor call */
   struct lease *lease;       /* while PUSHED through one */
   uint64_t due_at;           /* while DELAYED */
+  uint64_t queued_at;        /* when it was submitted */
+  rs_addr worker;            /* it was pushed to last */
   int32_t retries_left;      /* -1: no limit */
   uint32_t blocked_on;       /* arguments that are not made yet */
   bool sent;                 /* its rs_task has been pushed: it is immutable now */
@@ -102,6 +104,7 @@ struct rs_owner {
   uint64_t last_seq; /* highest sequence number that the application has used */
   uint32_t nodes;    /* as the raylets tell */
   bool subscribed, orphaned;
+  struct rs_owner_events *events; /* ended tasks that the head has not heard of; NULL: none yet */
 };
 
 /* owner.c */
@@ -154,5 +157,11 @@ void rs_owner_object_release(struct rs_endpoint *ep, struct rs_id id);
 bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
 void rs_owner_object_on_node_dead(struct rs_endpoint *ep, rs_addr raylet);
 void rs_owner_object_free_all(struct rs_owner *o);
+
+/* owner_events.c */
+void rs_owner_event(struct rs_endpoint *ep, const struct owned_task *t, const struct rs_result *result); /* it ends */
+void rs_owner_events_settle(struct rs_endpoint *ep);
+uint64_t rs_owner_events_deadline(const struct rs_owner *o);
+void rs_owner_events_free(struct rs_owner *o);
 
 #endif

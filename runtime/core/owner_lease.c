@@ -259,6 +259,7 @@ static void push(struct rs_endpoint *ep, struct lease *lease, uint32_t count)
     t->sent = true;
     t->lease = lease;
     m->tasks[m->tasks_count++] = rs_task_ref(t->task);
+    t->worker = lease->worker;
     rs_trace(ep, RS_TRACE_TASK_PUSHED, ep->self, t->task->id.seq, lease->worker);
   }
   lease->used = true;

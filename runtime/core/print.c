@@ -219,6 +219,20 @@ static void print_value(struct text *t, struct rs_value *const *v)
   put_part(t, "ids", (*v)->id_count);
 }
 
+static void print_row(struct text *t, struct rs_row *const *v)
+{
+  if (!*v) {
+    put_char(t, '-');
+    return;
+  }
+  put_unsigned(t, (*v)->kind);
+  for (unsigned i = 0; i < (*v)->count; i++) {
+    put_char(t, i ? ',' : ':');
+    put_unsigned(t, (*v)->n[i]);
+  }
+  put_part(t, "text_bytes", (*v)->text_bytes);
+}
+
 static void print_entry(struct text *t, const struct rs_entry *v)
 {
   put_unsigned(t, v->node);
@@ -303,7 +317,7 @@ static void put_call(struct text *t, const struct rs_call *call)
 {
   static const char kinds[][14] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL", "PUT",
                                    "GET",    "RELEASE",      "CANCEL",     "WAIT",       "RETAIN",
-                                   "UNPIN",  "BLOCKED",      "UNBLOCKED",  "CREATE"};
+                                   "UNPIN",  "BLOCKED",      "UNBLOCKED",  "CREATE",     "ASK"};
   put_char(t, ' ');
   put_str(t, call->kind < RS_CALL_KINDS ? kinds[call->kind] : "?");
   put_str(t, " demand=");
@@ -316,6 +330,10 @@ static void put_call(struct text *t, const struct rs_call *call)
   if (call->value) {
     put_str(t, " value=");
     print_value(t, &call->value);
+  }
+  if (call->ask) {
+    put_char(t, ' ');
+    put_msg(t, call->ask);
   }
   put_str(t, " tasks=");
   put_unsigned(t, call->task_count);
@@ -368,8 +386,8 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
 
 static void put_reply(struct text *t, const struct rs_reply *reply)
 {
-  static const char kinds[][14] = {" TASK ", " ACTOR ", " OBJECT "};
-  put_str(t, reply->kind <= RS_REPLY_OBJECT ? kinds[reply->kind] : " ? ");
+  static const char kinds[][14] = {" TASK ", " ACTOR ", " OBJECT ", " ANSWER "};
+  put_str(t, reply->kind <= RS_REPLY_ANSWER ? kinds[reply->kind] : " ? ");
   print_id(t, &reply->id);
   put_char(t, ' ');
   put_str(t, rs_error_name(reply->status));
@@ -386,6 +404,10 @@ static void put_reply(struct text *t, const struct rs_reply *reply)
   if (reply->result) {
     put_str(t, " result=");
     print_result(t, &reply->result);
+  }
+  if (reply->answer) {
+    put_char(t, ' ');
+    put_msg(t, reply->answer);
   }
 }
 

@@ -307,6 +307,29 @@ static struct rs_actor_opts *get_actor_opts(struct rs_reader *r)
   return opts;
 }
 
+/* One that may be missing. */
+static void put_sized_msg(struct rs_writer *w, struct rs_msg *msg)
+{
+  rs_put_flag(w, msg != 0);
+  if (!msg)
+    return;
+  rs_put_u32(w, rs_msg_wire_bytes(msg));
+  rs_put_msg(w, msg);
+}
+
+static struct rs_msg *get_sized_msg(struct rs_reader *r)
+{
+  uint32_t size = rs_get_u32(r);
+  const uint8_t *bytes = rs_get_span(r, size);
+  if (!bytes)
+    return 0;
+  struct rs_msg *msg;
+  int error = rs_msg_decode(bytes, size, &msg);
+  if (error)
+    rs_get_fail(r, error);
+  return msg;
+}
+
 static void put_call(struct rs_writer *w, const struct rs_call *call)
 {
   rs_put_u8(w, (uint8_t)call->kind);
@@ -327,6 +350,7 @@ static void put_call(struct rs_writer *w, const struct rs_call *call)
   rs_put_u32(w, call->inner_count);
   for (uint32_t i = 0; i < call->inner_count; i++)
     rs_put_id(w, call->inner[i]);
+  put_sized_msg(w, call->ask);
   rs_put_u32(w, call->task_count);
   for (uint32_t i = 0; i < call->task_count; i++)
     rs_put_task(w, call->tasks[i]);
@@ -369,6 +393,7 @@ static struct rs_call *get_call(struct rs_reader *r)
   head.fetch_local = rs_get_flag(r);
   head.value = rs_get_value(r);
   head.inner = get_ids(r, &head.inner_count);
+  head.ask = rs_get_flag(r) ? get_sized_msg(r) : NULL;
   head.task_count = rs_get_u32(r);
   if (rs_get_left(r) / RS_TASK_BYTES_MIN < head.task_count)
     rs_get_fail(r, RS_ERR_TRUNCATED);
@@ -376,6 +401,7 @@ static struct rs_call *get_call(struct rs_reader *r)
     rs_value_unref(head.value);
     free(head.inner);
     free(head.actor);
+    rs_msg_unref(head.ask);
     return 0;
   }
   struct rs_call *call = rs_call_new(head.kind, head.task_count);
@@ -531,6 +557,7 @@ static void put_effect(struct rs_writer *w, const struct rs_effect *e, bool with
     rs_put_u32(w, e->reply->value ? 0 : e->reply->id_count);
     for (uint32_t i = 0; i < e->reply->id_count && !e->reply->value; i++)
       rs_put_id(w, e->reply->ids[i]);
+    put_sized_msg(w, e->reply->answer);
     break;
   case RS_OUT_EXIT: break;
   case RS_OUT_TRACE:
@@ -564,7 +591,7 @@ void rs_record_effects(struct rs_bytes *out, const struct rs_effects *effects)
 static struct rs_reply *get_reply(struct rs_reader *r)
 {
   struct rs_reply *reply = rs_alloc_zero(1, sizeof *reply);
-  reply->kind = (enum rs_reply_kind)get_kind(r, RS_REPLY_OBJECT + 1);
+  reply->kind = (enum rs_reply_kind)get_kind(r, RS_REPLY_ANSWER + 1);
   reply->state = get_kind(r, RS_ACTOR_DEAD + 1);
   reply->id = get_any_id(r);
   reply->status = (int32_t)rs_get_u32(r);
@@ -584,20 +611,9 @@ static struct rs_reply *get_reply(struct rs_reader *r)
     reply->ids = reply->value->ids;
     reply->id_count = reply->value->id_count;
   }
+  if (rs_get_flag(r))
+    reply->answer = get_sized_msg(r);
   return reply;
-}
-
-static struct rs_msg *get_sized_msg(struct rs_reader *r)
-{
-  uint32_t size = rs_get_u32(r);
-  const uint8_t *bytes = rs_get_span(r, size);
-  if (!bytes)
-    return 0;
-  struct rs_msg *msg;
-  int error = rs_msg_decode(bytes, size, &msg);
-  if (error)
-    rs_get_fail(r, error);
-  return msg;
 }
 
 static void get_effect(struct rs_reader *r, struct rs_effect *e)

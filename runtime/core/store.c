@@ -17,6 +17,7 @@
 #include "core/store.h"
 
 #include "core/raylet_int.h"
+#include "core/state.h"
 
 enum object_state { OBJECT_QUEUED, OBJECT_PULLING, OBJECT_HERE };
 
@@ -508,4 +509,25 @@ void rs_store_sanity_check(const struct rs_store *s)
   RS_ASSERT(leased == s->leased_bytes);
   RS_ASSERT(used == s->used_bytes && primary == s->primary_count && pulling == s->pulling_count);
   RS_ASSERT(s->capacity_bytes == 0 || used <= s->capacity_bytes);
+}
+
+void rs_store_state_rows(struct rs_endpoint *ep, struct rs_answer *answer)
+{
+  const struct rs_store *s = ep->local->store;
+  for (uint32_t i = 0; i < s->objects.cap; i++) {
+    if (!s->objects.slots[i].key)
+      continue;
+    const struct object *o = (void *)(uintptr_t)s->objects.slots[i].value;
+    struct rs_row *row = rs_row_new(RS_STATE_COPIES, RS_COLS(copies), 0);
+    row->n[RS_COL(copies, owner)] = o->id.owner;
+    row->n[RS_COL(copies, owner_seq)] = o->id.seq;
+    row->n[RS_COL(copies, size)] = o->size_bytes;
+    row->n[RS_COL(copies, node)] = rs_addr_node(ep->self);
+    row->n[RS_COL(copies, state)] = o->state == OBJECT_HERE      ? RS_COPY_HERE
+                                    : o->state == OBJECT_PULLING ? RS_COPY_PULLING
+                                                                 : RS_COPY_QUEUED;
+    row->n[RS_COL(copies, pins)] = o->pins;
+    row->n[RS_COL(copies, primary)] = o->primary;
+    rs_answer_add(answer, row);
+  }
 }
