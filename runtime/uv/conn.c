@@ -124,7 +124,7 @@ void rs_conn_update(struct rs_conn *conn)
     return;
   struct rs_proc *proc = conn->proc;
   bool writing = conn->want_write || conn->state == RS_CONN_CONNECTING;
-  bool behind = conn->peer && rs_out_size(&conn->peer->out) > RS_UV_OUT_HIGH;
+  bool behind = conn->peer && rs_out_size(&conn->peer->out) > proc->out_high;
   bool reading =
       conn->state != RS_CONN_CONNECTING && !conn->ending && (!proc->paused || behind || conn->state != RS_CONN_OPEN);
   int events = (writing ? UV_WRITABLE : 0) | (reading ? UV_READABLE : 0);

@@ -53,9 +53,9 @@ static void appended(struct rs_proc *proc, struct rs_peer *peer)
     rs_list_push_back(&proc->dirty, &peer->dirty);
   }
   size_t size = rs_out_size(&peer->out);
-  if (size > RS_UV_OUT_HIGH) {
+  if (size > proc->out_high) {
     proc->poll_stale = true;
-    if (size > RS_UV_OUT_CAP && !peer->overflow) {
+    if (size > proc->out_cap && !peer->overflow) {
       peer->overflow = proc->overflowed = true;
       rs_proc_wake(proc);
     }
@@ -304,8 +304,12 @@ void rs_peer_connect_pending(struct rs_proc *proc, uint64_t now)
     struct rs_peer *peer = (struct rs_peer *)(uintptr_t)proc->peers.slots[i].value;
     if (peer->finding && now >= peer->find_deadline)
       rs_peer_unreachable(proc, peer);
-    if (peer->overflow) /* it takes nothing: given up */
+    if (peer->overflow) {
+      fprintf(stderr, "raysim: %u.%u: gave up %u.%u, which takes nothing: %zu bytes waited for it\n",
+              rs_addr_node(proc->self), rs_addr_ep(proc->self), rs_addr_node(peer->addr), rs_addr_ep(peer->addr),
+              rs_out_size(&peer->out));
       rs_peer_lost(proc, peer);
+    }
   }
 }
 

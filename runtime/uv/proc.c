@@ -243,13 +243,13 @@ static void consider_pause(struct rs_proc *proc, uint64_t now)
   bool behind = false;
   for (struct rs_link *at = proc->conns.next; at != &proc->conns && !behind; at = at->next) {
     struct rs_conn *conn = RS_ENTRY(at, struct rs_conn, link);
-    behind = conn->peer && rs_out_size(&conn->peer->out) > (proc->paused ? RS_UV_OUT_HIGH / 2 : RS_UV_OUT_HIGH);
+    behind = conn->peer && rs_out_size(&conn->peer->out) > (proc->paused ? proc->out_high / 2 : proc->out_high);
   }
   bool pause = behind && (proc->paused ? now < proc->pause_until : now >= proc->pause_again);
   if (pause && !proc->paused)
-    proc->pause_until = now + RS_UV_PAUSE_MS * RS_MS;
+    proc->pause_until = now + proc->pause_ns;
   if (!pause && proc->paused)
-    proc->pause_again = now + RS_UV_PAUSE_MS * RS_MS;
+    proc->pause_again = now + proc->pause_ns;
   proc->paused = pause;
   proc->poll_stale = false;
   for (struct rs_link *at = proc->conns.next; at != &proc->conns; at = at->next)
@@ -318,6 +318,9 @@ int rs_proc_init(struct rs_proc *proc, const struct rs_role_ops *ops, void *role
   proc->ops = ops;
   proc->role = role;
   proc->unix_fd = proc->tcp_fd = -1;
+  proc->out_high = RS_UV_OUT_HIGH;
+  proc->out_cap = RS_UV_OUT_CAP;
+  proc->pause_ns = RS_UV_PAUSE_MS * RS_MS;
   proc->timer_at = proc->role_deadline = RS_TIME_NEVER;
   rs_list_init(&proc->conns);
   rs_list_init(&proc->dirty);

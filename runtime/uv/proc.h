@@ -178,7 +178,9 @@ struct rs_proc {
   uint64_t dirty_since;
   bool connect_pending, poll_stale, paused, overflowed;
   uint64_t pause_until, pause_again;
-  struct rs_map routes; /* raylet -> route */
+  size_t out_high, out_cap; /* RS_UV_OUT_HIGH, RS_UV_OUT_CAP; a test sets smaller ones before the loop runs */
+  uint64_t pause_ns;        /* RS_UV_PAUSE_MS; the same */
+  struct rs_map routes;     /* raylet -> route */
   struct rs_blobs store;
   struct rs_link transfers, fetches;
   uint64_t fetch_next;
