@@ -48,6 +48,7 @@ static void finish(struct raysim *ray, const raysim_ref *refs, uint32_t count)
     struct raysim_value value;
     must(raysim_get(ray, refs[i], 60000, &value), "a task failed");
     raysim_value_free(&value);
+    raysim_release(ray, refs[i]);
   }
 }
 
@@ -55,7 +56,8 @@ static double run_async(struct raysim *ray, uint32_t count, raysim_ref *refs)
 {
   double begin = seconds();
   for (uint32_t at = 0; at < count; at += BATCH)
-    raysim_submit_many(ray, "raysim.noop", NULL, 0, NULL, count - at < BATCH ? count - at : BATCH, refs + at);
+    must(raysim_submit_many(ray, "raysim.noop", NULL, 0, NULL, count - at < BATCH ? count - at : BATCH, refs + at),
+         "cannot submit");
   finish(ray, refs, count);
   return count / (seconds() - begin);
 }

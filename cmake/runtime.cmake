@@ -8,15 +8,17 @@ file(GLOB RS_UV_SOURCES CONFIGURE_DEPENDS runtime/uv/*.c)
 add_library(rs_uv STATIC ${RS_UV_SOURCES})
 target_link_libraries(rs_uv PUBLIC rs_dl rs_core PkgConfig::UV PkgConfig::SODIUM Threads::Threads ${CMAKE_DL_LIBS})
 
-# The node daemon: head, node and worker. Functions of loaded libraries find rs_uv_* in it, so nothing is dropped.
-add_executable(raysimd runtime/raysimd.c runtime/api/functions.c)
+# The public API.
+file(GLOB RS_API_SOURCES CONFIGURE_DEPENDS runtime/api/*.c)
+add_library(rs_api OBJECT ${RS_API_SOURCES})
+target_link_libraries(rs_api PUBLIC rs_uv)
+
+# The node daemon: head, node and worker. Functions of loaded libraries find the API in it, so nothing is dropped.
+add_executable(raysimd runtime/raysimd.c $<TARGET_OBJECTS:rs_api>)
 target_link_libraries(raysimd PRIVATE -Wl,--whole-archive rs_uv -Wl,--no-whole-archive)
 set_target_properties(raysimd PROPERTIES ENABLE_EXPORTS ON)
 
 # libraysim: core, driver and public API in one.
-file(GLOB RS_API_SOURCES CONFIGURE_DEPENDS runtime/api/*.c)
-add_library(rs_api OBJECT ${RS_API_SOURCES})
-target_link_libraries(rs_api PUBLIC rs_uv)
 set(RS_API_OBJECTS $<TARGET_OBJECTS:rs_api> $<TARGET_OBJECTS:rs_uv> $<TARGET_OBJECTS:rs_dl> $<TARGET_OBJECTS:rs_core>)
 add_library(raysim_shared SHARED ${RS_API_OBJECTS})
 add_library(raysim_static STATIC ${RS_API_OBJECTS})

@@ -1,19 +1,32 @@
-/* raysim.c -- the public API over the driver program of uv/uv.h. See raysim.h. */
+/* raysim.c -- the public API: beginning and ending, ids, errors. See raysim.h. */
 #include "api/raysim.h"
 
+#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
-#include "uv/uv.h"
-
-struct raysim {
-  struct rs_uv_cluster *cluster; /* NULL: it was running */
-  struct rs_uv_client *client;
-};
+#include "api/raysim_int.h"
 
 static _Thread_local char last_error[RS_UV_ERROR_MAX];
+
+#define SAME(name) _Static_assert((int)RAYSIM_ERR_##name == (int)RS_ERR_##name, #name)
+SAME(WORKER_CRASHED);
+SAME(NODE_DIED);
+SAME(ACTOR_DIED);
+SAME(TASK_FAILED);
+SAME(OBJECT_LOST);
+SAME(CANCELLED);
+SAME(INFEASIBLE);
+SAME(NO_ROOM);
+SAME(REFUSED);
+SAME(TOO_LARGE);
+SAME(UNKNOWN_FUNCTION);
+SAME(STORE_FULL);
+SAME(NAME_TAKEN);
+SAME(TIMED_OUT);
+SAME(PEER_LOST);
+SAME(INVALID);
+SAME(INTERRUPTED);
 
 const char *raysim_last_error(void)
 {
@@ -24,16 +37,82 @@ const char *raysim_error_text(int error)
   return rs_error_text(error);
 }
 
+int raysim_set_error(int rc, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  vsnprintf(last_error, sizeof last_error, format, args);
+  va_end(args);
+  return rc;
+}
+
+/* ---- ids ---- */
+
+int raysim_is_none(raysim_ref ref)
+{
+  return raysim_none(ref);
+}
+int raysim_ref_equal(raysim_ref a, raysim_ref b)
+{
+  return memcmp(&a, &b, sizeof a) == 0;
+}
+
+char *raysim_ref_hex(raysim_ref ref, char hex[RAYSIM_HEX_SIZE])
+{
+  for (size_t i = 0; i < sizeof ref.id; i++) {
+    hex[2 * i] = "0123456789abcdef"[ref.id[i] >> 4];
+    hex[2 * i + 1] = "0123456789abcdef"[ref.id[i] & 15];
+  }
+  hex[2 * sizeof ref.id] = 0;
+  return hex;
+}
+
+static int digit_of(char c)
+{
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int raysim_ref_parse(const char *hex, raysim_ref *ref)
+{
+  raysim_ref out = {{0}};
+  bool fine = strlen(hex) == 2 * sizeof out.id;
+  for (size_t i = 0; i < sizeof out.id && fine; i++) {
+    int high = digit_of(hex[2 * i]), low = digit_of(hex[2 * i + 1]);
+    fine = high >= 0 && low >= 0 && (i < 8 || i >= 20 || (high | low) == 0);
+    out.id[i] = (uint8_t)(high << 4 | low);
+  }
+  *ref = (raysim_ref){{0}};
+  if (!fine)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "\"%.80s\" is no id: 56 hexadecimal digits are wanted", hex);
+  *ref = out;
+  return 0;
+}
+
+void raysim_retain(struct raysim *ray, raysim_ref ref)
+{
+  if (!raysim_none(ref))
+    rs_front_retain(ray->front, raysim_id_of(ref));
+}
+
+void raysim_release(struct raysim *ray, raysim_ref ref)
+{
+  if (!raysim_none(ref))
+    rs_front_release(ray->front, raysim_id_of(ref));
+}
+
+/* ---- beginning and ending ---- */
+
 static int start(const struct raysim_options *options, struct rs_uv_cluster **cluster)
 {
-  uint32_t count = options->node_count ? options->node_count : 1;
-  double cpus = options->num_cpus > 0 ? options->num_cpus : (double)sysconf(_SC_NPROCESSORS_ONLN);
-  struct rs_res total = {.cpu_e4 = (int64_t)(cpus * RS_ONE_E4 + 0.5)};
-  struct rs_node_info *info = rs_node_info_new(&total), **infos = rs_alloc(count * sizeof *infos);
-  info->node_type = UINT32_MAX;
+  uint32_t count = options->nodes ? options->nodes : 1;
+  struct rs_node_info *info;
+  int rc = raysim_total_of(options, &info);
+  if (rc != 0)
+    return rc;
+  struct rs_node_info **infos = rs_alloc(count * sizeof *infos);
   for (uint32_t i = 0; i < count; i++)
     infos[i] = info;
-  int rc = rs_uv_local_cluster_start(
+  rc = rs_uv_local_cluster_start(
       &(struct rs_uv_cluster_options){.node_count = count, .infos = infos, .load = options->load}, cluster, last_error);
   free(infos);
   rs_node_info_unref(info);
@@ -44,122 +123,38 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
 {
   static const struct raysim_options none = {0};
   struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
+  const char *session = NULL;
+  int rc = 0;
   *out = NULL;
   last_error[0] = 0;
   if (!options)
     options = &none;
-  int rc = options->connect || options->session ? 0 : start(options, &ray->cluster);
+  if (!options->address)
+    rc = start(options, &ray->cluster);
+  else if (strcmp(options->address, "auto") != 0)
+    session = options->address;
   if (rc == 0)
-    rc = rs_uv_client_open(ray->cluster ? rs_uv_cluster_session(ray->cluster) : options->session, &ray->client,
-                           last_error);
-  if (rc == 0)
+    rc = rs_uv_client_open(ray->cluster ? rs_uv_cluster_session(ray->cluster) : session, &ray->client, last_error);
+  if (rc == 0) {
+    ray->front = rs_uv_client_front(ray->client);
+    ray->front->user = ray;
     *out = ray;
-  else
+  } else {
     raysim_shutdown(ray);
+  }
   return rc;
 }
 
 void raysim_shutdown(struct raysim *ray)
 {
-  if (!ray)
-    return;
+  if (!ray || (ray->front && !ray->client))
+    return; /* a worker's is not the task's to end */
   rs_uv_client_close(ray->client);
   rs_uv_local_cluster_stop(ray->cluster);
   free(ray);
 }
 
-void raysim_submit_many(struct raysim *ray, const char *function, const void *args, size_t args_bytes,
-                        const struct raysim_task_options *options, uint32_t count, raysim_ref *refs)
+void raysim_interrupt(struct raysim *ray)
 {
-  static const struct raysim_task_options none = {0};
-  if (!options)
-    options = &none;
-  if (count == 0)
-    return;
-  struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, count);
-  double cpus = options->num_cpus > 0 ? options->num_cpus : 1;
-  call->demand.cpu_e4 = (int64_t)(cpus * RS_ONE_E4 + 0.5);
-  call->demand.gpu_e4 = (uint32_t)(options->num_gpus * RS_ONE_E4 + 0.5);
-  call->max_retries = options->max_retries == 0 ? 3 : options->max_retries == -1 ? 0 : -1;
-  if (options->max_retries > 0)
-    call->max_retries = options->max_retries;
-  uint64_t name = rs_name_hash(function);
-  for (uint32_t i = 0; i < count; i++) {
-    struct rs_task *task = rs_task_new(0, (uint32_t)args_bytes);
-    task->function = name;
-    task->return_count = 1;
-    task->flags = RS_TASK_KEEP; /* until raysim_get has taken it */
-    if (args_bytes)
-      memcpy(task->args, args, args_bytes);
-    call->tasks[i] = task;
-  }
-  rs_uv_client_submit(ray->client, call, refs);
-}
-
-raysim_ref raysim_submit(struct raysim *ray, const char *function, const void *args, size_t args_bytes,
-                         const struct raysim_task_options *options)
-{
-  raysim_ref ref;
-  raysim_submit_many(ray, function, args, args_bytes, options, 1, &ref);
-  return ref;
-}
-
-static uint64_t ns_of(int64_t timeout_ms)
-{
-  return timeout_ms < 0 ? RS_TIME_NEVER : (uint64_t)timeout_ms * RS_MS;
-}
-
-int raysim_get_object(struct raysim *ray, raysim_ref ref, int64_t timeout_ms, struct raysim_value *value)
-{
-  *value = (struct raysim_value){0};
-  struct rs_id id = {rs_uv_client_self(ray->client), ref};
-  return rs_uv_client_get(ray->client, id, ns_of(timeout_ms), &value->bytes, &value->size);
-}
-
-int raysim_get(struct raysim *ray, raysim_ref ref, int64_t timeout_ms, struct raysim_value *value)
-{
-  struct rs_result *result;
-  *value = (struct raysim_value){0};
-  int rc = rs_uv_client_wait(ray->client, ref, ns_of(timeout_ms), &result);
-  if (rc != 0)
-    return rc;
-  if (result->status != RS_ERR_OK) {
-    rc = result->status;
-    value->error = rs_alloc((size_t)result->data_bytes + 1);
-    if (result->data_bytes)
-      memcpy(value->error, result->data, result->data_bytes);
-    value->error[result->data_bytes] = 0;
-  } else if (result->return_count > 0 && result->returns[0].size_bytes == result->returns[0].inline_bytes) {
-    value->size = result->returns[0].inline_bytes;
-    value->bytes = rs_alloc(value->size + 1);
-    if (value->size)
-      memcpy(value->bytes, result->data + result->returns[0].inline_at, value->size);
-  } else if (result->return_count > 0) {
-    rc = raysim_get_object(ray, ref + 1, timeout_ms, value);
-  }
-  raysim_release(ray, ref + 1);
-  rs_result_unref(result);
-  return rc;
-}
-
-void raysim_value_free(struct raysim_value *value)
-{
-  free(value->bytes);
-  free(value->error);
-  *value = (struct raysim_value){0};
-}
-
-raysim_ref raysim_put(struct raysim *ray, const void *bytes, size_t size)
-{
-  uint64_t seq;
-  return rs_uv_client_put(ray->client, bytes, size, &seq) == 0 ? seq : 0;
-}
-
-void raysim_release(struct raysim *ray, raysim_ref ref)
-{
-  if (ref == 0)
-    return;
-  struct rs_call *call = rs_call_new(RS_CALL_RELEASE, 0);
-  call->object = (struct rs_id){rs_uv_client_self(ray->client), ref};
-  rs_uv_client_call(ray->client, call);
+  rs_front_interrupt(ray->front);
 }

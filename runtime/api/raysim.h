@@ -1,29 +1,43 @@
-/* raysim.h -- the C API of raysim: functions that run as tasks on a cluster of processes.
+/* raysim.h -- the C API of raysim: functions and actors that run on a cluster of processes, and the objects between them.
  *
- * What works today: start or find a cluster, submit tasks of named C functions, wait for results, put and get objects.
- * Actors, dependencies between tasks and submission from within tasks are part of the core and not yet of this API.
+ * One file is a whole program:
+ *
+ *     #include <raysim.h>
+ *     #include <stdio.h>
  *
  *     static int add(struct raysim_context *context)
  *     {
- *       size_t size;
- *       const int *in = raysim_args(context, &size);
- *       int sum = in[0] + in[1];
- *       raysim_return(context, 0, &sum, sizeof sum);
- *       return 0;
+ *       const int *a = raysim_arg(context, 0, NULL), *b = raysim_arg(context, 1, NULL);
+ *       int sum = *a + *b;
+ *       return raysim_return(context, 0, &sum, sizeof sum);
  *     }
- *     void raysim_register_functions(void) { raysim_register("add", add); }      in a shared library, add.so
+ *     void raysim_register_functions(void) { raysim_register("add", add); }
  *
- *     struct raysim *ray;                                                         in the program
- *     raysim_init(&(struct raysim_options){.num_cpus = 4, .load = "./add.so"}, &ray);
- *     int in[2] = {1, 2};
- *     raysim_ref sum = raysim_submit(ray, "add", in, sizeof in, NULL);
- *     struct raysim_value value;
- *     if (raysim_get(ray, sum, -1, &value) == 0) printf("%d\n", *(int *)value.bytes);
- *     raysim_value_free(&value);
- *     raysim_shutdown(ray);
+ *     int main(void)
+ *     {
+ *       struct raysim *ray;
+ *       if (raysim_init(NULL, &ray) != 0) return fprintf(stderr, "%s\n", raysim_last_error()), 1;
+ *       int one = 1, two = 2;
+ *       raysim_ref three = raysim_submit(ray, "add", RAYSIM_ARGS(RAYSIM_VALUE(one), RAYSIM_VALUE(two)), NULL);
+ *       raysim_ref four = raysim_submit(ray, "add", RAYSIM_ARGS(raysim_object(three), RAYSIM_VALUE(one)), NULL);
+ *       struct raysim_value value;
+ *       if (raysim_get(ray, four, RAYSIM_FOREVER, &value) == 0) printf("%d\n", *(const int *)value.bytes);
+ *       raysim_value_free(&value);
+ *       raysim_release(ray, three);
+ *       raysim_release(ray, four);
+ *       raysim_shutdown(ray);
+ *     }
  *
- * All functions may be called from any thread, but for raysim_init, raysim_shutdown and raysim_register. Errors are
- * negative numbers; raysim_error_text says what one means. Times are in milliseconds; -1 waits without a limit.
+ * The manual for newcomers is docs/c-api.md; programs to read are in examples/.
+ *
+ * Errors    Functions that can fail return 0 or a negative RAYSIM_ERR_ number (raysim_error_text says what it means); those
+ *           that return a reference return none (raysim_is_none). raysim_last_error() has one line about what went wrong in
+ *           this thread's last call that failed by the caller's fault. Why a task failed is in its value: raysim_error.
+ * Threads   Every function may be called from any thread at any time, but for raysim_init, raysim_shutdown and the
+ *           raysim_register family. What a pointer argument points to is read during the call only, unless it says more.
+ * Times     Milliseconds; RAYSIM_FOREVER (-1): no limit; 0: only what is so now.
+ * Zeros     In every structure of options a field that is zero (or NULL) means Ray's default. Where zero itself must be
+ *           said, RAYSIM_NONE (-1) says it.
  */
 #ifndef RAYSIM_H
 #define RAYSIM_H
@@ -35,69 +49,348 @@
 extern "C" {
 #endif
 
-struct raysim;               /* a connection to a cluster */
-struct raysim_context;       /* a running task, seen from its function */
-typedef uint64_t raysim_ref; /* a task of this program, by number; 0: none */
+struct raysim;         /* a connection to a cluster */
+struct raysim_context; /* a running task, seen from its function */
 
-struct raysim_options {
-  const char *session; /* of a running cluster; NULL with `connect`: the newest one of this user on this host */
-  int connect;         /* 1: connect to a running cluster; 0: start one that ends with this program */
-  uint32_t node_count; /* of a cluster that is started; 0: 1 */
-  double num_cpus;     /* logical CPUs of each node; 0: this machine's */
-  const char *load;    /* shared library with functions, or NULL */
+enum { RAYSIM_FOREVER = -1, RAYSIM_NONE = -1, RAYSIM_UNLIMITED = -2 };
+
+/* ---- references ---- */
+
+/* An object: what a task returns or what was put. All zeros: none. An id of 28 bytes, as Ray has them; a plain value that
+ * may be copied and compared with memcmp. Who got one from raysim_submit, raysim_put and the like holds it until
+ * raysim_release; an object goes when nobody holds it, no task reads it and no living object contains it. */
+typedef struct raysim_ref {
+  uint8_t id[28];
+} raysim_ref;
+
+/* An actor's handle: a reference like others (release it, send it inside values), with a type of its own. */
+typedef struct raysim_actor {
+  raysim_ref ref;
+} raysim_actor;
+
+enum { RAYSIM_HEX_SIZE = 57 }; /* 56 digits and the final 0 */
+
+int raysim_is_none(raysim_ref ref);
+int raysim_ref_equal(raysim_ref a, raysim_ref b);
+char *raysim_ref_hex(raysim_ref ref, char hex[RAYSIM_HEX_SIZE]); /* returns hex */
+int raysim_ref_parse(const char *hex, raysim_ref *ref);          /* 0, or RAYSIM_ERR_INVALID */
+
+void raysim_retain(struct raysim *ray, raysim_ref ref); /* one more raysim_release is needed */
+void raysim_release(struct raysim *ray, raysim_ref ref);
+
+/* ---- errors ---- */
+
+enum raysim_error_code {
+  RAYSIM_OK = 0,
+  RAYSIM_ERR_WORKER_CRASHED = -1,
+  RAYSIM_ERR_NODE_DIED = -2,
+  RAYSIM_ERR_ACTOR_DIED = -3,
+  RAYSIM_ERR_TASK_FAILED = -4, /* the function itself reported it */
+  RAYSIM_ERR_OBJECT_LOST = -5,
+  RAYSIM_ERR_CANCELLED = -6,
+  RAYSIM_ERR_INFEASIBLE = -7,
+  RAYSIM_ERR_NO_ROOM = -8,
+  RAYSIM_ERR_REFUSED = -9,
+  RAYSIM_ERR_TOO_LARGE = -12,
+  RAYSIM_ERR_UNKNOWN_FUNCTION = -13,
+  RAYSIM_ERR_STORE_FULL = -14,
+  RAYSIM_ERR_NAME_TAKEN = -15,
+  RAYSIM_ERR_TIMED_OUT = -16,
+  RAYSIM_ERR_PEER_LOST = -17,   /* the cluster is gone */
+  RAYSIM_ERR_INVALID = -38,     /* an argument of the call; raysim_last_error() says which */
+  RAYSIM_ERR_INTERRUPTED = -39, /* by raysim_interrupt */
 };
 
-/* 0, or negative; then raysim_last_error() has one line about it. */
-int raysim_init(const struct raysim_options *options, struct raysim **out);
-void raysim_shutdown(struct raysim *ray);
-const char *raysim_last_error(void); /* of this thread's last raysim_init */
 const char *raysim_error_text(int error);
+const char *raysim_last_error(void); /* of this thread; "" where there was none */
+
+/* Why there is no value. It travels through dependencies: a task whose argument failed fails with the argument's error. */
+struct raysim_error {
+  int code;             /* enum raysim_error_code */
+  const char *message;  /* what the function said, or what happened to it */
+  const char *function; /* whose error it is; "" where that is not known */
+  raysim_ref task;      /* its task */
+  uint32_t node;        /* where it ran, by number; UINT32_MAX: nowhere */
+  int pid;              /* of its process; 0: not known */
+  int retries;          /* tries before the last one */
+};
+
+/* ---- beginning and ending ---- */
+
+struct raysim_resource {
+  const char *name;
+  double amount;
+};
+struct raysim_label {
+  const char *key, *value;
+};
+
+struct raysim_options {
+  /* NULL: starts a cluster of processes that ends with this program. "auto": the newest running one of this user on this
+   * host, or $RAYSIM_SESSION. Otherwise the folder of its session. */
+  const char *address;
+  /* Functions for the workers, a shared library that defines raysim_register_functions. NULL: a cluster that is started
+   * has the functions of this very program, where it defines or registers some before raysim_init: its processes are
+   * this program again, up to its first raysim_init, which does not return in them. */
+  const char *load;
+  const char *name_space; /* for the names of actors; NULL: one of this program's own */
+  /* Of each node of a cluster that is started: */
+  uint32_t nodes;    /* 0: 1 */
+  double num_cpus;   /* logical; 0: this machine's */
+  int num_gpus;
+  uint64_t memory_bytes, object_store_bytes;
+  const struct raysim_resource *resources; /* custom ones */
+  size_t resource_count;
+  const struct raysim_label *labels;
+  size_t label_count;
+};
+
+/* 0, or negative; then *ray is NULL and raysim_last_error() has one line about it. NULL options: all defaults. */
+int raysim_init(const struct raysim_options *options, struct raysim **ray);
+void raysim_shutdown(struct raysim *ray); /* NULL is fine. What it started ends; other threads must be out of it */
+
+/* Every call that is waiting ends with RAYSIM_ERR_INTERRUPTED. May be called from a signal handler. */
+void raysim_interrupt(struct raysim *ray);
+
+/* ---- values and arguments ---- */
+
+/* Bytes together with the references inside them: what is put, returned and given by value. */
+struct raysim_data {
+  const void *bytes;
+  size_t size;
+  const raysim_ref *refs;
+  size_t ref_count;
+};
+
+/* An argument of a task: a value, or an object whose value the function is to read, which the task waits for. */
+struct raysim_arg {
+  struct raysim_data value;
+  raysim_ref object; /* none: by value */
+};
+
+static inline struct raysim_arg raysim_bytes(const void *bytes, size_t size)
+{
+  struct raysim_arg arg = {{bytes, size, NULL, 0}, {{0}}};
+  return arg;
+}
+/* The function gets the object's value. */
+static inline struct raysim_arg raysim_object(raysim_ref ref)
+{
+  struct raysim_arg arg = {{NULL, 0, NULL, 0}, {{0}}};
+  arg.object = ref;
+  return arg;
+}
+/* The function gets the reference itself: an object that it may get, pass on or keep. `ref` must live during the call. */
+static inline struct raysim_arg raysim_reference(const raysim_ref *ref)
+{
+  struct raysim_arg arg = {{NULL, 0, ref, 1}, {{0}}};
+  return arg;
+}
+#define RAYSIM_VALUE(variable) raysim_bytes(&(variable), sizeof(variable))
+#ifndef __cplusplus
+/* Both parameters `args, arg_count` of raysim_submit and raysim_call. */
+#define RAYSIM_ARGS(...)                                                                                               \
+  (const struct raysim_arg[]){__VA_ARGS__}, sizeof((const struct raysim_arg[]){__VA_ARGS__}) / sizeof(struct raysim_arg)
+#endif
+
+/* ---- what tasks and actors ask for ---- */
+
+enum raysim_strategy_kind {
+  RAYSIM_DEFAULT = 0, /* pack until half full, then spread */
+  RAYSIM_SPREAD,
+  RAYSIM_NODE_AFFINITY, /* `node`, or another one where `soft` and that one is gone or has no room */
+};
+struct raysim_strategy {
+  enum raysim_strategy_kind kind;
+  uint32_t node;
+  int soft;
+};
+
+enum raysim_label_rule_kind { RAYSIM_LABEL_IN = 0, RAYSIM_LABEL_NOT_IN, RAYSIM_LABEL_EXISTS, RAYSIM_LABEL_NOT_EXISTS };
+struct raysim_label_rule {
+  const char *key, *value; /* value: of IN and NOT_IN */
+  enum raysim_label_rule_kind kind;
+};
+
+/* Amounts of a task, or of an actor. */
+struct raysim_demand {
+  double num_cpus; /* 0: 1; RAYSIM_NONE: none. Of an actor 0: 1 to place it, none while it lives */
+  double num_gpus; /* a fraction of one, or a whole number */
+  uint64_t memory_bytes;
+  const struct raysim_resource *resources;
+  size_t resource_count;
+  const struct raysim_label_rule *labels; /* the node must match each */
+  size_t label_count;
+  struct raysim_strategy strategy;
+};
 
 /* ---- tasks ---- */
 
 struct raysim_task_options {
-  double num_cpus; /* 0: 1 */
-  double num_gpus;
-  int max_retries; /* after the death of a worker or node; 0: Ray's 3; -1: none; -2: without a limit */
+  struct raysim_demand demand;
+  int num_returns;      /* 0: 1; RAYSIM_NONE: none; at most 64 */
+  int max_retries;      /* after the death of a worker or node: 0: 3; RAYSIM_NONE; RAYSIM_UNLIMITED */
+  int retry_exceptions; /* 1: the function's own errors are retried too */
+  const char *name;     /* in lists and errors; NULL: the function's */
 };
 
-/* Submits a task with one return value; the arguments are copied. NULL options: the defaults. */
-raysim_ref raysim_submit(struct raysim *ray, const char *function, const void *args, size_t args_bytes,
+/* Submits a task. Returns its first return, or none when the call is wrong. NULL options: the defaults. */
+raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct raysim_arg *args, size_t arg_count,
                          const struct raysim_task_options *options);
 
-/* The same for `count` tasks with the same arguments, at less cost; refs has room for `count` numbers. */
-void raysim_submit_many(struct raysim *ray, const char *function, const void *args, size_t args_bytes,
-                        const struct raysim_task_options *options, uint32_t count, raysim_ref *refs);
+/* The same for `task_count` tasks with the same arguments, at less cost, and for more than one return: refs has room
+ * for task_count x num_returns, those of one task together. */
+int raysim_submit_many(struct raysim *ray, const char *function, const struct raysim_arg *args, size_t arg_count,
+                       const struct raysim_task_options *options, size_t task_count, raysim_ref *refs);
 
-struct raysim_value {
-  uint8_t *bytes;
-  size_t size;
-  char *error; /* of a failed task: what its function said */
-};
+enum { RAYSIM_FORCE = 1, RAYSIM_NOT_RECURSIVE = 2 };
 
-/* Waits for the task's end and takes its value: the next raysim_get of it would wait for ever. 0, or why it failed. */
-int raysim_get(struct raysim *ray, raysim_ref ref, int64_t timeout_ms, struct raysim_value *value);
-void raysim_value_free(struct raysim_value *value);
+/* Cancels the task that makes this object: one that waits ends at once, one that runs sees raysim_cancelled; with
+ * RAYSIM_FORCE its process is ended. Its children are cancelled too, unless RAYSIM_NOT_RECURSIVE. Its value becomes
+ * RAYSIM_ERR_CANCELLED, unless it was faster. */
+int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags);
 
 /* ---- objects ---- */
 
-/* Puts bytes into the node's store. Returns the object's number, or 0. */
+/* Copies the bytes into a new object; none where there is no room. */
 raysim_ref raysim_put(struct raysim *ray, const void *bytes, size_t size);
-int raysim_get_object(struct raysim *ray, raysim_ref ref, int64_t timeout_ms, struct raysim_value *value);
-void raysim_release(struct raysim *ray, raysim_ref ref); /* the bytes may go */
+raysim_ref raysim_put_data(struct raysim *ray, const struct raysim_data *data);
 
-/* ---- functions, in workers ---- */
+/* Room of the object store, to be written in place and sealed: then it is an object, and must not be written again. */
+struct raysim_buffer {
+  void *bytes;
+  size_t size;
+  uint64_t held[2]; /* the library's own */
+};
+int raysim_create(struct raysim *ray, size_t size, int64_t timeout_ms, struct raysim_buffer *buffer);
+raysim_ref raysim_seal(struct raysim *ray, struct raysim_buffer *buffer, const raysim_ref *refs, size_t ref_count);
+void raysim_discard(struct raysim *ray, struct raysim_buffer *buffer); /* instead of raysim_seal */
 
+/* A value, read in place: bytes and refs stay as they are until raysim_value_free. Aligned to 8 bytes; large ones to 64.
+ * The references inside are held that long; raysim_retain keeps one longer. */
+struct raysim_value {
+  const void *bytes;
+  size_t size;
+  const raysim_ref *refs;
+  size_t ref_count;
+  const struct raysim_error *error; /* why there is no value; NULL where there is */
+  void *held[3];                    /* the library's own */
+};
+
+/* Waits for the object and reads it. 0, or why there is no value: the code of value->error, or RAYSIM_ERR_TIMED_OUT,
+ * RAYSIM_ERR_INTERRUPTED, RAYSIM_ERR_PEER_LOST. Within a task it gives the task's CPUs back while it waits. */
+int raysim_get(struct raysim *ray, raysim_ref ref, int64_t timeout_ms, struct raysim_value *value);
+
+/* The same for several at once; each values[i] is to be freed, whatever is returned: 0, or the first error. */
+int raysim_get_many(struct raysim *ray, const raysim_ref *refs, size_t count, int64_t timeout_ms,
+                    struct raysim_value *values);
+void raysim_value_free(struct raysim_value *value);
+
+/* Gets without waiting: `done` is called once, with a value that it has to free, on a thread of the library that calls one
+ * `done` after the other, in the order in which values come. It may call every function, also ones that wait; but the next
+ * `done` waits too. */
+typedef void (*raysim_get_done)(void *context, int status, struct raysim_value *value);
+int raysim_get_async(struct raysim *ray, raysim_ref ref, raysim_get_done done, void *context);
+
+enum { RAYSIM_NO_FETCH = 1 }; /* ready: made somewhere; otherwise: it, or its error, can be read here at once */
+
+/* Waits until num_returns of the objects are ready, or for the time limit. Returns how many are (at most num_returns), and
+ * sets ready[i] to 1 for these, the first ones in the given order, and to 0 for others. Each reference must be given
+ * once. Negative: an error. */
+int raysim_wait(struct raysim *ray, const raysim_ref *refs, size_t count, size_t num_returns, int64_t timeout_ms,
+                int flags, uint8_t *ready);
+
+/* ---- actors ---- */
+
+struct raysim_actor_options {
+  struct raysim_demand demand;
+  int max_restarts;     /* 0: none; RAYSIM_UNLIMITED */
+  int max_task_retries; /* of calls, when the actor dies under them; 0: none; RAYSIM_UNLIMITED */
+  const char *name;     /* unique in the name space */
+};
+
+/* Makes an actor of a registered class; the arguments go to its `create`. None when the call is wrong. */
+raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_arg *args, size_t arg_count,
+                                 const struct raysim_actor_options *options);
+
+struct raysim_call_options {
+  int num_returns;      /* as of a task */
+  int max_task_retries; /* 0: as the actor was created */
+  int retry_exceptions;
+};
+
+/* Calls a method. Calls from one handle run in order. Returns the first return. */
+raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_arg *args,
+                       size_t arg_count, const struct raysim_call_options *options);
+int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_arg *args,
+                     size_t arg_count, const struct raysim_call_options *options, size_t call_count, raysim_ref *refs);
+
+enum { RAYSIM_MAY_RESTART = 1 };
+
+/* Ends the actor's process at once, also what it is doing; it does not come back, unless RAYSIM_MAY_RESTART. */
+int raysim_kill(struct raysim *ray, raysim_actor actor, int flags);
+
+/* ---- functions and classes, in workers ---- */
+
+/* 0: success; else it has failed, and raysim_fail has said why. */
 typedef int (*raysim_function)(struct raysim_context *context);
 
-/* 0, or -1 when the name is taken. Called by raysim_register_functions of a library that workers load. */
-int raysim_register(const char *name, raysim_function function);
-void raysim_register_functions(void); /* to be defined by that library */
+struct raysim_method {
+  const char *name;
+  raysim_function function;
+};
 
-const void *raysim_args(const struct raysim_context *context, size_t *size);
-void raysim_return(struct raysim_context *context, uint32_t index, const void *bytes, size_t size);
-void raysim_fail(struct raysim_context *context, const char *text); /* and return non-zero */
-int raysim_cancelled(const struct raysim_context *context);
+/* An actor class: `create` gets the arguments of raysim_actor_create and sets the state with raysim_set_self; methods find
+ * it with raysim_self; `destroy` (may be NULL) gets it when the actor ends in order. */
+struct raysim_class {
+  const char *name;
+  raysim_function create;
+  void (*destroy)(void *self);
+  const struct raysim_method *methods;
+  size_t method_count;
+};
+
+/* To be defined by the program, or by the library that workers load; it calls the two below. */
+void raysim_register_functions(void);
+int raysim_register(const char *name, raysim_function function); /* 0, or RAYSIM_ERR_NAME_TAKEN */
+int raysim_register_actor(const struct raysim_class *type);      /* likewise */
+
+/* ---- inside a function; `context` is valid during the call, on the calling thread ---- */
+
+size_t raysim_arg_count(const struct raysim_context *context);
+
+/* An argument's bytes, in place: not to be written. NULL, and size 0, beyond the last one. `size` may be NULL. */
+const void *raysim_arg(const struct raysim_context *context, size_t index, size_t *size);
+
+/* The references inside an argument; they are held during the call. raysim_arg_ref: the first one, or none. */
+const raysim_ref *raysim_arg_refs(const struct raysim_context *context, size_t index, size_t *count);
+raysim_ref raysim_arg_ref(const struct raysim_context *context, size_t index);
+
+/* Sets a return to a copy of the bytes (of the data with the references inside); values never set are empty. 0, or an
+ * error with its text, so that `return raysim_return(...)` ends a function. */
+int raysim_return(struct raysim_context *context, size_t index, const void *bytes, size_t size);
+int raysim_return_data(struct raysim_context *context, size_t index, const struct raysim_data *data);
+
+/* Room for a return, to be written in place before the function ends. NULL: there is none. */
+void *raysim_return_room(struct raysim_context *context, size_t index, size_t size);
+
+/* Says why the function fails, as printf does. Returns non-zero: `return raysim_fail(context, ...)`. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+int raysim_fail(struct raysim_context *context, const char *format, ...);
+
+int raysim_cancelled(const struct raysim_context *context); /* 1: it should end early */
+
+struct raysim *raysim_current(struct raysim_context *context); /* to submit, put, get, wait and call from the task */
+raysim_ref raysim_task(const struct raysim_context *context);  /* its id */
+const char *raysim_task_name(const struct raysim_context *context);
+uint32_t raysim_node(const struct raysim_context *context);                           /* number of its node */
+size_t raysim_gpus(const struct raysim_context *context, int *devices, size_t room); /* how many; their numbers */
+size_t raysim_return_count(const struct raysim_context *context);
+
+void raysim_set_self(struct raysim_context *context, void *self); /* of an actor */
+void *raysim_self(const struct raysim_context *context);
 
 #ifdef __cplusplus
 }

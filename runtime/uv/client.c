@@ -27,13 +27,7 @@ static void fail(struct rs_uv_client *client, int status, const char *why)
     client->status = status;
     snprintf(client->error, sizeof client->error, "%s", why);
   }
-  RS_LIST_EACH(&client->waiters, at, after)
-  {
-    struct rs_uv_waiter *waiter = RS_ENTRY(at, struct rs_uv_waiter, link);
-    waiter->done = true;
-    waiter->status = status;
-    pthread_cond_signal(&waiter->cond);
-  }
+  rs_front_fail(&client->front, status);
   pthread_cond_broadcast(&client->proc.changed);
   rs_proc_stop(&client->proc);
 }
@@ -101,19 +95,9 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
   if (effect->kind != RS_OUT_REPLY)
     return;
   const struct rs_reply *reply = effect->reply;
-  bool object = reply->kind == RS_REPLY_OBJECT;
-  if (reply->kind == RS_REPLY_TASK && reply->result)
+  if (!rs_front_on_reply(&client->front, reply) && client->numbers) {
     rs_map_put_ptr(&client->results, reply->id.seq, rs_result_ref(reply->result));
-  else if (!object)
-    return;
-  RS_LIST_EACH(&client->waiters, at, after)
-  {
-    struct rs_uv_waiter *waiter = RS_ENTRY(at, struct rs_uv_waiter, link);
-    if (waiter->object == object && rs_id_equal(waiter->id, reply->id) && !waiter->done) {
-      waiter->done = true;
-      waiter->status = object ? reply->status : RS_ERR_OK;
-      pthread_cond_signal(&waiter->cond);
-    }
+    pthread_cond_broadcast(&proc->changed);
   }
 }
 
@@ -129,12 +113,18 @@ static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
   return now + STOP_POLL_MS * RS_MS;
 }
 
+static void on_idle(struct rs_proc *proc)
+{
+  rs_front_idle(&client_of(proc)->front);
+}
+
 static const struct rs_role_ops ops = {.welcome = on_welcome,
                                        .rejected = on_rejected,
                                        .open = on_open,
                                        .lost = on_lost,
                                        .effect = on_effect,
-                                       .timer = on_timer};
+                                       .timer = on_timer,
+                                       .idle = on_idle};
 
 static int begin(struct rs_uv_client *client, const char *session, char *error)
 {
@@ -148,9 +138,7 @@ static int begin(struct rs_uv_client *client, const char *session, char *error)
   rs_session_token_path(found, path, sizeof path);
   if (!rs_auth_init() || rs_auth_token_read(path, token, error) != 0)
     return RS_ERR_REFUSED;
-  rs_list_init(&client->waiters);
-  pthread_mutex_init(&client->order, NULL);
-  client->next_seq = 1;
+  rs_front_init(&client->front, proc);
   if (rs_proc_init(proc, &ops, client) != 0) {
     snprintf(error, RS_UV_ERROR_MAX, "cannot start a loop");
     return RS_ERR_REFUSED;
@@ -174,12 +162,12 @@ static int begin(struct rs_uv_client *client, const char *session, char *error)
 
 static void end(struct rs_uv_client *client)
 {
+  rs_front_free(&client->front);
   rs_proc_free(&client->proc);
   for (uint32_t i = 0; i < client->results.cap; i++)
     if (client->results.slots[i].key)
       rs_result_unref((struct rs_result *)(uintptr_t)client->results.slots[i].value);
   rs_map_free(&client->results);
-  pthread_mutex_destroy(&client->order);
   free(client);
 }
 
@@ -261,6 +249,7 @@ void rs_uv_client_close(struct rs_uv_client *client)
 {
   if (!client)
     return;
+  rs_front_stop(&client->front);
   pthread_mutex_lock(&client->proc.lock);
   rs_proc_flush(&client->proc);
   rs_proc_stop(&client->proc);
@@ -274,150 +263,45 @@ rs_addr rs_uv_client_self(const struct rs_uv_client *client)
   return client->proc.self;
 }
 
-uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count)
+struct rs_front *rs_uv_client_front(struct rs_uv_client *client)
 {
-  pthread_mutex_lock(&client->order);
-  uint64_t first = client->next_seq;
-  client->next_seq += count;
-  pthread_mutex_unlock(&client->order);
-  return first;
+  return &client->front;
 }
 
-/* With the lock. */
-static void step_call(struct rs_uv_client *client, struct rs_call *call)
+uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count)
 {
-  rs_proc_step_call(&client->proc, call);
-  rs_call_free(call);
-  rs_proc_drain(&client->proc);
-  rs_proc_flush(&client->proc);
+  pthread_mutex_lock(&client->front.order);
+  client->numbers = true;
+  uint64_t first = client->front.next_seq;
+  client->front.next_seq += count;
+  pthread_mutex_unlock(&client->front.order);
+  return first;
 }
 
 void rs_uv_client_call(struct rs_uv_client *client, struct rs_call *call)
 {
-  pthread_mutex_lock(&client->proc.lock);
-  if (client->failed)
-    rs_call_free(call);
-  else
-    step_call(client, call);
-  pthread_mutex_unlock(&client->proc.lock);
-}
-
-void rs_uv_client_submit(struct rs_uv_client *client, struct rs_call *call, uint64_t *refs)
-{
-  pthread_mutex_lock(&client->order);
-  for (uint32_t i = 0; i < call->task_count; i++) {
-    struct rs_task *task = call->tasks[i];
-    task->id = (struct rs_id){client->proc.self, client->next_seq};
-    client->next_seq += 1 + (uint64_t)task->return_count;
-    if (refs)
-      refs[i] = task->id.seq;
-  }
-  rs_uv_client_call(client, call);
-  pthread_mutex_unlock(&client->order);
-}
-
-static struct timespec until_of(uint64_t timeout_ns, uint64_t *end)
-{
-  *end = rs_time_add(uv_hrtime(), timeout_ns);
-  return (struct timespec){.tv_sec = (time_t)(*end / RS_S), .tv_nsec = (long)(*end % RS_S)};
-}
-
-static void waiter_init(struct rs_uv_client *client, struct rs_uv_waiter *waiter, struct rs_id id, bool object)
-{
-  *waiter = (struct rs_uv_waiter){.id = id, .object = object};
-  pthread_condattr_t attr;
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&waiter->cond, &attr);
-  pthread_condattr_destroy(&attr);
-  rs_list_push_back(&client->waiters, &waiter->link);
-}
-
-/* With the lock. */
-static int wait_for(struct rs_uv_client *client, struct rs_uv_waiter *waiter, uint64_t timeout_ns)
-{
-  uint64_t end;
-  struct timespec until = until_of(timeout_ns, &end);
-  while (!waiter->done && uv_hrtime() < end) {
-    if (timeout_ns == RS_TIME_NEVER)
-      pthread_cond_wait(&waiter->cond, &client->proc.lock);
-    else
-      pthread_cond_timedwait(&waiter->cond, &client->proc.lock, &until);
-  }
-  rs_list_remove(&waiter->link);
-  pthread_cond_destroy(&waiter->cond);
-  return waiter->done ? waiter->status : RS_ERR_TIMED_OUT;
+  rs_front_call(&client->front, call);
 }
 
 int rs_uv_client_wait(struct rs_uv_client *client, uint64_t task_seq, uint64_t timeout_ns, struct rs_result **result)
 {
-  *result = NULL;
-  uint64_t taken;
+  uint64_t taken, end = rs_time_add(uv_hrtime(), timeout_ns);
+  struct timespec until = {.tv_sec = (time_t)(end / RS_S), .tv_nsec = (long)(end % RS_S)};
   int rc = 0;
+  *result = NULL;
   pthread_mutex_lock(&client->proc.lock);
-  if (!rs_map_find(&client->results, task_seq)) {
-    if (client->failed) {
+  while (!rs_map_find(&client->results, task_seq) && rc == 0) {
+    if (client->failed)
       rc = client->status;
-    } else {
-      struct rs_uv_waiter waiter;
-      waiter_init(client, &waiter, (struct rs_id){client->proc.self, task_seq}, false);
-      rc = wait_for(client, &waiter, timeout_ns);
-    }
+    else if (timeout_ns == RS_TIME_NEVER)
+      pthread_cond_wait(&client->proc.changed, &client->proc.lock);
+    else if (uv_hrtime() >= end)
+      rc = RS_ERR_TIMED_OUT;
+    else
+      pthread_cond_timedwait(&client->proc.changed, &client->proc.lock, &until);
   }
   if (rc == 0 && rs_map_remove(&client->results, task_seq, &taken))
     *result = (struct rs_result *)(uintptr_t)taken;
   pthread_mutex_unlock(&client->proc.lock);
-  return rc;
-}
-
-int rs_uv_client_put(struct rs_uv_client *client, const void *bytes, size_t size_bytes, uint64_t *seq)
-{
-  struct rs_proc *proc = &client->proc;
-  pthread_mutex_lock(&client->order);
-  struct rs_id id = {proc->self, client->next_seq++};
-  *seq = id.seq;
-  pthread_mutex_lock(&proc->lock);
-  int rc = client->failed ? client->status : rs_transfer_store(proc, id, bytes ? bytes : (const void *)"", size_bytes);
-  if (rc == 0) {
-    struct rs_call *call = rs_call_new(RS_CALL_PUT, 0);
-    call->object = id;
-    call->size_bytes = size_bytes;
-    step_call(client, call);
-  }
-  pthread_mutex_unlock(&proc->lock);
-  pthread_mutex_unlock(&client->order);
-  return rc;
-}
-
-int rs_uv_client_get(struct rs_uv_client *client, struct rs_id object, uint64_t timeout_ns, uint8_t **bytes,
-                     size_t *size_bytes)
-{
-  struct rs_proc *proc = &client->proc;
-  *bytes = NULL;
-  *size_bytes = 0;
-  pthread_mutex_lock(&proc->lock);
-  int rc = client->status;
-  if (!client->failed) {
-    struct rs_uv_waiter waiter;
-    waiter_init(client, &waiter, object, true);
-    struct rs_call *call = rs_call_new(RS_CALL_GET, 0);
-    call->object = object;
-    step_call(client, call);
-    rc = wait_for(client, &waiter, timeout_ns);
-  }
-  if (rc == 0) {
-    struct rs_fetch *fetch = rs_transfer_fetch(proc, object, rs_addr_raylet(proc->self));
-    rs_proc_flush(proc);
-    while (!fetch->done && !client->failed)
-      pthread_cond_wait(&proc->changed, &proc->lock);
-    rc = fetch->done ? fetch->status : client->status;
-    if (rc == 0) {
-      *bytes = fetch->data;
-      *size_bytes = fetch->size;
-      fetch->data = NULL;
-    }
-    rs_transfer_forget(fetch);
-  }
-  pthread_mutex_unlock(&proc->lock);
   return rc;
 }

@@ -2,29 +2,19 @@
 #ifndef RS_UV_CLIENT_H
 #define RS_UV_CLIENT_H
 
-#include "uv/proc.h"
-
-/* Someone who waits for a reply. */
-struct rs_uv_waiter {
-  struct rs_link link;
-  struct rs_id id;
-  bool object, done;
-  int status;
-  pthread_cond_t cond;
-};
+#include "uv/front.h"
 
 struct rs_uv_client {
   struct rs_proc proc;
+  struct rs_front front;
   pthread_t thread;
   bool attached, failed;
   int status;
   char error[RS_UV_ERROR_MAX];
   const atomic_bool *stop;
   bool stopped;
-  pthread_mutex_t order; /* held from the taking of a number to its call; before proc.lock */
-  uint64_t next_seq;
-  struct rs_map results; /* seq -> struct rs_result, not yet taken */
-  struct rs_link waiters;
+  bool numbers;          /* the program takes numbers and results itself (rs_uv_client_take) */
+  struct rs_map results; /* seq -> struct rs_result, not yet taken, of such a program */
 };
 
 #endif

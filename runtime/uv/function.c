@@ -14,27 +14,65 @@
 #include "lib/tune/train_logistic.h"
 
 static struct entry {
-  uint64_t name;
-  rs_uv_function function;
-} * entries;
+  uint64_t hash;
+  struct rs_function *function;
+} * entries; /* in order of the hash */
 static uint32_t entry_count, entry_cap;
 
-rs_uv_function rs_function_find(uint64_t name)
+static uint32_t place_of(uint64_t hash)
 {
-  for (uint32_t i = 0; i < entry_count; i++)
-    if (entries[i].name == name)
-      return entries[i].function;
-  return NULL;
+  uint32_t low = 0, high = entry_count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (entries[middle].hash < hash)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
 }
 
-bool rs_uv_function_register(const char *name, rs_uv_function function)
+const struct rs_function *rs_function_find(uint64_t hash)
 {
-  uint64_t hash = rs_name_hash(name);
-  if (rs_function_find(hash))
+  uint32_t at = place_of(hash);
+  return at < entry_count && entries[at].hash == hash ? entries[at].function : NULL;
+}
+
+static bool add(uint64_t hash, const char *name, rs_uv_function function, void *data)
+{
+  uint32_t at = place_of(hash);
+  if (at < entry_count && entries[at].hash == hash)
     return false;
   RS_GROW(entries, entry_count, entry_cap);
-  entries[entry_count++] = (struct entry){hash, function};
+  memmove(entries + at + 1, entries + at, (entry_count - at) * sizeof *entries);
+  struct rs_function *entry = rs_alloc(sizeof *entry);
+  *entry = (struct rs_function){rs_memdup(name, strlen(name) + 1), function, data};
+  entries[at] = (struct entry){hash, entry};
+  entry_count++;
   return true;
+}
+
+bool rs_uv_function_register(const char *name, rs_uv_function function, void *data)
+{
+  return add(rs_name_hash(name), name, function, data);
+}
+
+static uint64_t method_hash(uint64_t type, uint64_t method)
+{
+  return rs_mix64(type) ^ method;
+}
+
+bool rs_uv_method_register(const char *type, const char *method, rs_uv_function function, void *data)
+{
+  char name[512];
+  snprintf(name, sizeof name, "%s.%s", type, method);
+  return add(method_hash(rs_name_hash(type), rs_name_hash(method)), name, function, data);
+}
+
+const struct rs_function *rs_function_find_method(uint64_t type, uint64_t hash)
+{
+  const struct rs_function *method = rs_function_find(method_hash(type, hash));
+  return method ? method : rs_function_find(hash);
 }
 
 int rs_function_load(const char *path, char *error)
@@ -129,8 +167,8 @@ static int logistic(struct rs_uv_context *context)
 
 void rs_function_register_builtin(void)
 {
-  rs_uv_function_register("raysim.noop", noop);
-  rs_uv_function_register("raysim.replay", replay);
-  rs_uv_function_register(RS_LOGISTIC_NAME, logistic);
-  rs_uv_function_register(RS_LOGISTIC_CREATE_NAME, noop);
+  rs_uv_function_register("raysim.noop", noop, NULL);
+  rs_uv_function_register("raysim.replay", replay, NULL);
+  rs_uv_function_register(RS_LOGISTIC_NAME, logistic, NULL);
+  rs_uv_function_register(RS_LOGISTIC_CREATE_NAME, noop, NULL);
 }

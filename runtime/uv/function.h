@@ -7,11 +7,18 @@
 struct rs_worker;
 struct rs_run;
 
+struct rs_function {
+  char *name;
+  rs_uv_function function;
+  void *data;
+};
+
 struct rs_uv_context {
   struct rs_worker *worker;
   struct rs_proc *proc;
   struct rs_run *run;
   const struct rs_task *task;
+  const struct rs_function *function;
   rs_gpu_mask gpus;
   struct {
     uint8_t *bytes;
@@ -20,7 +27,8 @@ struct rs_uv_context {
   char text[RS_ERROR_TEXT_MAX];
 };
 
-rs_uv_function rs_function_find(uint64_t name);
+const struct rs_function *rs_function_find(uint64_t hash); /* NULL: there is none of that name; O(log functions) */
+const struct rs_function *rs_function_find_method(uint64_t type, uint64_t hash); /* of a class, or any function */
 void rs_function_register_builtin(void);
 
 /* Opens a shared library and calls its raysim_register_functions. 0, or -1 with `error`. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "uv/objects.h"
 #include "uv/recorder.h"
 
 uint64_t rs_proc_now(struct rs_proc *proc)
@@ -379,6 +380,7 @@ void rs_proc_free(struct rs_proc *proc)
   uv_run(&proc->loop, UV_RUN_DEFAULT);
   uv_loop_close(&proc->loop);
   rs_transfer_free_all(proc);
+  rs_objects_free_all(proc);
   while (proc->queue_count > 0) {
     release(&proc->queue[proc->queue_head].in);
     proc->queue_head = (proc->queue_head + 1) % proc->queue_cap;

@@ -182,6 +182,7 @@ struct rs_proc {
   uint64_t pause_ns;        /* RS_UV_PAUSE_MS; the same */
   struct rs_map routes;     /* raylet -> route */
   struct rs_blobs store;
+  struct rs_map objects; /* of objects.c */
   struct rs_link transfers, fetches;
   uint64_t fetch_next;
   const struct rs_role_ops *ops;

@@ -28,25 +28,32 @@ typedef int (*rs_uv_function)(struct rs_uv_context *context);
 
 /* Registers a function under a name, before the cluster starts: in raysimd itself, or in the
  * `raysim_register_functions` of a shared library given to `--load` (see api/raysim.h). False: the name, or one with
- * the same hash, is taken. Not thread-safe. */
-bool rs_uv_function_register(const char *name, rs_uv_function function);
+ * the same hash, is taken. Not thread-safe. `data`: for the function, which finds it with rs_uv_context_data. */
+bool rs_uv_function_register(const char *name, rs_uv_function function, void *data);
+
+/* A method of the actors whose creation task is function `type`; other classes may have others of that name. */
+bool rs_uv_method_register(const char *type, const char *method, rs_uv_function function, void *data);
+
+void *rs_uv_context_data(const struct rs_uv_context *context);
+const char *rs_uv_context_name(const struct rs_uv_context *context); /* under which it was registered */
+struct rs_front;
+struct rs_front *rs_uv_context_front(struct rs_uv_context *context); /* to submit, put and get from the task */
 
 const struct rs_task *rs_uv_context_task(const struct rs_uv_context *context);
 const uint8_t *rs_uv_context_args(const struct rs_uv_context *context, uint32_t *size_bytes);
 rs_gpu_mask rs_uv_context_gpus(const struct rs_uv_context *context); /* the devices that the task was given */
 
 /* What an actor keeps from its creation to its end: set it in the creation task. */
-void **rs_uv_context_actor(struct rs_uv_context *context);
+void **rs_uv_context_actor(const struct rs_uv_context *context);
 
 /* Sets return value `index` (< return_count) to a copy of the bytes; values never set are empty. */
 void rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes);
 
+/* Room for that value, to be written before the function ends; NULL: no memory. */
+void *rs_uv_return_room(struct rs_uv_context *context, uint32_t index, size_t size_bytes);
+
 /* The text of a failure; return non-zero after it. */
 void rs_uv_fail(struct rs_uv_context *context, const char *text);
-
-/* Reads object `index` of the task's dependencies from this node's store into a new buffer (free it). 0, or an error.
- * Only objects of a store (size_bytes > 0) can be read. */
-int rs_uv_read_dep(struct rs_uv_context *context, uint32_t index, uint8_t **bytes, size_t *size_bytes);
 
 /* True once the task is to end early. Long functions should ask now and then; one that does not is ended with its
  * process a second later. */
@@ -129,7 +136,7 @@ struct rs_uv_run_stats {
  * PUTs is made of zeros. 0, or negative (RS_ERR_PEER_LOST when the node's raylet went away). `stats` may be NULL. */
 int rs_uv_run_app(const struct rs_uv_run *run, struct rs_uv_run_stats *stats, char *error);
 
-/* ---- a driver program: calls from any thread (what api/raysim.h is made of) ---- */
+/* ---- a driver program: calls from any thread ---- */
 
 struct rs_uv_client;
 
@@ -138,13 +145,12 @@ int rs_uv_client_open(const char *session, struct rs_uv_client **client, char *e
 void rs_uv_client_close(struct rs_uv_client *client);
 rs_addr rs_uv_client_self(const struct rs_uv_client *client);
 
-/* Gives the tasks of a SUBMIT call their numbers (refs[i], where refs is not NULL), steps the endpoint with it and
- * frees it. */
-void rs_uv_client_submit(struct rs_uv_client *client, struct rs_call *call, uint64_t *refs);
+/* The calls of front.h, which api/raysim.h is made of. */
+struct rs_front;
+struct rs_front *rs_uv_client_front(struct rs_uv_client *client);
 
-/* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. The core
- * wants calls in the order of their numbers, so only for a client that one thread uses; otherwise rs_uv_client_submit.
- */
+/* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. For programs of
+ * one thread that fill in tasks themselves and wait for results instead of objects; not together with front.h. */
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count);
 
 /* Steps the endpoint with a call, and frees it. The caller's tasks may not be touched afterwards. */
@@ -153,12 +159,6 @@ void rs_uv_client_call(struct rs_uv_client *client, struct rs_call *call);
 /* Waits for the end of a task that was submitted: 0 with one reference to its result, RS_ERR_TIMED_OUT, or
  * RS_ERR_PEER_LOST. timeout_ns RS_TIME_NEVER: no limit. A result can be taken once. */
 int rs_uv_client_wait(struct rs_uv_client *client, uint64_t task_seq, uint64_t timeout_ns, struct rs_result **result);
-
-/* Puts bytes into the node's store as a new object, number *seq. The other one brings an object there and reads it into
- * a new buffer (free it). */
-int rs_uv_client_put(struct rs_uv_client *client, const void *bytes, size_t size_bytes, uint64_t *seq);
-int rs_uv_client_get(struct rs_uv_client *client, struct rs_id object, uint64_t timeout_ns, uint8_t **bytes,
-                     size_t *size_bytes);
 
 /* ---- programs ---- */
 

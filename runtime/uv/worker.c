@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "uv/failure.h"
 #include "uv/function.h"
 #include "uv/recorder.h"
 
@@ -95,7 +96,8 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
     break;
   }
   case RS_OUT_EXIT: leave(proc, 0);
-  default: break; /* replies: functions do not submit tasks yet */
+  case RS_OUT_REPLY: rs_front_on_reply(&worker->front, effect->reply); break;
+  default: break;
   }
 }
 
@@ -128,7 +130,14 @@ static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
     leave(proc, 0);
 }
 
-static const struct rs_role_ops ops = {.open = on_open, .lost = on_lost, .effect = on_effect, .timer = on_timer};
+static void on_idle(struct rs_proc *proc)
+{
+  struct rs_worker *worker = proc->role;
+  rs_front_idle(&worker->front);
+}
+
+static const struct rs_role_ops ops = {
+    .open = on_open, .lost = on_lost, .effect = on_effect, .timer = on_timer, .idle = on_idle};
 
 /* ---- running one function ---- */
 
@@ -143,11 +152,23 @@ const uint8_t *rs_uv_context_args(const struct rs_uv_context *context, uint32_t 
   return context->task->args;
 }
 
+void *rs_uv_context_data(const struct rs_uv_context *context)
+{
+  return context->function->data;
+}
+const char *rs_uv_context_name(const struct rs_uv_context *context)
+{
+  return context->function->name;
+}
+struct rs_front *rs_uv_context_front(struct rs_uv_context *context)
+{
+  return &context->worker->front;
+}
 rs_gpu_mask rs_uv_context_gpus(const struct rs_uv_context *context)
 {
   return context->gpus;
 }
-void **rs_uv_context_actor(struct rs_uv_context *context)
+void **rs_uv_context_actor(const struct rs_uv_context *context)
 {
   return &context->worker->actor;
 }
@@ -162,6 +183,15 @@ void rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *byt
   free(context->returns[index].bytes);
   context->returns[index].bytes = rs_memdup(bytes, size_bytes);
   context->returns[index].size = size_bytes;
+}
+
+void *rs_uv_return_room(struct rs_uv_context *context, uint32_t index, size_t size_bytes)
+{
+  RS_ASSERT(index < context->task->return_count);
+  free(context->returns[index].bytes);
+  context->returns[index].bytes = malloc(size_bytes ? size_bytes : 1);
+  context->returns[index].size = context->returns[index].bytes ? size_bytes : 0;
+  return context->returns[index].bytes;
 }
 
 void rs_uv_fail(struct rs_uv_context *context, const char *text)
@@ -186,33 +216,10 @@ bool rs_uv_sleep(struct rs_uv_context *context, uint64_t duration_ns)
   return !rs_uv_cancelled(context);
 }
 
-int rs_uv_read_dep(struct rs_uv_context *context, uint32_t index, uint8_t **bytes, size_t *size_bytes)
+static struct rs_result *failed(const struct rs_uv_context *context, int status, const char *text)
 {
-  struct rs_proc *proc = context->proc;
-  *bytes = NULL;
-  *size_bytes = 0;
-  if (index >= context->task->dep_count)
-    return RS_ERR_OBJECT_LOST;
-  const struct rs_value *value = context->task->deps[index].value;
-  if (value) { /* it came with the task */
-    *bytes = rs_memdup(value->data, value->size_bytes);
-    *size_bytes = value->size_bytes;
-    return RS_ERR_OK;
-  }
-  pthread_mutex_lock(&proc->lock);
-  struct rs_fetch *fetch = rs_transfer_fetch(proc, context->task->deps[index].id, rs_addr_raylet(proc->self));
-  rs_proc_flush(proc);
-  while (!fetch->done)
-    pthread_cond_wait(&proc->changed, &proc->lock);
-  int status = fetch->status;
-  if (status == RS_ERR_OK) {
-    *bytes = fetch->data;
-    *size_bytes = fetch->size;
-    fetch->data = NULL;
-  }
-  rs_transfer_forget(fetch);
-  pthread_mutex_unlock(&proc->lock);
-  return status;
+  return rs_failure_result(context->task->id, status, text, context->function ? context->function->name : "",
+                           rs_addr_node(context->proc->self), (int32_t)getpid());
 }
 
 /* The result of a function that has returned, without what goes into the store. */
@@ -220,16 +227,16 @@ static struct rs_result *result_of(struct rs_uv_context *context, int rc, uint64
 {
   const struct rs_task *task = context->task;
   if (rs_uv_cancelled(context))
-    return rs_result_failed(task->id, RS_ERR_CANCELLED, "cancelled while it ran");
+    return failed(context, RS_ERR_CANCELLED, "cancelled while it ran");
   if (rc != 0) {
     if (!context->text[0])
       snprintf(context->text, sizeof context->text, "the function returned %d", rc);
-    return rs_result_failed(task->id, RS_ERR_TASK_FAILED, context->text);
+    return failed(context, RS_ERR_TASK_FAILED, context->text);
   }
   size_t inside = 0;
   for (uint32_t i = 0; i < task->return_count; i++)
     if (context->returns[i].size <= inline_max && inside + context->returns[i].size <= RS_INLINE_MAX)
-      inside += context->returns[i].size;
+      inside += (context->returns[i].size + 7) & ~(size_t)7;
   struct rs_result *result = rs_result_new(task->return_count, (uint32_t)inside);
   result->task = task->id;
   size_t at = 0;
@@ -242,7 +249,7 @@ static struct rs_result *result_of(struct rs_uv_context *context, int rc, uint64
     result->returns[i].inline_at = size ? (uint32_t)at : 0;
     if (size)
       memcpy(result->data + at, context->returns[i].bytes, size);
-    at += size;
+    at += (size + 7) & ~(size_t)7; /* values are aligned */
   }
   return result;
 }
@@ -263,14 +270,18 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   worker->idle--;
   pthread_mutex_unlock(&proc->lock);
 
-  rs_uv_function function = rs_function_find(task->function);
+  const struct rs_function *function = context->function = task->flags & RS_TASK_ACTOR_CALL
+                                                                   ? rs_function_find_method(worker->type, task->function)
+                                                                   : rs_function_find(task->function);
+  if (task->flags & RS_TASK_ACTOR_CREATE)
+    worker->type = task->function;
   uint64_t begin = uv_hrtime();
   struct rs_result *result;
   if (function) {
-    int rc = rs_uv_cancelled(context) ? 0 : function(context);
+    int rc = rs_uv_cancelled(context) ? 0 : function->function(context);
     result = result_of(context, rc, (uint64_t)proc->setup.config.max_direct_call_object_size);
   } else {
-    result = rs_result_failed(task->id, RS_ERR_UNKNOWN_FUNCTION, "the worker knows no function of that name");
+    result = failed(context, RS_ERR_UNKNOWN_FUNCTION, "the worker knows no function of that name");
   }
   uint64_t run_ns = uv_hrtime() - begin;
 
@@ -347,6 +358,7 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   rs_list_init(&worker->ready);
   rs_list_init(&worker->running);
   worker->idle = 1; /* this thread, once the loop's has begun */
+  rs_front_init(&worker->front, proc);
   proc->self = self;
   proc->setup = *setup;
   memcpy(proc->token, token, RS_TOKEN_BYTES);

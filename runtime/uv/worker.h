@@ -3,7 +3,7 @@
 #ifndef RS_UV_WORKER_H
 #define RS_UV_WORKER_H
 
-#include "uv/proc.h"
+#include "uv/front.h"
 
 /* A task that the executor has begun. */
 struct rs_run {
@@ -16,12 +16,14 @@ struct rs_run {
 
 struct rs_worker {
   struct rs_proc proc;
+  struct rs_front front;
   struct rs_link ready, running;
   uint32_t ready_count;
   uint32_t idle;            /* threads that run no function, or are about to */
   pthread_cond_t work;      /* ready_count > 0 */
   pthread_cond_t cancelled; /* of some run */
   void *actor;
+  uint64_t type; /* of the actor: its creation's function */
 };
 
 /* Plays endpoint `self` of the node until its raylet ends it. Returns an exit status. */

@@ -1,35 +1,56 @@
-/* Functions that test_api loads into workers. */
+/* Functions and classes that test_api loads into workers. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/raysim.h"
 
 static int add(struct raysim_context *context)
 {
-  size_t size;
-  const int *in = raysim_args(context, &size);
-  if (size != 2 * sizeof *in) {
-    raysim_fail(context, "two numbers are wanted");
-    return 1;
-  }
-  int sum = in[0] + in[1];
-  raysim_return(context, 0, &sum, sizeof sum);
-  return 0;
+  if (raysim_arg_count(context) != 2)
+    return raysim_fail(context, "two numbers are wanted");
+  const int *a = raysim_arg(context, 0, NULL), *b = raysim_arg(context, 1, NULL);
+  int sum = *a + *b;
+  return raysim_return(context, 0, &sum, sizeof sum);
 }
 
 static int large(struct raysim_context *context)
 {
-  size_t size;
-  const unsigned *in = raysim_args(context, &size);
-  unsigned char *bytes = malloc(*in);
+  const unsigned *size = raysim_arg(context, 0, NULL);
+  unsigned char *bytes = raysim_return_room(context, 0, *size);
   if (!bytes)
     return 1;
-  for (unsigned i = 0; i < *in; i++)
+  for (unsigned i = 0; i < *size; i++)
     bytes[i] = (unsigned char)(i % 251);
-  raysim_return(context, 0, bytes, *in);
-  free(bytes);
   return 0;
+}
+
+static int three(struct raysim_context *context)
+{
+  for (int i = 0; i < (int)raysim_return_count(context); i++) {
+    int value = 10 * i;
+    raysim_return(context, (size_t)i, &value, sizeof value);
+  }
+  return 0;
+}
+
+static int sum(struct raysim_context *context)
+{
+  size_t size;
+  const unsigned char *bytes = raysim_arg(context, 0, &size);
+  int total = 0;
+  for (size_t i = 0; i < size; i++)
+    total += bytes[i];
+  return raysim_return(context, 0, &total, sizeof total);
+}
+
+static int nap(struct raysim_context *context)
+{
+  const int *ms = raysim_arg(context, 0, NULL);
+  for (int i = 0; i < *ms && !raysim_cancelled(context); i += 5)
+    nanosleep(&(struct timespec){0, 5000000}, NULL);
+  return raysim_return(context, 0, ms, sizeof *ms);
 }
 
 static int crash(struct raysim_context *context)
@@ -46,30 +67,87 @@ static int leave(struct raysim_context *context)
 
 static int fail(struct raysim_context *context)
 {
-  raysim_fail(context, "as asked");
-  return 7;
+  return raysim_fail(context, "as asked: %d", 7);
 }
 
-/* Crashes the first time: the arguments name a file that it makes then. */
+/* Crashes the first time: the argument names a file that it makes then. */
 static int crash_once(struct raysim_context *context)
 {
-  size_t size;
-  const char *path = raysim_args(context, &size);
-  if (access(path, F_OK) == 0) {
-    raysim_return(context, 0, "again", 5);
-    return 0;
-  }
+  const char *path = raysim_arg(context, 0, NULL);
+  if (access(path, F_OK) == 0)
+    return raysim_return(context, 0, "again", 5);
   if (symlink("/", path) != 0)
     return 1;
   abort();
 }
 
+/* The leaves of a binary tree of tasks, counted. */
+static int tree(struct raysim_context *context)
+{
+  struct raysim *ray = raysim_current(context);
+  int depth = *(const int *)raysim_arg(context, 0, NULL), below = depth - 1, leaves = 1;
+  if (depth > 0) {
+    raysim_ref refs[2];
+    struct raysim_value values[2];
+    struct raysim_task_options options = {.demand = {.num_cpus = 0.25}};
+    raysim_submit_many(ray, "test.tree", RAYSIM_ARGS(RAYSIM_VALUE(below)), &options, 2, refs);
+    int rc = raysim_get_many(ray, refs, 2, RAYSIM_FOREVER, values);
+    leaves = 0;
+    for (int i = 0; i < 2; i++) {
+      leaves += rc == 0 ? *(const int *)values[i].bytes : 0;
+      raysim_value_free(&values[i]);
+      raysim_release(ray, refs[i]);
+    }
+    if (rc != 0)
+      return raysim_fail(context, "below: %s", raysim_error_text(rc));
+  }
+  return raysim_return(context, 0, &leaves, sizeof leaves);
+}
+
+/* ---- an actor class ---- */
+
+static int counter_create(struct raysim_context *context)
+{
+  int *count = malloc(sizeof *count);
+  *count = *(const int *)raysim_arg(context, 0, NULL);
+  raysim_set_self(context, count);
+  return 0;
+}
+
+static int counter_add(struct raysim_context *context)
+{
+  int *count = raysim_self(context);
+  *count += *(const int *)raysim_arg(context, 0, NULL);
+  return raysim_return(context, 0, count, sizeof *count);
+}
+
+static int other_create(struct raysim_context *context)
+{
+  (void)context;
+  return 0;
+}
+
+static int other_add(struct raysim_context *context)
+{
+  int minus = -1;
+  return raysim_return(context, 0, &minus, sizeof minus);
+}
+
 void raysim_register_functions(void)
 {
+  static const struct raysim_method counter_methods[] = {{"add", counter_add}}, other_methods[] = {{"add", other_add}};
+  static const struct raysim_class counter = {"test.Counter", counter_create, free, counter_methods, 1},
+                                   other = {"test.Other", other_create, NULL, other_methods, 1};
   raysim_register("test.add", add);
   raysim_register("test.large", large);
+  raysim_register("test.three", three);
+  raysim_register("test.sum", sum);
+  raysim_register("test.sleep", nap);
   raysim_register("test.crash", crash);
   raysim_register("test.leave", leave);
   raysim_register("test.fail", fail);
   raysim_register("test.crash_once", crash_once);
+  raysim_register("test.tree", tree);
+  raysim_register_actor(&counter);
+  raysim_register_actor(&other);
 }

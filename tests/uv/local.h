@@ -14,6 +14,7 @@
 #include "check.h"
 #include "lib/load/replay.h"
 #include "uv/auth.h"
+#include "uv/front.h"
 #include "uv/session.h"
 #include "uv/uv.h"
 
@@ -156,6 +157,18 @@ static inline struct rs_uv_client *local_attach(struct rs_uv_cluster *cluster)
     printf("\n    attach: %s\n", error);
   CHECK_EQ(rc, 0);
   return client;
+}
+
+/* Brings an object here: a copy of its bytes, to be freed. */
+static inline int local_get(struct rs_uv_client *client, struct rs_id id, uint8_t **bytes, size_t *size)
+{
+  struct rs_front *front = rs_uv_client_front(client);
+  struct rs_front_value value;
+  int rc = rs_front_get(front, &id, 1, 20 * RS_S, &value);
+  *size = value.size_bytes;
+  *bytes = rs_memdup(value.bytes, value.size_bytes);
+  rs_front_value_free(front, &value);
+  return rc;
 }
 
 #endif

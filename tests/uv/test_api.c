@@ -1,4 +1,5 @@
-/* The public API, with functions from a shared library: values, failures, crashes, objects. */
+/* The public API on a real cluster, with functions from a shared library: values, arguments, failures, crashes, objects,
+ * waits, tasks that submit tasks, actors. */
 #include "api/raysim.h"
 
 #include <pthread.h>
@@ -7,90 +8,331 @@
 
 #define LIBRARY RS_BINARY_DIR "/tests/uv_functions.so"
 
-static void start(struct raysim **ray)
+enum { LIMIT = 20000 };
+
+static struct raysim *start(uint32_t nodes, double cpus)
 {
-  int rc = raysim_init(&(struct raysim_options){.num_cpus = 2, .node_count = 2, .load = LIBRARY}, ray);
+  struct raysim *ray;
+  struct raysim_options options = {.num_cpus = cpus, .nodes = nodes, .load = LIBRARY};
+  int rc = raysim_init(&options, &ray);
   if (rc != 0)
     printf("\n    %s\n", raysim_last_error());
   CHECK_EQ(rc, 0);
+  return ray;
+}
+
+static raysim_ref add(struct raysim *ray, int a, int b)
+{
+  return raysim_submit(ray, "test.add", RAYSIM_ARGS(RAYSIM_VALUE(a), RAYSIM_VALUE(b)), NULL);
+}
+
+static int int_of(struct raysim *ray, raysim_ref ref)
+{
+  struct raysim_value value;
+  int number;
+  int rc = raysim_get(ray, ref, LIMIT, &value);
+  if (rc != 0)
+    printf("\n    %s: %s\n", raysim_error_text(rc), value.error ? value.error->message : "");
+  CHECK_EQ(rc, 0);
+  CHECK_EQ(value.size, sizeof number);
+  memcpy(&number, value.bytes, sizeof number);
+  raysim_value_free(&value);
+  return number;
+}
+
+/* Takes a task's error: its code. */
+static int error_of(struct raysim *ray, raysim_ref ref, const char *text)
+{
+  struct raysim_value value;
+  int rc = raysim_get(ray, ref, LIMIT, &value);
+  CHECK(rc != 0 && value.error != NULL);
+  CHECK_EQ(value.error->code, rc);
+  if (text && !strstr(value.error->message, text))
+    printf("\n    \"%s\" is not in: %s\n", text, value.error->message);
+  CHECK(!text || strstr(value.error->message, text));
+  raysim_value_free(&value);
+  raysim_release(ray, ref);
+  return rc;
+}
+
+static void ids(void)
+{
+  raysim_ref none = {{0}}, ref, again;
+  char hex[RAYSIM_HEX_SIZE];
+  CHECK(raysim_is_none(none));
+  CHECK_EQ(raysim_ref_parse("00000100100000030000000000000000000000000000000000000007", &ref), 0);
+  CHECK(!raysim_is_none(ref));
+  CHECK_STR(raysim_ref_hex(ref, hex), "00000100100000030000000000000000000000000000000000000007");
+  CHECK_EQ(raysim_ref_parse(hex, &again), 0);
+  CHECK(raysim_ref_equal(ref, again));
+  static const char *const wrong[] = {"", "12", "0000010010000003000000000000000000000000000000000000000g",
+                                      "00000100100000030000000000010000000000000000000000000007",
+                                      "000001001000000300000000000000000000000000000000000000070"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    CHECK_EQ(raysim_ref_parse(wrong[i], &again), RAYSIM_ERR_INVALID);
+    CHECK(raysim_is_none(again));
+  }
 }
 
 static void values(void)
 {
-  struct raysim *ray;
+  struct raysim *ray = start(2, 2);
   struct raysim_value value;
-  start(&ray);
   raysim_ref refs[100];
+  for (int i = 0; i < 100; i++)
+    refs[i] = add(ray, i, 1000);
   for (int i = 0; i < 100; i++) {
-    int in[2] = {i, 1000};
-    refs[i] = raysim_submit(ray, "test.add", in, sizeof in, NULL);
-  }
-  for (int i = 0; i < 100; i++) {
-    int sum;
-    CHECK_EQ(raysim_get(ray, refs[i], 20000, &value), 0);
-    CHECK_EQ(value.size, sizeof sum);
-    memcpy(&sum, value.bytes, sizeof sum);
-    CHECK_EQ(sum, 1000 + i);
-    raysim_value_free(&value);
+    CHECK_EQ(int_of(ray, refs[i]), 1000 + i);
+    CHECK_EQ(int_of(ray, refs[i]), 1000 + i); /* a get takes nothing away */
+    raysim_release(ray, refs[i]);
   }
   unsigned size = 7654321;
-  raysim_ref ref = raysim_submit(ray, "test.large", &size, sizeof size, NULL);
-  CHECK_EQ(raysim_get(ray, ref, 20000, &value), 0);
-  CHECK_EQ(value.size, size);
-  for (unsigned i = 0; i < size; i += 1009)
-    CHECK_EQ(value.bytes[i], i % 251);
-  raysim_value_free(&value);
+  raysim_ref ref = raysim_submit(ray, "test.large", RAYSIM_ARGS(RAYSIM_VALUE(size)), NULL);
+  for (int round = 0; round < 2; round++) {
+    CHECK_EQ(raysim_get(ray, ref, LIMIT, &value), 0);
+    CHECK_EQ(value.size, size);
+    for (unsigned i = 0; i < size; i += 1009)
+      CHECK_EQ(((const uint8_t *)value.bytes)[i], i % 251);
+    raysim_value_free(&value);
+  }
+  raysim_release(ray, ref);
+  raysim_ref three[3];
+  struct raysim_task_options options = {.num_returns = 3};
+  CHECK_EQ(raysim_submit_many(ray, "test.three", NULL, 0, &options, 1, three), 0);
+  for (int i = 0; i < 3; i++) {
+    CHECK_EQ(int_of(ray, three[i]), 10 * i);
+    raysim_release(ray, three[i]);
+  }
   raysim_shutdown(ray);
 }
 
 static void failures(void)
 {
-  struct raysim *ray;
+  struct raysim *ray = start(2, 2);
   struct raysim_value value;
-  start(&ray);
-  const struct raysim_task_options no_retries = {.max_retries = -1};
-  CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.fail", NULL, 0, NULL), 20000, &value), RS_ERR_TASK_FAILED);
-  CHECK(value.error && strcmp(value.error, "as asked") == 0);
+  const struct raysim_task_options no_retries = {.max_retries = RAYSIM_NONE};
+  raysim_ref ref = raysim_submit(ray, "test.fail", NULL, 0, NULL);
+  CHECK_EQ(raysim_get(ray, ref, LIMIT, &value), RAYSIM_ERR_TASK_FAILED);
+  CHECK_STR(value.error->message, "as asked: 7");
+  CHECK_STR(value.error->function, "test.fail");
+  CHECK(value.error->pid > 0);
+  CHECK(value.error->node < 2);
   raysim_value_free(&value);
-  CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.add", "x", 1, NULL), 20000, &value), RS_ERR_TASK_FAILED);
-  CHECK(value.error && strcmp(value.error, "two numbers are wanted") == 0);
-  raysim_value_free(&value);
-  CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.none", NULL, 0, NULL), 20000, &value), RS_ERR_UNKNOWN_FUNCTION);
-  raysim_value_free(&value);
-  CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.crash", NULL, 0, &no_retries), 20000, &value),
-           RS_ERR_WORKER_CRASHED);
-  raysim_value_free(&value);
-  CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.leave", NULL, 0, &no_retries), 20000, &value),
-           RS_ERR_WORKER_CRASHED);
-  raysim_value_free(&value);
-  CHECK_EQ(raysim_get(ray, raysim_submit(ray, "test.crash", NULL, 0, NULL), 20000, &value), RS_ERR_WORKER_CRASHED);
-  raysim_value_free(&value);
+  raysim_release(ray, ref);
+  int one = 1;
+  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.add", RAYSIM_ARGS(RAYSIM_VALUE(one)), NULL), "two numbers are wanted"),
+           RAYSIM_ERR_TASK_FAILED);
+  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.none", NULL, 0, NULL), NULL), RAYSIM_ERR_UNKNOWN_FUNCTION);
+  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.crash", NULL, 0, &no_retries), NULL), RAYSIM_ERR_WORKER_CRASHED);
+  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.leave", NULL, 0, &no_retries), NULL), RAYSIM_ERR_WORKER_CRASHED);
+  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.crash", NULL, 0, NULL), NULL), RAYSIM_ERR_WORKER_CRASHED);
   char path[64];
   snprintf(path, sizeof path, "/tmp/raysim-once-%d", (int)getpid());
   unlink(path);
-  raysim_ref ref = raysim_submit(ray, "test.crash_once", path, strlen(path) + 1, NULL);
-  CHECK_EQ(raysim_get(ray, ref, 20000, &value), 0);
+  ref = raysim_submit(ray, "test.crash_once", RAYSIM_ARGS(raysim_bytes(path, strlen(path) + 1)), NULL);
+  CHECK_EQ(raysim_get(ray, ref, LIMIT, &value), 0);
   CHECK_EQ(value.size, 5);
   raysim_value_free(&value);
+  raysim_release(ray, ref);
   unlink(path);
+  raysim_shutdown(ray);
+}
+
+/* Wrong calls are refused with a reason, and change nothing. */
+static void refusals(void)
+{
+  struct raysim *ray = start(1, 1);
+  struct raysim_value value;
+  raysim_ref none = {{0}};
+  struct raysim_task_options gpus = {.demand = {.num_gpus = 1.5}}, cpus = {.demand = {.num_cpus = -3}},
+                             returns = {.num_returns = 65};
+  CHECK(raysim_is_none(raysim_submit(ray, "test.add", NULL, 0, &gpus)));
+  CHECK(strstr(raysim_last_error(), "num_gpus"));
+  CHECK(raysim_is_none(raysim_submit(ray, "test.add", NULL, 0, &cpus)));
+  CHECK(strstr(raysim_last_error(), "num_cpus"));
+  CHECK(raysim_is_none(raysim_submit(ray, "test.add", NULL, 0, &returns)));
+  CHECK(strstr(raysim_last_error(), "num_returns"));
+  CHECK_EQ(raysim_get(ray, none, 0, &value), RAYSIM_ERR_INVALID);
+  raysim_value_free(&value);
+  raysim_ref ref = add(ray, 1, 2), both[2] = {ref, ref};
+  uint8_t ready[2];
+  CHECK_EQ(raysim_wait(ray, both, 2, 1, 0, 0, ready), RAYSIM_ERR_INVALID);
+  CHECK(strstr(raysim_last_error(), "twice"));
+  CHECK_EQ(raysim_wait(ray, both, 1, 2, 0, 0, ready), RAYSIM_ERR_INVALID);
+  CHECK_EQ(int_of(ray, ref), 3);
   raysim_shutdown(ray);
 }
 
 static void objects(void)
 {
-  struct raysim *ray;
+  struct raysim *ray = start(2, 2);
   struct raysim_value value;
-  start(&ray);
-  CHECK_EQ(raysim_get_object(ray, 1000000, 1000, &value), RS_ERR_OBJECT_LOST);
   raysim_ref ref = raysim_put(ray, "hello", 6);
-  CHECK(ref != 0);
+  CHECK(!raysim_is_none(ref));
   for (int i = 0; i < 2; i++) {
-    CHECK_EQ(raysim_get_object(ray, ref, 10000, &value), 0);
+    CHECK_EQ(raysim_get(ray, ref, LIMIT, &value), 0);
     CHECK_EQ(value.size, 6);
-    CHECK(value.bytes && memcmp(value.bytes, "hello", 6) == 0);
+    CHECK(memcmp(value.bytes, "hello", 6) == 0);
     raysim_value_free(&value);
   }
   raysim_release(ray, ref);
+  struct raysim_buffer buffer;
+  CHECK_EQ(raysim_create(ray, 3000000, LIMIT, &buffer), 0);
+  CHECK_EQ((uintptr_t)buffer.bytes % 64, 0);
+  for (unsigned i = 0; i < 3000000; i++)
+    ((uint8_t *)buffer.bytes)[i] = (uint8_t)(i % 7);
+  ref = raysim_seal(ray, &buffer, NULL, 0);
+  CHECK(!raysim_is_none(ref));
+  CHECK(raysim_is_none(raysim_seal(ray, &buffer, NULL, 0)));
+  raysim_ref sum = raysim_submit(ray, "test.sum", RAYSIM_ARGS(raysim_object(ref)), NULL);
+  int expected = 0;
+  for (unsigned i = 0; i < 3000000; i++)
+    expected += (int)(i % 7);
+  CHECK_EQ(int_of(ray, sum), expected);
+  raysim_release(ray, ref);
+  raysim_release(ray, sum);
+  CHECK_EQ(raysim_create(ray, 100, LIMIT, &buffer), 0);
+  raysim_discard(ray, &buffer);
+  raysim_shutdown(ray);
+}
+
+static void waits(void)
+{
+  struct raysim *ray = start(1, 4);
+  raysim_ref refs[4];
+  uint8_t ready[4];
+  struct raysim_value value;
+  int ms[4] = {1000, 5, 1000, 5};
+  for (int i = 0; i < 4; i++)
+    refs[i] = raysim_submit(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms[i])), NULL);
+  CHECK_EQ(raysim_get(ray, refs[0], 0, &value), RAYSIM_ERR_TIMED_OUT);
+  raysim_value_free(&value);
+  CHECK_EQ(raysim_wait(ray, refs, 4, 2, LIMIT, 0, ready), 2);
+  CHECK(!ready[0] && ready[1] && !ready[2] && ready[3]);
+  CHECK_EQ(raysim_wait(ray, refs, 4, 1, LIMIT, 0, ready), 1);
+  CHECK(!ready[0] && ready[1] && !ready[2] && !ready[3]); /* the first ones in the given order */
+  CHECK_EQ(raysim_wait(ray, refs, 4, 4, 20, 0, ready), 2);
+  CHECK_EQ(raysim_get(ray, refs[2], 10, &value), RAYSIM_ERR_TIMED_OUT);
+  raysim_value_free(&value);
+  CHECK_EQ(raysim_wait(ray, refs, 4, 4, LIMIT, 0, ready), 4);
+  struct raysim_value all[4];
+  CHECK_EQ(raysim_get_many(ray, refs, 4, 0, all), 0);
+  for (int i = 0; i < 4; i++) {
+    CHECK_EQ(*(const int *)all[i].bytes, ms[i]);
+    raysim_value_free(&all[i]);
+    raysim_release(ray, refs[i]);
+  }
+  raysim_shutdown(ray);
+}
+
+/* ---- callbacks ---- */
+
+struct collected {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  struct raysim *ray;
+  int count, sum, errors;
+};
+
+static void collect(void *context, int status, struct raysim_value *value)
+{
+  struct collected *c = context;
+  raysim_ref again = add(c->ray, 1, 1); /* every function may be called here, also ones that wait */
+  int two = int_of(c->ray, again);
+  raysim_release(c->ray, again);
+  pthread_mutex_lock(&c->lock);
+  c->count++;
+  if (status == 0)
+    c->sum += *(const int *)value->bytes + two - 2;
+  else
+    c->errors += value->error != NULL;
+  pthread_cond_signal(&c->changed);
+  pthread_mutex_unlock(&c->lock);
+  raysim_value_free(value);
+}
+
+static void callbacks(void)
+{
+  struct collected c = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .ray = start(1, 2)};
+  raysim_ref refs[20];
+  for (int i = 0; i < 20; i++) {
+    refs[i] = i == 7 ? raysim_submit(c.ray, "test.fail", NULL, 0, NULL) : add(c.ray, i, 0);
+    CHECK_EQ(raysim_get_async(c.ray, refs[i], collect, &c), 0);
+  }
+  pthread_mutex_lock(&c.lock);
+  while (c.count < 20)
+    pthread_cond_wait(&c.changed, &c.lock);
+  pthread_mutex_unlock(&c.lock);
+  CHECK_EQ(c.sum, 190 - 7);
+  CHECK_EQ(c.errors, 1);
+  raysim_shutdown(c.ray);
+}
+
+static struct raysim *to_interrupt;
+
+static void on_signal(int number)
+{
+  (void)number;
+  raysim_interrupt(to_interrupt);
+}
+
+static void interruption(void)
+{
+  struct raysim *ray = to_interrupt = start(1, 1);
+  struct raysim_value value;
+  int ms = 30000;
+  raysim_ref ref = raysim_submit(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms)), NULL);
+  signal(SIGALRM, on_signal);
+  alarm(1);
+  CHECK_EQ(raysim_get(ray, ref, RAYSIM_FOREVER, &value), RAYSIM_ERR_INTERRUPTED);
+  raysim_value_free(&value);
+  CHECK_EQ(raysim_cancel(ray, ref, RAYSIM_FORCE), 0);
+  CHECK_EQ(error_of(ray, ref, NULL), RAYSIM_ERR_CANCELLED);
+  raysim_shutdown(ray);
+}
+
+/* Tasks that submit tasks, put, get and wait. */
+static void nested(void)
+{
+  struct raysim *ray = start(2, 4);
+  int depth = 3;
+  raysim_ref ref = raysim_submit(ray, "test.tree", RAYSIM_ARGS(RAYSIM_VALUE(depth)), NULL);
+  CHECK_EQ(int_of(ray, ref), 8);
+  raysim_release(ray, ref);
+  raysim_shutdown(ray);
+}
+
+static void actors(void)
+{
+  struct raysim *ray = start(1, 4);
+  int ten = 10, one = 1;
+  raysim_actor a = raysim_actor_create(ray, "test.Counter", RAYSIM_ARGS(RAYSIM_VALUE(ten)), NULL);
+  raysim_actor b = raysim_actor_create(ray, "test.Counter", RAYSIM_ARGS(RAYSIM_VALUE(one)), NULL);
+  raysim_actor c = raysim_actor_create(ray, "test.Other", NULL, 0, NULL);
+  raysim_ref refs[50];
+  CHECK_EQ(raysim_call_many(ray, a, "add", RAYSIM_ARGS(RAYSIM_VALUE(one)), NULL, 50, refs), 0);
+  for (int i = 0; i < 50; i++) {
+    CHECK_EQ(int_of(ray, refs[i]), 11 + i);
+    raysim_release(ray, refs[i]);
+  }
+  raysim_ref ref = raysim_call(ray, b, "add", RAYSIM_ARGS(RAYSIM_VALUE(ten)), NULL);
+  CHECK_EQ(int_of(ray, ref), 11);
+  raysim_release(ray, ref);
+  ref = raysim_call(ray, c, "add", NULL, 0, NULL); /* the same name in another class */
+  CHECK_EQ(int_of(ray, ref), -1);
+  raysim_release(ray, ref);
+  CHECK_EQ(error_of(ray, raysim_call(ray, c, "none", NULL, 0, NULL), NULL), RAYSIM_ERR_UNKNOWN_FUNCTION);
+  CHECK_EQ(raysim_kill(ray, a, 0), 0);
+  for (int i = 0; i < 1000; i++) { /* calls that are under way when it dies fail, and so do later ones */
+    struct raysim_value value;
+    ref = raysim_call(ray, a, "add", RAYSIM_ARGS(RAYSIM_VALUE(one)), NULL);
+    int rc = raysim_get(ray, ref, LIMIT, &value);
+    raysim_value_free(&value);
+    raysim_release(ray, ref);
+    if (rc == RAYSIM_ERR_ACTOR_DIED)
+      break;
+    CHECK(rc == 0 && i < 999);
+  }
   raysim_shutdown(ray);
 }
 
@@ -100,17 +342,16 @@ static void *one_thread(void *arg)
   struct raysim *ray = arg;
   for (int i = 0; i < 200; i++) {
     struct raysim_value value;
-    int in[2] = {i, 1}, sum = 0;
-    raysim_ref ref = raysim_submit(ray, "test.add", in, sizeof in, NULL), put = 0;
+    raysim_ref ref = add(ray, i, 1), put = {{0}};
     if (i % 10 == 0)
-      put = raysim_put(ray, in, sizeof in);
-    if (raysim_get(ray, ref, 20000, &value) != 0 || value.size != sizeof sum)
+      put = raysim_put(ray, &i, sizeof i);
+    if (raysim_get(ray, ref, LIMIT, &value) != 0 || value.size != sizeof i || *(const int *)value.bytes != i + 1)
       return ray;
-    memcpy(&sum, value.bytes, sizeof sum);
     raysim_value_free(&value);
-    if (sum != i + 1)
-      return ray;
-    if (put && (raysim_get_object(ray, put, 20000, &value) != 0 || value.size != sizeof in))
+    raysim_release(ray, ref);
+    if (i % 10)
+      continue;
+    if (raysim_get(ray, put, LIMIT, &value) != 0 || value.size != sizeof i || *(const int *)value.bytes != i)
       return ray;
     raysim_value_free(&value);
     raysim_release(ray, put);
@@ -120,9 +361,8 @@ static void *one_thread(void *arg)
 
 static void threads(void)
 {
-  struct raysim *ray;
+  struct raysim *ray = start(2, 2);
   pthread_t threads[4];
-  start(&ray);
   for (int i = 0; i < 4; i++)
     CHECK_EQ(pthread_create(&threads[i], NULL, one_thread, ray), 0);
   for (int i = 0; i < 4; i++) {
@@ -136,10 +376,22 @@ static void threads(void)
 static void no_library(void)
 {
   struct raysim *ray;
-  CHECK(raysim_init(&(struct raysim_options){.load = "/nonexistent.so"}, &ray) < 0);
+  struct raysim_options options = {.load = "/nonexistent.so"};
+  CHECK(raysim_init(&options, &ray) < 0);
   CHECK(ray == NULL);
   CHECK(strstr(raysim_last_error(), "/nonexistent.so") != NULL);
 }
 
-const struct rs_test rs_tests[] = {{"values", values},   {"failures", failures},     {"objects", objects},
-                                   {"threads", threads}, {"no_library", no_library}, {0}};
+const struct rs_test rs_tests[] = {{"ids", ids},
+                                   {"values", values},
+                                   {"failures", failures},
+                                   {"refusals", refusals},
+                                   {"objects", objects},
+                                   {"waits", waits},
+                                   {"callbacks", callbacks},
+                                   {"interruption", interruption},
+                                   {"nested", nested},
+                                   {"actors", actors},
+                                   {"threads", threads},
+                                   {"no_library", no_library},
+                                   {0}};

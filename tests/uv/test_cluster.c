@@ -259,9 +259,9 @@ static void objects(void)
   uint8_t *bytes = rs_alloc(size), *got;
   for (size_t i = 0; i < size; i++)
     bytes[i] = (uint8_t)(i * 7 + i / 1000);
-  uint64_t seq;
-  CHECK_EQ(rs_uv_client_put(client, bytes, size, &seq), 0);
-  CHECK_EQ(rs_uv_client_get(client, (struct rs_id){rs_uv_client_self(client), seq}, 10 * RS_S, &got, &got_size), 0);
+  struct rs_id put;
+  CHECK_EQ(rs_front_put(rs_uv_client_front(client), bytes, size, NULL, 0, &put), 0);
+  CHECK_EQ(local_get(client, put, &got, &got_size), 0);
   CHECK_EQ(got_size, size);
   CHECK(memcmp(got, bytes, size) == 0);
   free(got);
@@ -292,7 +292,7 @@ static void objects(void)
     nodes[rs_addr_node(result->node)]++;
     rs_result_unref(result);
     struct rs_id id = {rs_uv_client_self(client), first + 2 * i + 1};
-    CHECK_EQ(rs_uv_client_get(client, id, 10 * RS_S, &got, &got_size), 0);
+    CHECK_EQ(local_get(client, id, &got, &got_size), 0);
     CHECK_EQ(got_size, 3000001 + i);
     for (size_t j = 0; j < got_size; j += 997)
       CHECK_EQ(got[j], 0);

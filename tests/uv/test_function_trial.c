@@ -32,8 +32,7 @@ static void compare_return(struct rs_uv_client *client, const struct rs_result *
   } else if (w->size_bytes > 0) { /* in the store: the result's bytes where it is the first return, then zeros */
     uint8_t *bytes;
     size_t size;
-    CHECK_EQ(rs_uv_client_get(client, (struct rs_id){got->task.owner, got->task.seq + 1 + i}, 20 * RS_S, &bytes, &size),
-             0);
+    CHECK_EQ(local_get(client, (struct rs_id){got->task.owner, got->task.seq + 1 + i}, &bytes, &size), 0);
     CHECK_EQ(size, w->size_bytes);
     for (size_t k = 0; k < size; k++)
       CHECK_EQ(bytes[k], i == 0 && k < 5 ? (int)(k + 1) : 0);

@@ -1,0 +1,256 @@
+/* raysim_function.c -- the part of the API that functions use, in workers: arguments, returns, who they are. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "api/raysim_int.h"
+
+struct raysim_context {
+  struct rs_uv_context *inner;
+  const struct rs_task *task;
+  uint32_t arg_count;
+  struct object_arg { /* one for each dependency */
+    const uint8_t *bytes;
+    size_t size;
+    bool stored;
+  } * objects;
+  raysim_ref *refs; /* inside the arguments, in the public form; NULL: none */
+};
+
+static struct rs_front *front_of(const struct raysim_context *context)
+{
+  return rs_uv_context_front(context->inner);
+}
+
+/* ---- running a function ---- */
+
+static uint32_t get_u32(const uint8_t *at)
+{
+  uint32_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+/* What a program of another version, or a stranger, could have made wrong. */
+static bool well_formed(const struct rs_task *task, uint32_t count)
+{
+  if (task->args_bytes < 4 || count > (task->args_bytes - 4) / RAYSIM_ARG_BYTES)
+    return false;
+  for (uint32_t i = 0; i < count; i++) {
+    const uint8_t *entry = task->args + 4 + (size_t)RAYSIM_ARG_BYTES * i;
+    uint32_t at = get_u32(entry), size = get_u32(entry + 4), first = get_u32(entry + 8);
+    if (at == RAYSIM_ARG_OBJECT ? first >= task->dep_count : at > task->args_bytes || size > task->args_bytes - at)
+      return false;
+  }
+  return true;
+}
+
+/* Maps every stored dependency. 0, or an error with its text. */
+static int open_objects(struct raysim_context *context)
+{
+  struct rs_front *front = front_of(context);
+  const struct rs_task *task = context->task;
+  int rc = 0;
+  if (task->dep_count == 0)
+    return 0;
+  context->objects = rs_alloc_zero(task->dep_count, sizeof *context->objects);
+  pthread_mutex_lock(&front->proc->lock);
+  for (uint32_t i = 0; i < task->dep_count && rc == 0; i++) {
+    struct object_arg *arg = &context->objects[i];
+    rc = rs_objects_read(front->proc, task->deps[i].id, &arg->bytes, &arg->size);
+    arg->stored = rc == 0;
+  }
+  pthread_mutex_unlock(&front->proc->lock);
+  return rc == 0 ? 0 : raysim_fail(context, "an argument cannot be read: %s", rs_error_text(rc));
+}
+
+static void close_objects(struct raysim_context *context)
+{
+  struct rs_front *front = front_of(context);
+  if (!context->objects)
+    return;
+  pthread_mutex_lock(&front->proc->lock);
+  for (uint32_t i = 0; i < context->task->dep_count; i++)
+    if (context->objects[i].stored)
+      rs_objects_release(front->proc, context->task->deps[i].id);
+  pthread_mutex_unlock(&front->proc->lock);
+  free(context->objects);
+}
+
+static int run(struct rs_uv_context *inner)
+{
+  struct raysim_context context = {.inner = inner, .task = rs_uv_context_task(inner)};
+  raysim_function function;
+  void *data = rs_uv_context_data(inner);
+  memcpy(&function, data, sizeof function);
+  if (context.task->args_bytes > 0) {
+    context.arg_count = context.task->args_bytes >= 4 ? get_u32(context.task->args) : 0;
+    if (!well_formed(context.task, context.arg_count))
+      return raysim_fail(&context, "the arguments are malformed");
+  }
+  int rc = open_objects(&context);
+  if (rc == 0)
+    rc = function(&context);
+  close_objects(&context);
+  free(context.refs);
+  return rc;
+}
+
+/* ---- registering ---- */
+
+/* A function's address as data that a context can carry. */
+static void *boxed(raysim_function function)
+{
+  return rs_memdup(&function, sizeof function);
+}
+
+int raysim_register(const char *name, raysim_function function)
+{
+  void *box = boxed(function);
+  if (rs_uv_function_register(name, run, box))
+    return 0;
+  free(box);
+  return raysim_set_error(RAYSIM_ERR_NAME_TAKEN, "%.200s: a function of that name is there already", name);
+}
+
+int raysim_register_actor(const struct raysim_class *type)
+{
+  int rc = raysim_register(type->name, type->create);
+  for (size_t i = 0; i < type->method_count && rc == 0; i++)
+    if (!rs_uv_method_register(type->name, type->methods[i].name, run, boxed(type->methods[i].function)))
+      rc = raysim_set_error(RAYSIM_ERR_NAME_TAKEN, "%.200s.%.200s: there are two of that name", type->name,
+                            type->methods[i].name);
+  return rc;
+}
+
+/* ---- inside a function ---- */
+
+size_t raysim_arg_count(const struct raysim_context *context)
+{
+  return context->arg_count;
+}
+
+const void *raysim_arg(const struct raysim_context *context, size_t index, size_t *size)
+{
+  if (size)
+    *size = 0;
+  if (index >= context->arg_count)
+    return NULL;
+  const uint8_t *entry = context->task->args + 4 + RAYSIM_ARG_BYTES * index;
+  uint32_t at = get_u32(entry), bytes = get_u32(entry + 4), first = get_u32(entry + 8);
+  if (at != RAYSIM_ARG_OBJECT) {
+    if (size)
+      *size = bytes;
+    return context->task->args + at;
+  }
+  if (size)
+    *size = context->objects[first].size;
+  return context->objects[first].bytes;
+}
+
+const raysim_ref *raysim_arg_refs(const struct raysim_context *context, size_t index, size_t *count)
+{
+  (void)context, (void)index;
+  *count = 0;
+  return NULL;
+}
+
+raysim_ref raysim_arg_ref(const struct raysim_context *context, size_t index)
+{
+  size_t count;
+  const raysim_ref *refs = raysim_arg_refs(context, index, &count);
+  return count ? refs[0] : (raysim_ref){{0}};
+}
+
+static bool wrong_return(struct raysim_context *context, size_t index)
+{
+  if (index < context->task->return_count)
+    return false;
+  raysim_fail(context, "return %zu was set, but the task has %u", index, (unsigned)context->task->return_count);
+  return true;
+}
+
+int raysim_return(struct raysim_context *context, size_t index, const void *bytes, size_t size)
+{
+  if (wrong_return(context, index))
+    return RAYSIM_ERR_INVALID;
+  rs_uv_return(context->inner, (uint32_t)index, bytes, size);
+  return 0;
+}
+
+int raysim_return_data(struct raysim_context *context, size_t index, const struct raysim_data *data)
+{
+  return raysim_return(context, index, data->bytes, data->size);
+}
+
+void *raysim_return_room(struct raysim_context *context, size_t index, size_t size)
+{
+  return wrong_return(context, index) ? NULL : rs_uv_return_room(context->inner, (uint32_t)index, size);
+}
+
+int raysim_fail(struct raysim_context *context, const char *format, ...)
+{
+  char text[RS_ERROR_TEXT_MAX];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  rs_uv_fail(context->inner, text);
+  return RAYSIM_ERR_TASK_FAILED;
+}
+
+int raysim_cancelled(const struct raysim_context *context)
+{
+  return rs_uv_cancelled(context->inner);
+}
+
+struct raysim *raysim_current(struct raysim_context *context)
+{
+  struct rs_front *front = front_of(context);
+  pthread_mutex_lock(&front->proc->lock);
+  if (!front->user) {
+    struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
+    ray->front = front;
+    front->user = ray;
+  }
+  pthread_mutex_unlock(&front->proc->lock);
+  return front->user;
+}
+
+raysim_ref raysim_task(const struct raysim_context *context)
+{
+  return raysim_ref_of(context->task->id);
+}
+const char *raysim_task_name(const struct raysim_context *context)
+{
+  return rs_uv_context_name(context->inner);
+}
+uint32_t raysim_node(const struct raysim_context *context)
+{
+  return rs_addr_node(front_of(context)->proc->self);
+}
+size_t raysim_return_count(const struct raysim_context *context)
+{
+  return context->task->return_count;
+}
+
+size_t raysim_gpus(const struct raysim_context *context, int *devices, size_t room)
+{
+  rs_gpu_mask mask = rs_uv_context_gpus(context->inner);
+  size_t count = 0;
+  for (int i = 0; i < RS_GPU_MAX; i++)
+    if (mask & (rs_gpu_mask)1 << i) {
+      if (count < room)
+        devices[count] = i;
+      count++;
+    }
+  return count;
+}
+
+void raysim_set_self(struct raysim_context *context, void *self)
+{
+  *rs_uv_context_actor(context->inner) = self;
+}
+void *raysim_self(const struct raysim_context *context)
+{
+  return *rs_uv_context_actor(context->inner);
+}

@@ -1,0 +1,75 @@
+/* raysim_int.h -- inside the public API: the handle, ids in both forms, the wire form of arguments. */
+#ifndef RAYSIM_INT_H
+#define RAYSIM_INT_H
+
+#include <string.h>
+
+#include "api/raysim.h"
+#include "uv/front.h"
+
+struct raysim {
+  struct rs_front *front;
+  struct rs_uv_client *client;   /* NULL: a worker's */
+  struct rs_uv_cluster *cluster; /* that this program started */
+};
+
+/* Sets this thread's raysim_last_error. Returns `rc`. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+int raysim_set_error(int rc, const char *format, ...);
+
+/* An id of 28 bytes: its owner, 12 zeros, its number, most significant byte first, as rs_id_hex prints it. */
+static inline struct rs_id raysim_id_of(raysim_ref ref)
+{
+  uint64_t owner, seq;
+  memcpy(&owner, ref.id, 8);
+  memcpy(&seq, ref.id + 20, 8);
+  return (struct rs_id){__builtin_bswap64(owner), __builtin_bswap64(seq)};
+}
+static inline raysim_ref raysim_ref_of(struct rs_id id)
+{
+  raysim_ref ref = {{0}};
+  uint64_t owner = __builtin_bswap64(id.owner), seq = __builtin_bswap64(id.seq);
+  memcpy(ref.id, &owner, 8);
+  memcpy(ref.id + 20, &seq, 8);
+  return ref;
+}
+static inline bool raysim_none(raysim_ref ref)
+{
+  struct rs_id id = raysim_id_of(ref);
+  return id.owner == 0 || id.seq == 0;
+}
+
+static inline uint64_t raysim_ns_of(int64_t timeout_ms)
+{
+  return timeout_ms < 0 ? RS_TIME_NEVER : (uint64_t)timeout_ms > UINT64_MAX / RS_MS / 2 ? RS_TIME_NEVER
+                                                                                       : (uint64_t)timeout_ms * RS_MS;
+}
+
+/* ---- options ---- */
+
+/* Fills in the part of a call that says where and with what it runs. 0, or RAYSIM_ERR_INVALID with the reason. */
+int raysim_demand_of(const struct raysim_demand *in, double default_cpus, struct rs_demand *demand,
+                     struct rs_call *call);
+int raysim_total_of(const struct raysim_options *in, struct rs_node_info **info); /* what a node has; one reference */
+int raysim_returns_of(int num_returns, uint8_t *count);
+int32_t raysim_retries_of(int wanted, int32_t by_default);
+
+/* ---- arguments: made by whoever submits, read by the function ----
+ *
+ * A task's bytes: u32 count, then for each argument u32 at, u32 size, u32 first, u32 refs: its bytes begin at `at` and its
+ * references are refs of task->inner from `first` on; or at is RAYSIM_ARG_OBJECT and `first` is an index into
+ * task->deps. Bytes are aligned to 8. */
+enum { RAYSIM_ARG_BYTES = 16 };
+#define RAYSIM_ARG_OBJECT UINT32_MAX
+
+/* A task with these arguments; what is too large to travel inside it is put first: held[0 .. *held_count) are to be
+ * released once the task is submitted (held: as many as there are arguments). NULL: the reason is raysim_last_error. */
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_arg *args, size_t arg_count, struct rs_id *held,
+                                uint32_t *held_count);
+
+/* Why there is no value, as the public structure; free() it. */
+struct raysim_error *raysim_error_of(int status, const struct rs_result *result);
+
+#endif

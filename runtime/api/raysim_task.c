@@ -1,0 +1,252 @@
+/* raysim_task.c -- submitting tasks and calling actors: arguments, options, numbers. */
+#include "api/raysim_int.h"
+
+enum { INLINE_ARG_MAX = 100 << 10 }; /* a larger argument is put as an object, as Ray does */
+
+static uint32_t align8(size_t n)
+{
+  return (uint32_t)((n + 7) & ~(size_t)7);
+}
+
+static void put_u32(uint8_t *at, uint32_t value)
+{
+  memcpy(at, &value, sizeof value);
+}
+
+static bool is_object(const struct raysim_arg *arg)
+{
+  return !raysim_none(arg->object);
+}
+
+static bool is_large(const struct raysim_arg *arg)
+{
+  return !is_object(arg) && arg->value.size > INLINE_ARG_MAX;
+}
+
+static int put_large(struct raysim *ray, const struct raysim_arg *args, size_t arg_count, struct rs_id *held,
+                     uint32_t *held_count)
+{
+  for (size_t i = 0; i < arg_count; i++) {
+    if (!is_large(&args[i]))
+      continue;
+    raysim_ref ref = raysim_put_data(ray, &args[i].value);
+    if (raysim_none(ref))
+      return RAYSIM_ERR_STORE_FULL;
+    held[(*held_count)++] = raysim_id_of(ref);
+  }
+  return 0;
+}
+
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_arg *args, size_t arg_count, struct rs_id *held,
+                                uint32_t *held_count)
+{
+  size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count;
+  *held_count = 0;
+  for (size_t i = 0; i < arg_count; i++) {
+    bool by_reference = is_object(&args[i]) || is_large(&args[i]);
+    deps += by_reference;
+    inner += by_reference ? 0 : args[i].value.ref_count;
+    bytes = align8(bytes) + (by_reference ? 0 : args[i].value.size);
+  }
+  if (deps > RS_TASK_DEPS_MAX || inner > RS_TASK_DEPS_MAX || bytes > RS_INLINE_MAX) {
+    raysim_set_error(RAYSIM_ERR_TOO_LARGE,
+                     "a task takes at most %d objects and %u MiB of values; larger data can be put once and given as an object",
+                     RS_TASK_DEPS_MAX, RS_INLINE_MAX >> 20);
+    return NULL;
+  }
+  if (put_large(ray, args, arg_count, held, held_count) != 0)
+    return NULL;
+  struct rs_task *task = rs_task_new((uint32_t)deps, (uint32_t)bytes);
+  uint32_t at = 4 + RAYSIM_ARG_BYTES * (uint32_t)arg_count, dep = 0, large = 0;
+  put_u32(task->args, (uint32_t)arg_count);
+  for (size_t i = 0; i < arg_count; i++) {
+    uint8_t *entry = task->args + 4 + RAYSIM_ARG_BYTES * i;
+    if (is_object(&args[i]) || is_large(&args[i])) {
+      task->deps[dep].id = is_object(&args[i]) ? raysim_id_of(args[i].object) : held[large++];
+      put_u32(entry, RAYSIM_ARG_OBJECT);
+      put_u32(entry + 8, dep++);
+      continue;
+    }
+    const struct raysim_data *value = &args[i].value;
+    at = align8(at);
+    put_u32(entry, at);
+    put_u32(entry + 4, (uint32_t)value->size);
+    if (value->size)
+      memcpy(task->args + at, value->bytes, value->size);
+    at += (uint32_t)value->size;
+  }
+  return task;
+}
+
+static void fill(struct rs_task *task, const char *function, uint8_t returns, uint16_t flags)
+{
+  task->function = rs_name_hash(function);
+  task->return_count = returns;
+  task->flags = (uint8_t)flags;
+}
+
+/* Submits copies of one task. Takes call and task over; refs: their first returns, one after the other. */
+static int submit_copies(struct raysim *ray, struct rs_call *call, struct rs_task *task, raysim_ref *refs)
+{
+  uint32_t count = call->task_count, returns = task->return_count;
+  struct rs_id one, *ids = count == 1 ? &one : rs_alloc(count * sizeof *ids);
+  call->tasks[0] = task;
+  for (uint32_t i = 1; i < count; i++)
+    call->tasks[i] = rs_task_copy(task);
+  int rc = rs_front_submit(ray->front, call, ids);
+  for (uint32_t i = 0; i < count; i++)
+    for (uint32_t k = 0; k < returns; k++)
+      refs[(size_t)i * returns + k] =
+          rc == 0 ? raysim_ref_of((struct rs_id){ids[i].owner, ids[i].seq + 1 + k}) : (raysim_ref){{0}};
+  if (ids != &one)
+    free(ids);
+  return rc == 0 ? 0 : raysim_set_error(rc, "%s", rs_error_text(rc));
+}
+
+int raysim_submit_many(struct raysim *ray, const char *function, const struct raysim_arg *args, size_t arg_count,
+                       const struct raysim_task_options *options, size_t task_count, raysim_ref *refs)
+{
+  static const struct raysim_task_options none = {0};
+  if (!options)
+    options = &none;
+  if (task_count == 0)
+    return 0;
+  if (task_count > UINT32_MAX / 2)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "task_count: too many");
+  struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, (uint32_t)task_count);
+  uint8_t returns = 0;
+  int rc = raysim_demand_of(&options->demand, 1, &call->demand, call);
+  if (rc == 0)
+    rc = raysim_returns_of(options->num_returns, &returns);
+  call->max_retries = raysim_retries_of(options->max_retries, 3);
+  struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held);
+  uint32_t held_count = 0;
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
+  if (task) {
+    fill(task, function, returns, RS_TASK_KEEP | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
+    rc = submit_copies(ray, call, task, refs);
+  } else {
+    call->task_count = 0;
+    rs_call_free(call);
+    rc = rc ? rc : RAYSIM_ERR_TOO_LARGE;
+    memset(refs, 0, task_count * returns * sizeof *refs);
+  }
+  for (uint32_t i = 0; i < held_count; i++)
+    rs_front_release(ray->front, held[i]);
+  if (held != few)
+    free(held);
+  return rc;
+}
+
+raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct raysim_arg *args, size_t arg_count,
+                         const struct raysim_task_options *options)
+{
+  raysim_ref refs[RS_TASK_RETURNS_MAX] = {{{0}}};
+  if (raysim_submit_many(ray, function, args, arg_count, options, 1, refs) != 0)
+    return (raysim_ref){{0}};
+  for (int i = 1; options && i < options->num_returns; i++)
+    raysim_release(ray, refs[i]);
+  return refs[0];
+}
+
+int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags)
+{
+  if (raysim_none(ref))
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_cancel: no reference");
+  struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
+  call->object = raysim_id_of(ref);
+  call->force = (flags & RAYSIM_FORCE) != 0;
+  return rs_front_call(ray->front, call);
+}
+
+/* ---- actors ---- */
+
+raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_arg *args, size_t arg_count,
+                                 const struct raysim_actor_options *options)
+{
+  static const struct raysim_actor_options none = {0};
+  raysim_actor actor = {{{0}}};
+  if (!options)
+    options = &none;
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
+  struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
+  uint32_t held_count = 0;
+  int rc = raysim_demand_of(&options->demand, 0, &call->hold, call);
+  call->demand = call->hold;
+  if (options->demand.num_cpus == 0) /* Ray: one CPU to place it, none while it lives */
+    call->demand.cpu_e4 = RS_ONE_E4;
+  call->max_restarts = raysim_retries_of(options->max_restarts, 0);
+  call->name = options->name ? rs_name_hash(options->name) : 0;
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
+  if (task) {
+    fill(task, type, 0, RS_TASK_ACTOR_CREATE);
+    call->tasks[0] = task;
+    rc = rs_front_submit(ray->front, call, &id);
+    if (rc == 0)
+      actor.ref = raysim_ref_of(id);
+    else
+      raysim_set_error(rc, "%s", rs_error_text(rc));
+  } else {
+    call->task_count = 0;
+    rs_call_free(call);
+  }
+  for (uint32_t i = 0; i < held_count; i++)
+    rs_front_release(ray->front, held[i]);
+  if (held != few)
+    free(held);
+  return actor;
+}
+
+int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_arg *args,
+                     size_t arg_count, const struct raysim_call_options *options, size_t call_count, raysim_ref *refs)
+{
+  static const struct raysim_call_options none = {0};
+  if (!options)
+    options = &none;
+  if (call_count == 0)
+    return 0;
+  if (raysim_none(actor.ref) || call_count > UINT32_MAX / 2)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_call: no actor, or too many calls");
+  struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held);
+  uint32_t held_count = 0;
+  uint8_t returns = 0;
+  int rc = raysim_returns_of(options->num_returns, &returns);
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
+  if (task) {
+    struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
+    call->max_retries = raysim_retries_of(options->max_task_retries, 0);
+    fill(task, method, returns,
+         RS_TASK_KEEP | RS_TASK_ACTOR_CALL | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
+    task->actor = raysim_id_of(actor.ref);
+    rc = submit_copies(ray, call, task, refs);
+  } else {
+    rc = rc ? rc : RAYSIM_ERR_TOO_LARGE;
+    memset(refs, 0, call_count * returns * sizeof *refs);
+  }
+  for (uint32_t i = 0; i < held_count; i++)
+    rs_front_release(ray->front, held[i]);
+  if (held != few)
+    free(held);
+  return rc;
+}
+
+raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_arg *args,
+                       size_t arg_count, const struct raysim_call_options *options)
+{
+  raysim_ref refs[RS_TASK_RETURNS_MAX] = {{{0}}};
+  if (raysim_call_many(ray, actor, method, args, arg_count, options, 1, refs) != 0)
+    return (raysim_ref){{0}};
+  for (int i = 1; options && i < options->num_returns; i++)
+    raysim_release(ray, refs[i]);
+  return refs[0];
+}
+
+int raysim_kill(struct raysim *ray, raysim_actor actor, int flags)
+{
+  if (raysim_none(actor.ref))
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_kill: no actor");
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_KILL, 0);
+  call->object = raysim_id_of(actor.ref);
+  call->no_restart = !(flags & RAYSIM_MAY_RESTART);
+  return rs_front_call(ray->front, call);
+}

@@ -1,0 +1,96 @@
+/* front.h -- the application's side of an endpoint: calls from any thread, and what waits for their replies.
+ *
+ * The same module serves driver programs (client.c) and functions that run in workers (worker.c), so that a task can do all
+ * that a program can. A calling thread steps the endpoint itself, under the lock of the process: a get of a small
+ * object that this process owns ends without a system call. Calls that have to wait sleep on a condition of their own
+ * until the replies that they asked for have come.
+ *
+ * All functions take the lock of the process themselves, unless they say otherwise; they may be called from any thread but
+ * the loop's.
+ */
+#ifndef RS_UV_FRONT_H
+#define RS_UV_FRONT_H
+
+#include "uv/objects.h"
+#include "uv/proc.h"
+
+/* What a get brings: bytes and the references inside, or why there are none. To be freed. */
+struct rs_front_value {
+  int status;
+  const uint8_t *bytes;
+  uint64_t size_bytes;
+  const struct rs_id *ids;
+  uint32_t id_count;
+  struct rs_result *result; /* whose memory that is; of a failure its text (rs_result_failed) */
+  struct rs_id stored;      /* or: it is read in the node's store */
+};
+
+/* Called on the front's own thread with a value that it has to free. */
+typedef void (*rs_front_done)(void *context, const struct rs_front_value *value);
+
+struct rs_front {
+  struct rs_proc *proc;
+  pthread_mutex_t order; /* held from the taking of a number to its call, which the core wants in order; before the lock */
+  uint64_t next_seq;
+  struct rs_map objects; /* rs_objects_key -> struct front_object: what somebody waits for or reads */
+  struct rs_map kept;    /* rs_objects_key -> struct front_kept: values that the application holds */
+  struct rs_link waiters;
+  struct front_want *now; /* of the step in progress: answered without entering `objects` */
+  struct rs_id now_id;
+  bool failed;
+  int status;
+  atomic_bool interrupted;
+  struct rs_link finished; /* asynchronous gets whose values have come, for the thread below */
+  pthread_cond_t has_finished;
+  pthread_t thread;
+  bool thread_runs, ending;
+  void *user; /* of api/: its handle for this front */
+};
+
+void rs_front_init(struct rs_front *front, struct rs_proc *proc);
+void rs_front_free(struct rs_front *front); /* nobody waits any more; before rs_proc_free */
+void rs_front_stop(struct rs_front *front); /* ends the thread of asynchronous gets; what is under way fails */
+
+/* ---- for the driver; with the lock ---- */
+
+bool rs_front_on_reply(struct rs_front *front, const struct rs_reply *reply); /* true: it was for the front */
+void rs_front_fail(struct rs_front *front, int status); /* every call that waits, and every later one, ends with it */
+void rs_front_idle(struct rs_front *front);             /* each turn of the loop: interruptions */
+
+/* ---- for the application ---- */
+
+/* Async-signal-safe. */
+void rs_front_interrupt(struct rs_front *front);
+
+/* Gives the tasks of a SUBMIT, ACTOR_CREATE or ACTOR_CALL their numbers, steps with the call and frees it. firsts[i], where
+ * it is not NULL: the task's id; its returns follow it. 0, or why nothing was done. */
+int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *ids);
+
+/* Any other call. */
+int rs_front_call(struct rs_front *front, struct rs_call *call);
+
+/* A new object with a copy of the bytes. */
+int rs_front_put(struct rs_front *front, const void *bytes, uint64_t size_bytes, const struct rs_id *inner,
+                 uint32_t inner_count, struct rs_id *id);
+
+/* A new object to be written in place: room first, then rs_front_seal or rs_front_discard. */
+int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeout_ns, struct rs_id *id, uint8_t **bytes);
+int rs_front_seal(struct rs_front *front, struct rs_id *id, uint64_t size_bytes, const struct rs_id *inner,
+                  uint32_t inner_count); /* *id becomes the object's */
+void rs_front_discard(struct rs_front *front, struct rs_id id);
+
+void rs_front_retain(struct rs_front *front, struct rs_id id);
+void rs_front_release(struct rs_front *front, struct rs_id id);
+
+/* Every values[i] is to be freed. 0, or the first value's error, or TIMED_OUT, INTERRUPTED, PEER_LOST. */
+int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint64_t timeout_ns,
+                 struct rs_front_value *values);
+void rs_front_value_free(struct rs_front *front, struct rs_front_value *value);
+int rs_front_get_async(struct rs_front *front, struct rs_id id, rs_front_done done, void *context);
+
+/* How many are ready, at most `wanted`: the first ones in the given order have ready[i] = 1, the others 0. Or an error.
+ * No id may be given twice. */
+int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint32_t wanted,
+                      uint64_t timeout_ns, bool fetch_local, uint8_t *ready);
+
+#endif
