@@ -69,7 +69,10 @@ char *raysim_ref_hex(raysim_ref ref, char hex[RAYSIM_HEX_SIZE])
 
 static int digit_of(char c)
 {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
 }
 
 int raysim_ref_parse(const char *hex, raysim_ref *ref)

@@ -1,4 +1,5 @@
-/* raysim.h -- the C API of raysim: functions and actors that run on a cluster of processes, and the objects between them.
+/* raysim.h -- the C API of raysim: functions and actors that run on a cluster of processes, and the objects between
+ * them.
  *
  * One file is a whole program:
  *
@@ -30,14 +31,13 @@
  *
  * The manual for newcomers is docs/c-api.md; programs to read are in examples/.
  *
- * Errors    Functions that can fail return 0 or a negative RAYSIM_ERR_ number (raysim_error_text says what it means); those
- *           that return a reference return none (raysim_is_none). raysim_last_error() has one line about what went wrong in
+ * Errors    Functions that can fail return 0 or a negative RAYSIM_ERR_ number (raysim_error_text says what it means);
+ * those that return a reference return none (raysim_is_none). raysim_last_error() has one line about what went wrong in
  *           this thread's last call that failed by the caller's fault. Why a task failed is in its value: raysim_error.
  * Threads   Every function may be called from any thread at any time, but for raysim_init, raysim_shutdown and the
- *           raysim_register family. What a pointer argument points to is read during the call only, unless it says more.
- * Times     Milliseconds; RAYSIM_FOREVER (-1): no limit; 0: only what is so now.
- * Zeros     In every structure of options a field that is zero (or NULL) means Ray's default. Where zero itself must be
- *           said, RAYSIM_NONE (-1) says it.
+ *           raysim_register family. What a pointer argument points to is read during the call only, unless it says
+ * more. Times     Milliseconds; RAYSIM_FOREVER (-1): no limit; 0: only what is so now. Zeros     In every structure of
+ * options a field that is zero (or NULL) means Ray's default. Where zero itself must be said, RAYSIM_NONE (-1) says it.
  */
 #ifndef RAYSIM_H
 #define RAYSIM_H
@@ -56,8 +56,8 @@ enum { RAYSIM_FOREVER = -1, RAYSIM_NONE = -1, RAYSIM_UNLIMITED = -2 };
 
 /* ---- references ---- */
 
-/* An object: what a task returns or what was put. All zeros: none. An id of 28 bytes, as Ray has them; a plain value that
- * may be copied and compared with memcmp. Who got one from raysim_submit, raysim_put and the like holds it until
+/* An object: what a task returns or what was put. All zeros: none. An id of 28 bytes, as Ray has them; a plain value
+ * that may be copied and compared with memcmp. Who got one from raysim_submit, raysim_put and the like holds it until
  * raysim_release; an object goes when nobody holds it, no task reads it and no living object contains it. */
 typedef struct raysim_ref {
   uint8_t id[28];
@@ -104,7 +104,8 @@ enum raysim_error_code {
 const char *raysim_error_text(int error);
 const char *raysim_last_error(void); /* of this thread; "" where there was none */
 
-/* Why there is no value. It travels through dependencies: a task whose argument failed fails with the argument's error. */
+/* Why there is no value. It travels through dependencies: a task whose argument failed fails with the argument's error.
+ */
 struct raysim_error {
   int code;             /* enum raysim_error_code */
   const char *message;  /* what the function said, or what happened to it */
@@ -126,8 +127,8 @@ struct raysim_label {
 };
 
 struct raysim_options {
-  /* NULL: starts a cluster of processes that ends with this program. "auto": the newest running one of this user on this
-   * host, or $RAYSIM_SESSION. Otherwise the folder of its session. */
+  /* NULL: starts a cluster of processes that ends with this program. "auto": the newest running one of this user on
+   * this host, or $RAYSIM_SESSION. Otherwise the folder of its session. */
   const char *address;
   /* Functions for the workers, a shared library that defines raysim_register_functions. NULL: a cluster that is started
    * has the functions of this very program, where it defines or registers some before raysim_init: its processes are
@@ -135,8 +136,8 @@ struct raysim_options {
   const char *load;
   const char *name_space; /* for the names of actors; NULL: one of this program's own */
   /* Of each node of a cluster that is started: */
-  uint32_t nodes;    /* 0: 1 */
-  double num_cpus;   /* logical; 0: this machine's */
+  uint32_t nodes;  /* 0: 1 */
+  double num_cpus; /* logical; 0: this machine's */
   int num_gpus;
   uint64_t memory_bytes, object_store_bytes;
   const struct raysim_resource *resources; /* custom ones */
@@ -180,7 +181,8 @@ static inline struct raysim_arg raysim_object(raysim_ref ref)
   arg.object = ref;
   return arg;
 }
-/* The function gets the reference itself: an object that it may get, pass on or keep. `ref` must live during the call. */
+/* The function gets the reference itself: an object that it may get, pass on or keep. `ref` must live during the call.
+ */
 static inline struct raysim_arg raysim_reference(const raysim_ref *ref)
 {
   struct raysim_arg arg = {{NULL, 0, ref, 1}, {{0}}};
@@ -266,8 +268,8 @@ int raysim_create(struct raysim *ray, size_t size, int64_t timeout_ms, struct ra
 raysim_ref raysim_seal(struct raysim *ray, struct raysim_buffer *buffer, const raysim_ref *refs, size_t ref_count);
 void raysim_discard(struct raysim *ray, struct raysim_buffer *buffer); /* instead of raysim_seal */
 
-/* A value, read in place: bytes and refs stay as they are until raysim_value_free. Aligned to 8 bytes; large ones to 64.
- * The references inside are held that long; raysim_retain keeps one longer. */
+/* A value, read in place: bytes and refs stay as they are until raysim_value_free. Aligned to 8 bytes; large ones
+ * to 64. The references inside are held that long; raysim_retain keeps one longer. */
 struct raysim_value {
   const void *bytes;
   size_t size;
@@ -286,17 +288,17 @@ int raysim_get_many(struct raysim *ray, const raysim_ref *refs, size_t count, in
                     struct raysim_value *values);
 void raysim_value_free(struct raysim_value *value);
 
-/* Gets without waiting: `done` is called once, with a value that it has to free, on a thread of the library that calls one
- * `done` after the other, in the order in which values come. It may call every function, also ones that wait; but the next
- * `done` waits too. */
+/* Gets without waiting: `done` is called once, with a value that it has to free, on a thread of the library that calls
+ * one `done` after the other, in the order in which values come. It may call every function, also ones that wait; but
+ * the next `done` waits too. */
 typedef void (*raysim_get_done)(void *context, int status, struct raysim_value *value);
 int raysim_get_async(struct raysim *ray, raysim_ref ref, raysim_get_done done, void *context);
 
 enum { RAYSIM_NO_FETCH = 1 }; /* ready: made somewhere; otherwise: it, or its error, can be read here at once */
 
-/* Waits until num_returns of the objects are ready, or for the time limit. Returns how many are (at most num_returns), and
- * sets ready[i] to 1 for these, the first ones in the given order, and to 0 for others. Each reference must be given
- * once. Negative: an error. */
+/* Waits until num_returns of the objects are ready, or for the time limit. Returns how many are (at most num_returns),
+ * and sets ready[i] to 1 for these, the first ones in the given order, and to 0 for others. Each reference must be
+ * given once. Negative: an error. */
 int raysim_wait(struct raysim *ray, const raysim_ref *refs, size_t count, size_t num_returns, int64_t timeout_ms,
                 int flags, uint8_t *ready);
 
@@ -340,8 +342,8 @@ struct raysim_method {
   raysim_function function;
 };
 
-/* An actor class: `create` gets the arguments of raysim_actor_create and sets the state with raysim_set_self; methods find
- * it with raysim_self; `destroy` (may be NULL) gets it when the actor ends in order. */
+/* An actor class: `create` gets the arguments of raysim_actor_create and sets the state with raysim_set_self; methods
+ * find it with raysim_self; `destroy` (may be NULL) gets it when the actor ends in order. */
 struct raysim_class {
   const char *name;
   raysim_function create;
@@ -385,7 +387,7 @@ int raysim_cancelled(const struct raysim_context *context); /* 1: it should end 
 struct raysim *raysim_current(struct raysim_context *context); /* to submit, put, get, wait and call from the task */
 raysim_ref raysim_task(const struct raysim_context *context);  /* its id */
 const char *raysim_task_name(const struct raysim_context *context);
-uint32_t raysim_node(const struct raysim_context *context);                           /* number of its node */
+uint32_t raysim_node(const struct raysim_context *context);                          /* number of its node */
 size_t raysim_gpus(const struct raysim_context *context, int *devices, size_t room); /* how many; their numbers */
 size_t raysim_return_count(const struct raysim_context *context);
 

@@ -56,6 +56,12 @@ static int open_objects(struct raysim_context *context)
   pthread_mutex_lock(&front->proc->lock);
   for (uint32_t i = 0; i < task->dep_count && rc == 0; i++) {
     struct object_arg *arg = &context->objects[i];
+    const struct rs_value *value = task->deps[i].value;
+    if (value) {
+      arg->bytes = value->data;
+      arg->size = value->size_bytes;
+      continue;
+    }
     rc = rs_objects_read(front->proc, task->deps[i].id, &arg->bytes, &arg->size);
     arg->stored = rc == 0;
   }

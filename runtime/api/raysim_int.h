@@ -43,8 +43,9 @@ static inline bool raysim_none(raysim_ref ref)
 
 static inline uint64_t raysim_ns_of(int64_t timeout_ms)
 {
-  return timeout_ms < 0 ? RS_TIME_NEVER : (uint64_t)timeout_ms > UINT64_MAX / RS_MS / 2 ? RS_TIME_NEVER
-                                                                                       : (uint64_t)timeout_ms * RS_MS;
+  return timeout_ms < 0                                  ? RS_TIME_NEVER
+         : (uint64_t)timeout_ms > UINT64_MAX / RS_MS / 2 ? RS_TIME_NEVER
+                                                         : (uint64_t)timeout_ms * RS_MS;
 }
 
 /* ---- options ---- */
@@ -58,8 +59,8 @@ int32_t raysim_retries_of(int wanted, int32_t by_default);
 
 /* ---- arguments: made by whoever submits, read by the function ----
  *
- * A task's bytes: u32 count, then for each argument u32 at, u32 size, u32 first, u32 refs: its bytes begin at `at` and its
- * references are refs of task->inner from `first` on; or at is RAYSIM_ARG_OBJECT and `first` is an index into
+ * A task's bytes: u32 count, then for each argument u32 at, u32 size, u32 first, u32 refs: its bytes begin at `at` and
+ * its references are refs of task->inner from `first` on; or at is RAYSIM_ARG_OBJECT and `first` is an index into
  * task->deps. Bytes are aligned to 8. */
 enum { RAYSIM_ARG_BYTES = 16 };
 #define RAYSIM_ARG_OBJECT UINT32_MAX

@@ -54,7 +54,7 @@ static void publish(struct rs_front *front, const struct rs_front_value *in, str
   held->value = *in;
   out->held[0] = held;
   if (in->status != RS_ERR_OK) {
-    out->held[1] = raysim_error_of(in->status, in->result);
+    out->held[1] = raysim_error_of(in->status, in->failed);
     out->error = out->held[1];
     return;
   }

@@ -33,9 +33,8 @@ static int labels_of(const struct raysim_demand *in, struct rs_demand *demand)
     bool wants_value = rule->kind == RAYSIM_LABEL_IN || rule->kind == RAYSIM_LABEL_NOT_IN;
     if (!rule->key || (unsigned)rule->kind >= sizeof ops || (wants_value && !rule->value))
       return raysim_set_error(RAYSIM_ERR_INVALID, "labels: rule %zu lacks its key or value", i);
-    demand->select[i] = (struct rs_selector){.key = rs_name_hash(rule->key),
-                                             .value = wants_value ? rs_name_hash(rule->value) : 0,
-                                             .op = ops[rule->kind]};
+    demand->select[i] = (struct rs_selector){
+        .key = rs_name_hash(rule->key), .value = wants_value ? rs_name_hash(rule->value) : 0, .op = ops[rule->kind]};
   }
   demand->select_count = (uint8_t)in->label_count;
   return 0;
@@ -81,7 +80,9 @@ int raysim_demand_of(const struct raysim_demand *in, double default_cpus, struct
 int raysim_total_of(const struct raysim_options *in, struct rs_node_info **out)
 {
   struct rs_res total = {0};
-  double cpus = in->num_cpus == 0 ? (double)sysconf(_SC_NPROCESSORS_ONLN) : in->num_cpus == RAYSIM_NONE ? 0 : in->num_cpus;
+  double cpus = in->num_cpus == 0             ? (double)sysconf(_SC_NPROCESSORS_ONLN)
+                : in->num_cpus == RAYSIM_NONE ? 0
+                                              : in->num_cpus;
   int rc = amount("num_cpus", cpus, 1e6, &total.cpu_e4);
   if (rc == 0 && (in->num_gpus < 0 || in->num_gpus > RS_GPU_MAX))
     rc = raysim_set_error(RAYSIM_ERR_INVALID, "num_gpus: a node has at most %d", RS_GPU_MAX);

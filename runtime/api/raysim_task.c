@@ -1,4 +1,6 @@
 /* raysim_task.c -- submitting tasks and calling actors: arguments, options, numbers. */
+#include <stdio.h>
+
 #include "api/raysim_int.h"
 
 enum { INLINE_ARG_MAX = 100 << 10 }; /* a larger argument is put as an object, as Ray does */
@@ -49,9 +51,10 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_arg *arg
     bytes = align8(bytes) + (by_reference ? 0 : args[i].value.size);
   }
   if (deps > RS_TASK_DEPS_MAX || inner > RS_TASK_DEPS_MAX || bytes > RS_INLINE_MAX) {
-    raysim_set_error(RAYSIM_ERR_TOO_LARGE,
-                     "a task takes at most %d objects and %u MiB of values; larger data can be put once and given as an object",
-                     RS_TASK_DEPS_MAX, RS_INLINE_MAX >> 20);
+    raysim_set_error(
+        RAYSIM_ERR_TOO_LARGE,
+        "a task takes at most %d objects and %u MiB of values; larger data can be put once and given as an object",
+        RS_TASK_DEPS_MAX, RS_INLINE_MAX >> 20);
     return NULL;
   }
   if (put_large(ray, args, arg_count, held, held_count) != 0)
@@ -153,10 +156,7 @@ int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags)
 {
   if (raysim_none(ref))
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_cancel: no reference");
-  struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
-  call->object = raysim_id_of(ref);
-  call->force = (flags & RAYSIM_FORCE) != 0;
-  return rs_front_call(ray->front, call);
+  return rs_front_cancel(ray->front, raysim_id_of(ref), (flags & RAYSIM_FORCE) != 0, !(flags & RAYSIM_NOT_RECURSIVE));
 }
 
 /* ---- actors ---- */
@@ -176,7 +176,13 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   if (options->demand.num_cpus == 0) /* Ray: one CPU to place it, none while it lives */
     call->demand.cpu_e4 = RS_ONE_E4;
   call->max_restarts = raysim_retries_of(options->max_restarts, 0);
-  call->name = options->name ? rs_name_hash(options->name) : 0;
+  call->max_retries = raysim_retries_of(options->max_task_retries, 0);
+  if (options->name) {
+    call->actor = rs_alloc_zero(1, sizeof *call->actor);
+    int n = snprintf(call->actor->name, sizeof call->actor->name, "%s", options->name);
+    if (rc == 0 && n > RS_ACTOR_NAME_MAX)
+      rc = raysim_set_error(RAYSIM_ERR_INVALID, "name: at most %d bytes", RS_ACTOR_NAME_MAX);
+  }
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
   if (task) {
     fill(task, type, 0, RS_TASK_ACTOR_CREATE);
@@ -214,7 +220,7 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
   if (task) {
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
-    call->max_retries = raysim_retries_of(options->max_task_retries, 0);
+    call->max_retries = raysim_retries_of(options->max_task_retries, RS_RETRIES_OF_ACTOR);
     fill(task, method, returns,
          RS_TASK_KEEP | RS_TASK_ACTOR_CALL | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     task->actor = raysim_id_of(actor.ref);

@@ -1,5 +1,5 @@
-/* failure.c -- see failure.h. Behind the text's 0: u32 pid, u32 node, u64 owner and u64 number of the task, the function's
- * name. */
+/* failure.c -- see failure.h. Behind the text's 0: u32 pid, u32 node, u64 owner and u64 number of the task, the
+ * function's name. */
 #include "uv/failure.h"
 
 #include <stdio.h>
@@ -9,8 +9,8 @@
 
 enum { ABOUT_BYTES = 24 };
 
-struct rs_result *rs_failure_result(struct rs_id task, int status, const char *text, const char *function, uint32_t node,
-                                    int32_t pid)
+struct rs_result *rs_failure_result(struct rs_id task, int status, const char *text, const char *function,
+                                    uint32_t node, int32_t pid)
 {
   size_t name = strnlen(function, sizeof((struct rs_failure *)0)->function - 1), size = strlen(text);
   if (size > RS_ERROR_TEXT_MAX - 1 - ABOUT_BYTES - name)

@@ -1,4 +1,5 @@
-/* failure.h -- a failure as an object: the bytes of a failed result are its text, and behind the text's final 0 who it was.
+/* failure.h -- a failure as an object: the bytes of a failed result are its text, and behind the text's final 0 who it
+ * was.
  *
  * The core makes failures with a text alone; a reader gets empty fields then. Both forms print as texts.
  */
@@ -16,8 +17,8 @@ struct rs_failure {
 };
 
 /* A failed result of `task`; one reference. */
-struct rs_result *rs_failure_result(struct rs_id task, int status, const char *text, const char *function, uint32_t node,
-                                    int32_t pid);
+struct rs_result *rs_failure_result(struct rs_id task, int status, const char *text, const char *function,
+                                    uint32_t node, int32_t pid);
 
 void rs_failure_read(const struct rs_result *result, struct rs_failure *failure);
 

@@ -1,8 +1,8 @@
 /* front.c -- see front.h.
  *
- * A want is one caller's interest in one object: a get or a wait. It is answered by the step that asks, when the object is
- * known here, and otherwise enters the table of objects until the core replies. For each object at most one GET and one
- * WAIT are under way; a reply answers every want of its kind. A caller with many wants sleeps once.
+ * A want is one caller's interest in one object: a get or a wait. It is answered by the step that asks, when the object
+ * is known here, and otherwise enters the table of objects until the core replies. For each object at most one GET and
+ * one WAIT are under way; a reply answers every want of its kind. A caller with many wants sleeps once.
  *
  * Cost: O(1) for each want, expected.
  */
@@ -26,10 +26,11 @@ struct waiter {
 struct front_want {
   struct rs_link link; /* in its object's list, or front->finished */
   struct front_object *object;
-  struct waiter *waiter; /* NULL: asynchronous */
+  struct waiter *waiter;        /* NULL: asynchronous */
   struct rs_front_value *value; /* of a get */
   bool get, answered;
   int status;
+  struct rs_id id; /* of an asynchronous one */
   rs_front_done done;
   void *context;
 };
@@ -44,8 +45,8 @@ struct front_object {
 struct front_kept {
   struct rs_id id;
   uint32_t count;
-  uint32_t index;           /* of the return */
-  struct rs_result *result; /* once the task has ended */
+  struct rs_id task;        /* that makes it; {0, 0}: it was put */
+  struct rs_result *result; /* of a task that has failed */
 };
 
 void rs_front_init(struct rs_front *front, struct rs_proc *proc)
@@ -96,23 +97,20 @@ void rs_front_free(struct rs_front *front)
 
 /* ---- answers ---- */
 
-static void value_of(struct rs_front *front, struct rs_id id, int status, bool stored, struct rs_front_value *value)
+static void value_of(struct rs_id id, const struct rs_reply *reply, int status, struct rs_front_value *value)
 {
   *value = (struct rs_front_value){.status = status};
-  const struct front_kept *kept = kept_find(front, id);
-  if (status == RS_ERR_OK && kept && kept->result && kept->result->status == RS_ERR_OK) {
-    const struct rs_return *r = &kept->result->returns[kept->index];
-    if (r->inline_bytes == r->size_bytes) {
-      value->result = rs_result_ref(kept->result);
-      value->bytes = r->inline_bytes ? kept->result->data + r->inline_at : (const uint8_t *)"";
-      value->size_bytes = r->size_bytes;
-      return;
-    }
-  }
-  if (status == RS_ERR_OK && stored)
+  if (status != RS_ERR_OK) {
+    value->failed = reply && reply->result ? rs_result_ref(reply->result) : NULL;
+  } else if (reply->value) {
+    value->value = rs_value_ref(reply->value);
+    value->bytes = reply->value->data;
+    value->size_bytes = reply->value->size_bytes;
+    value->ids = reply->value->ids;
+    value->id_count = reply->value->id_count;
+  } else {
     value->stored = id;
-  if (status != RS_ERR_OK && kept && kept->result)
-    value->result = rs_result_ref(kept->result);
+  }
 }
 
 static void wake(struct rs_front *front, struct front_want *want)
@@ -127,14 +125,15 @@ static void wake(struct rs_front *front, struct front_want *want)
 }
 
 /* Takes the want out of its object's list. */
-static void answer(struct rs_front *front, struct front_want *want, struct rs_id id, int status)
+static void answer(struct rs_front *front, struct front_want *want, struct rs_id id, const struct rs_reply *reply,
+                   int status)
 {
   rs_list_remove(&want->link);
   want->object = NULL;
   want->answered = true;
   want->status = status;
   if (want->get)
-    value_of(front, id, status, true, want->value);
+    value_of(id, reply, status, want->value);
   wake(front, want);
 }
 
@@ -146,41 +145,39 @@ static void object_forget(struct rs_front *front, struct front_object *o)
   free(o);
 }
 
-static void on_object(struct rs_front *front, struct rs_id id, int status)
+static void on_object(struct rs_front *front, const struct rs_reply *reply)
 {
+  struct rs_id id = reply->id;
   if (front->now && rs_id_equal(front->now_id, id)) {
     struct front_want *want = front->now;
     front->now = NULL;
-    answer(front, want, id, status);
+    answer(front, want, id, reply, reply->status);
   }
   struct front_object *o = object_find(front, id);
   if (!o)
     return;
   while (!rs_list_empty(&o->wants))
-    answer(front, RS_ENTRY(o->wants.next, struct front_want, link), id, status);
+    answer(front, RS_ENTRY(o->wants.next, struct front_want, link), id, reply, reply->status);
   object_forget(front, o);
 }
 
 bool rs_front_on_reply(struct rs_front *front, const struct rs_reply *reply)
 {
   if (reply->kind == RS_REPLY_OBJECT) {
-    on_object(front, reply->id, reply->status);
+    on_object(front, reply);
     return true;
   }
   if (reply->kind != RS_REPLY_TASK)
     return true;
-  bool ours = false;
-  uint32_t returns = reply->result->return_count;
-  for (uint32_t i = 0; i < (returns ? returns : RS_TASK_RETURNS_MAX); i++) { /* a failure has no returns: until none is known */
+  /* a failure has no returns: those that are held are looked at */
+  bool ours = false, ok = reply->result->status == RS_ERR_OK;
+  for (uint32_t i = 0; i < RS_TASK_RETURNS_MAX; i++) {
     struct front_kept *kept = kept_find(front, (struct rs_id){reply->id.owner, reply->id.seq + 1 + i});
-    if (!kept && returns == 0)
-      break;
     if (!kept)
-      continue;
+      break;
     ours = true;
     rs_result_unref(kept->result);
-    kept->result = rs_result_ref(reply->result);
-    kept->index = i;
+    kept->result = ok ? NULL : rs_result_ref(reply->result);
   }
   return ours;
 }
@@ -198,7 +195,7 @@ void rs_front_fail(struct rs_front *front, int status)
     }
     struct front_object *o = (struct front_object *)(uintptr_t)front->objects.slots[i].value;
     while (!rs_list_empty(&o->wants))
-      answer(front, RS_ENTRY(o->wants.next, struct front_want, link), o->id, status);
+      answer(front, RS_ENTRY(o->wants.next, struct front_want, link), o->id, NULL, status);
     object_forget(front, o);
   }
 }
@@ -259,7 +256,7 @@ int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *
       ids[i] = task->id;
     if (task->flags & RS_TASK_KEEP)
       for (uint32_t k = 0; k < task->return_count; k++)
-        keep(front, (struct rs_id){proc->self, task->id.seq + 1 + k});
+        keep(front, (struct rs_id){proc->self, task->id.seq + 1 + k})->task = task->id;
   }
   if (rc == 0)
     step(front, call);
@@ -345,6 +342,19 @@ int rs_front_put(struct rs_front *front, const void *bytes, uint64_t size_bytes,
   return rs_front_seal(front, id, size_bytes, inner, inner_count);
 }
 
+int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive)
+{
+  pthread_mutex_lock(&front->proc->lock);
+  int rc = front->failed ? front->status : 0;
+  const struct front_kept *kept = kept_find(front, id);
+  if (rc == 0 && kept && kept->task.owner) {
+    struct rs_call call = {.kind = RS_CALL_CANCEL, .object = kept->task, .force = force, .recursive = recursive};
+    step(front, &call);
+  }
+  pthread_mutex_unlock(&front->proc->lock);
+  return rc;
+}
+
 void rs_front_retain(struct rs_front *front, struct rs_id id)
 {
   pthread_mutex_lock(&front->proc->lock);
@@ -372,7 +382,8 @@ void rs_front_release(struct rs_front *front, struct rs_id id)
 
 /* ---- waiting ---- */
 
-/* Asks the core for what the want is about, where it has not been asked. The want is answered now, or enters the table. */
+/* Asks the core for what the want is about, where it has not been asked. The want is answered now, or enters the table.
+ */
 static void ask(struct rs_front *front, struct front_want *want, struct rs_id id)
 {
   struct front_object *o = object_find(front, id);
@@ -424,17 +435,20 @@ static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t t
   return waiter->left == 0 ? 0 : waiter->interrupted ? RS_ERR_INTERRUPTED : RS_ERR_TIMED_OUT;
 }
 
-/* Reads what a get was told is in the store. */
-static void read_stored(struct rs_front *front, struct rs_front_value *value)
+/* Reads what a get was told is in the store; finds what there is to say about a failure. */
+static void finish(struct rs_front *front, struct rs_id id, struct rs_front_value *value)
 {
-  if (!value->stored.owner)
-    return;
-  size_t size;
-  int rc = rs_objects_read(front->proc, value->stored, &value->bytes, &size);
-  if (rc == 0)
-    value->size_bytes = size;
-  else
-    *value = (struct rs_front_value){.status = rc};
+  if (value->stored.owner) {
+    size_t size;
+    int rc = rs_objects_read(front->proc, value->stored, &value->bytes, &size);
+    if (rc == 0)
+      value->size_bytes = size;
+    else
+      *value = (struct rs_front_value){.status = rc};
+  }
+  const struct front_kept *kept = value->status != RS_ERR_OK && !value->failed ? kept_find(front, id) : NULL;
+  if (kept && kept->result)
+    value->failed = rs_result_ref(kept->result);
 }
 
 int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint64_t timeout_ns,
@@ -447,7 +461,7 @@ int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count
     wants[i] = (struct front_want){.waiter = &waiter, .value = &values[i], .get = true};
     rs_list_init(&wants[i].link);
     if (front->failed)
-      answer(front, &wants[i], ids[i], front->status);
+      answer(front, &wants[i], ids[i], NULL, front->status);
     else
       ask(front, &wants[i], ids[i]);
   }
@@ -459,7 +473,7 @@ int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count
       object_forget(front, wants[i].object);
       continue;
     }
-    read_stored(front, &values[i]);
+    finish(front, ids[i], &values[i]);
     if (values[i].status != RS_ERR_OK && rc == 0)
       rc = values[i].status;
   }
@@ -471,10 +485,11 @@ int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count
 
 void rs_front_value_free(struct rs_front *front, struct rs_front_value *value)
 {
-  if (!value->result && !value->stored.owner)
+  if (!value->value && !value->failed && !value->stored.owner)
     return;
   pthread_mutex_lock(&front->proc->lock);
-  rs_result_unref(value->result);
+  rs_value_unref(value->value);
+  rs_result_unref(value->failed);
   if (value->stored.owner)
     rs_objects_release(front->proc, value->stored);
   pthread_mutex_unlock(&front->proc->lock);
@@ -556,7 +571,7 @@ static void *finish_main(void *arg)
       break;
     struct front_want *want = RS_ENTRY(front->finished.next, struct front_want, link);
     rs_list_remove(&want->link);
-    read_stored(front, want->value);
+    finish(front, want->id, want->value);
     pthread_mutex_unlock(&proc->lock);
     want->done(want->context, want->value);
     free(want->value);
@@ -571,6 +586,7 @@ int rs_front_get_async(struct rs_front *front, struct rs_id id, rs_front_done do
 {
   struct front_want *want = rs_alloc_zero(1, sizeof *want);
   want->value = rs_alloc_zero(1, sizeof *want->value);
+  want->id = id;
   want->get = true;
   want->done = done;
   want->context = context;

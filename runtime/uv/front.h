@@ -1,12 +1,12 @@
 /* front.h -- the application's side of an endpoint: calls from any thread, and what waits for their replies.
  *
- * The same module serves driver programs (client.c) and functions that run in workers (worker.c), so that a task can do all
- * that a program can. A calling thread steps the endpoint itself, under the lock of the process: a get of a small
+ * The same module serves driver programs (client.c) and functions that run in workers (worker.c), so that a task can do
+ * all that a program can. A calling thread steps the endpoint itself, under the lock of the process: a get of a small
  * object that this process owns ends without a system call. Calls that have to wait sleep on a condition of their own
  * until the replies that they asked for have come.
  *
- * All functions take the lock of the process themselves, unless they say otherwise; they may be called from any thread but
- * the loop's.
+ * All functions take the lock of the process themselves, unless they say otherwise; they may be called from any thread
+ * but the loop's.
  */
 #ifndef RS_UV_FRONT_H
 #define RS_UV_FRONT_H
@@ -21,8 +21,9 @@ struct rs_front_value {
   uint64_t size_bytes;
   const struct rs_id *ids;
   uint32_t id_count;
-  struct rs_result *result; /* whose memory that is; of a failure its text (rs_result_failed) */
-  struct rs_id stored;      /* or: it is read in the node's store */
+  struct rs_value *value;   /* whose memory that is, of a small object */
+  struct rs_id stored;      /* or it is read in the node's store */
+  struct rs_result *failed; /* of a failure: what there is to read (uv/failure.h), or NULL */
 };
 
 /* Called on the front's own thread with a value that it has to free. */
@@ -30,7 +31,8 @@ typedef void (*rs_front_done)(void *context, const struct rs_front_value *value)
 
 struct rs_front {
   struct rs_proc *proc;
-  pthread_mutex_t order; /* held from the taking of a number to its call, which the core wants in order; before the lock */
+  pthread_mutex_t
+      order; /* held from the taking of a number to its call, which the core wants in order; before the lock */
   uint64_t next_seq;
   struct rs_map objects; /* rs_objects_key -> struct front_object: what somebody waits for or reads */
   struct rs_map kept;    /* rs_objects_key -> struct front_kept: values that the application holds */
@@ -62,8 +64,8 @@ void rs_front_idle(struct rs_front *front);             /* each turn of the loop
 /* Async-signal-safe. */
 void rs_front_interrupt(struct rs_front *front);
 
-/* Gives the tasks of a SUBMIT, ACTOR_CREATE or ACTOR_CALL their numbers, steps with the call and frees it. firsts[i], where
- * it is not NULL: the task's id; its returns follow it. 0, or why nothing was done. */
+/* Gives the tasks of a SUBMIT, ACTOR_CREATE or ACTOR_CALL their numbers, steps with the call and frees it. firsts[i],
+ * where it is not NULL: the task's id; its returns follow it. 0, or why nothing was done. */
 int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *ids);
 
 /* Any other call. */
@@ -74,10 +76,14 @@ int rs_front_put(struct rs_front *front, const void *bytes, uint64_t size_bytes,
                  uint32_t inner_count, struct rs_id *id);
 
 /* A new object to be written in place: room first, then rs_front_seal or rs_front_discard. */
-int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeout_ns, struct rs_id *id, uint8_t **bytes);
+int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeout_ns, struct rs_id *id,
+                    uint8_t **bytes);
 int rs_front_seal(struct rs_front *front, struct rs_id *id, uint64_t size_bytes, const struct rs_id *inner,
                   uint32_t inner_count); /* *id becomes the object's */
 void rs_front_discard(struct rs_front *front, struct rs_id id);
+
+/* Cancels the task that makes object `id`; nothing happens where there is none, or it has ended. */
+int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive);
 
 void rs_front_retain(struct rs_front *front, struct rs_id id);
 void rs_front_release(struct rs_front *front, struct rs_id id);

@@ -29,7 +29,8 @@ int rs_objects_create(struct rs_proc *proc, struct rs_id id, uint64_t size_bytes
 {
   (void)timeout_ns;
   RS_ASSERT(!find(proc, id));
-  uint8_t *room = size_bytes > SIZE_MAX - ALIGN ? NULL : aligned_alloc(ALIGN, (size_bytes + ALIGN) & ~(size_t)(ALIGN - 1));
+  uint8_t *room =
+      size_bytes > SIZE_MAX - ALIGN ? NULL : aligned_alloc(ALIGN, (size_bytes + ALIGN) & ~(size_t)(ALIGN - 1));
   *bytes = room;
   if (!room)
     return RS_ERR_STORE_FULL;

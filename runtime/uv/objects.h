@@ -1,7 +1,7 @@
 /* objects.h -- the bytes of large objects, as worker processes and driver programs see them.
  *
- * Today they are copied between this process and its node's store; `rs_objects_create` gives a buffer of this process, which
- * sealing sends, and `rs_objects_read` fetches a copy, shared by all readers of the object in this process.
+ * Today they are copied between this process and its node's store; `rs_objects_create` gives a buffer of this process,
+ * which sealing sends, and `rs_objects_read` fetches a copy, shared by all readers of the object in this process.
  *
  * All are called with the lock of the process, which is released while they wait, and not on the loop's thread.
  */

@@ -271,8 +271,8 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   pthread_mutex_unlock(&proc->lock);
 
   const struct rs_function *function = context->function = task->flags & RS_TASK_ACTOR_CALL
-                                                                   ? rs_function_find_method(worker->type, task->function)
-                                                                   : rs_function_find(task->function);
+                                                               ? rs_function_find_method(worker->type, task->function)
+                                                               : rs_function_find(task->function);
   if (task->flags & RS_TASK_ACTOR_CREATE)
     worker->type = task->function;
   uint64_t begin = uv_hrtime();

@@ -1,5 +1,5 @@
-/* The public API on a real cluster, with functions from a shared library: values, arguments, failures, crashes, objects,
- * waits, tasks that submit tasks, actors. */
+/* The public API on a real cluster, with functions from a shared library: values, arguments, failures, crashes,
+ * objects, waits, tasks that submit tasks, actors. */
 #include "api/raysim.h"
 
 #include <pthread.h>
@@ -120,8 +120,9 @@ static void failures(void)
   raysim_value_free(&value);
   raysim_release(ray, ref);
   int one = 1;
-  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.add", RAYSIM_ARGS(RAYSIM_VALUE(one)), NULL), "two numbers are wanted"),
-           RAYSIM_ERR_TASK_FAILED);
+  CHECK_EQ(
+      error_of(ray, raysim_submit(ray, "test.add", RAYSIM_ARGS(RAYSIM_VALUE(one)), NULL), "two numbers are wanted"),
+      RAYSIM_ERR_TASK_FAILED);
   CHECK_EQ(error_of(ray, raysim_submit(ray, "test.none", NULL, 0, NULL), NULL), RAYSIM_ERR_UNKNOWN_FUNCTION);
   CHECK_EQ(error_of(ray, raysim_submit(ray, "test.crash", NULL, 0, &no_retries), NULL), RAYSIM_ERR_WORKER_CRASHED);
   CHECK_EQ(error_of(ray, raysim_submit(ray, "test.leave", NULL, 0, &no_retries), NULL), RAYSIM_ERR_WORKER_CRASHED);

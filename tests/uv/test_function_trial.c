@@ -68,7 +68,7 @@ static void replay_returns_what_it_should(void)
     CHECK(got->run_ns >= 100000);
     if (replay.fails) {
       CHECK_EQ(got->status, RS_ERR_TASK_FAILED);
-      CHECK_EQ(got->data_bytes, want->data_bytes);
+      CHECK(got->data_bytes > want->data_bytes && got->data[want->data_bytes] == 0); /* uv/failure.h: more behind it */
       CHECK(memcmp(got->data, want->data, want->data_bytes) == 0);
     }
     for (uint32_t k = 0; k < want->return_count; k++)
