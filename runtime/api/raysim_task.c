@@ -92,7 +92,7 @@ static void fill(struct rs_task *task, const char *function, uint8_t returns, ui
 static int submit_copies(struct raysim *ray, struct rs_call *call, struct rs_task *task, raysim_ref *refs)
 {
   uint32_t count = call->task_count, returns = task->return_count;
-  struct rs_id one, *ids = count == 1 ? &one : rs_alloc(count * sizeof *ids);
+  struct rs_id one = {0}, *ids = count == 1 ? &one : rs_alloc(count * sizeof *ids);
   call->tasks[0] = task;
   for (uint32_t i = 1; i < count; i++)
     call->tasks[i] = rs_task_copy(task);

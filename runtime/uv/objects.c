@@ -44,6 +44,8 @@ int rs_objects_seal(struct rs_proc *proc, struct rs_id id)
 {
   struct object *o = find(proc, id);
   RS_ASSERT(o && o->writing);
+  if (!o)
+    return RS_ERR_OBJECT_LOST;
   int rc = rs_transfer_store(proc, id, o->bytes, o->size_bytes);
   drop(proc, o);
   return rc;

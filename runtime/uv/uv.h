@@ -149,8 +149,8 @@ rs_addr rs_uv_client_self(const struct rs_uv_client *client);
 struct rs_front;
 struct rs_front *rs_uv_client_front(struct rs_uv_client *client);
 
-/* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. For programs of
- * one thread that fill in tasks themselves and wait for results instead of objects; not together with front.h. */
+/* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. For programs
+ * of one thread that fill in tasks themselves and wait for results instead of objects; not together with front.h. */
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count);
 
 /* Steps the endpoint with a call, and frees it. The caller's tasks may not be touched afterwards. */
