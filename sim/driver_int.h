@@ -227,18 +227,6 @@ static inline uint64_t sim_push(struct rs_sim *sim, uint64_t due_ns, enum sim_ev
   return rs_heap_push(&sim->heap, due_ns, (uint32_t)event << SIM_INDEX_BITS | index);
 }
 
-/* Where times are measured the rank stands in the sequence, above the counter's low bits, which keep it unique. */
-static inline uint64_t sim_push_due(struct rs_sim *sim, struct rs_sim_due due, enum sim_event event, uint32_t index)
-{
-  enum { RANK_BITS = 20, COUNTER_BITS = 16 };
-  uint64_t next = sim->heap.sequence, most = (UINT64_C(1) << RANK_BITS) - 1;
-  uint64_t counter = next & ((UINT64_C(1) << COUNTER_BITS) - 1);
-  sim->heap.sequence = (due.rank < most ? due.rank : most) << COUNTER_BITS | counter;
-  uint64_t sequence = sim_push(sim, due.ns > sim->now_ns ? due.ns : sim->now_ns, event, index);
-  sim->heap.sequence = next + 1;
-  return sequence;
-}
-
 /* ---- the platform (cluster.c) ---- */
 int sim_platform_build(struct rs_sim *sim, char *err, size_t err_size); /* after simgrid_init: hosts and nodes */
 
@@ -273,7 +261,10 @@ void sim_on_spin(struct rs_sim *sim, uint32_t pool, uint64_t sequence);
 /* ---- measured times (driver_measured.c): only where sim->measured ---- */
 void sim_measured_begin(struct rs_sim *sim);
 void sim_input_due(struct rs_sim *sim, struct rs_sim_due due, struct sim_rec input);
-struct rs_sim_due sim_measured_alarm(const struct rs_sim *sim, uint32_t ep);
+uint64_t sim_push_due(struct rs_sim *sim, struct rs_sim_due due, enum sim_event event, uint32_t index);
+void sim_measured_send(struct rs_sim *sim, uint32_t from, uint64_t ns, rs_addr to, struct rs_msg *msg);
+void sim_measured_arm(struct rs_sim *sim, uint32_t ep);
+bool sim_measured_early(const struct rs_sim *sim, uint32_t ep); /* its alarm is not due */
 void sim_measured_hear(struct rs_sim *sim, uint32_t ep, enum rs_input_kind kind, rs_addr peer, uint64_t host);
 void sim_measured_host(struct rs_sim *sim, uint64_t request);            /* HOST_ADD */
 void sim_measured_stop(struct rs_sim *sim, uint64_t ns, rs_addr worker); /* WORKER_STOP */

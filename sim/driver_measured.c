@@ -7,6 +7,18 @@
 #include "sim/driver_int.h"
 #include "sim/flow.h"
 
+/* Where times are measured the rank stands in the sequence, above the counter's low bits, which keep it unique. */
+uint64_t sim_push_due(struct rs_sim *sim, struct rs_sim_due due, enum sim_event event, uint32_t index)
+{
+  enum { RANK_BITS = 20, COUNTER_BITS = 16 };
+  uint64_t next = sim->heap.sequence, most = (UINT64_C(1) << RANK_BITS) - 1;
+  uint64_t counter = next & ((UINT64_C(1) << COUNTER_BITS) - 1);
+  sim->heap.sequence = (due.rank < most ? due.rank : most) << COUNTER_BITS | counter;
+  uint64_t sequence = sim_push(sim, due.ns > sim->now_ns ? due.ns : sim->now_ns, event, index);
+  sim->heap.sequence = next + 1;
+  return sequence;
+}
+
 void sim_input_due(struct rs_sim *sim, struct rs_sim_due due, struct sim_rec input)
 {
   if (due.ns == RS_TIME_NEVER)
@@ -57,13 +69,46 @@ void sim_measured_outside(struct rs_sim *sim, uint32_t index)
   sim_deliver(sim, index_of);
 }
 
-struct rs_sim_due sim_measured_alarm(const struct rs_sim *sim, uint32_t ep)
+static struct rs_sim_due measured_alarm(const struct rs_sim *sim, uint32_t ep)
 {
   const struct sim_ep *e = &sim->eps[ep];
   uint64_t deadline = rs_endpoint_deadline(e->core);
   if (deadline != RS_TIME_NEVER)
     deadline = sim_clock_inverse(sim, e->node, deadline);
   return sim->measured->alarm(sim->measured->user, e->self, deadline);
+}
+
+void sim_measured_arm(struct rs_sim *sim, uint32_t ep)
+{
+  struct rs_sim_due due = measured_alarm(sim, ep);
+  struct sim_ep *e = &sim->eps[ep];
+  if (due.ns >= e->timer_due_ns)
+    return; /* the earlier entry looks again */
+  e->timer_due_ns = due.ns;
+  e->timer_sequence = sim_push_due(sim, due, SIM_EV_TIMER, ep);
+}
+
+bool sim_measured_early(const struct rs_sim *sim, uint32_t ep)
+{
+  return measured_alarm(sim, ep).ns > sim->now_ns;
+}
+
+/* How long it is on its way, and whether it comes, was measured; who is connected is as ever. */
+void sim_measured_send(struct rs_sim *sim, uint32_t from, uint64_t ns, rs_addr to, struct rs_msg *msg)
+{
+  rs_addr self = sim->eps[from].self;
+  struct rs_sim_due failed = {RS_TIME_NEVER, 0};
+  struct rs_sim_due due = sim->measured->message(sim->measured->user, ns, self, to, msg, &failed);
+  uint32_t target = sim_ep_find(sim, to);
+  sim->stats.local_messages += rs_addr_same_node(self, to);
+  if (failed.ns != RS_TIME_NEVER)
+    sim_input_due(sim, failed, (struct sim_rec){.kind = RS_IN_SEND_FAILED, .ep = from, .to = self, .peer = to});
+  else if (target && sim->eps[target].core)
+    sim_connect(sim, from, target);
+  if (target && due.ns != RS_TIME_NEVER)
+    sim_input_due(sim, due, (struct sim_rec){.kind = RS_IN_MESSAGE, .ep = target, .to = to, .peer = self, .msg = msg});
+  else
+    rs_msg_unref(msg);
 }
 
 void sim_measured_hear(struct rs_sim *sim, uint32_t ep, enum rs_input_kind kind, rs_addr peer, uint64_t host)

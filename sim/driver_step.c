@@ -280,11 +280,7 @@ static void arm(struct rs_sim *sim, uint32_t ep)
   struct sim_ep *e = &sim->eps[ep];
   uint64_t deadline = rs_endpoint_deadline(e->core);
   if (sim->measured) {
-    struct rs_sim_due measured = sim_measured_alarm(sim, ep);
-    if (measured.ns < e->timer_due_ns) {
-      e->timer_due_ns = measured.ns;
-      e->timer_sequence = sim_push_due(sim, measured, SIM_EV_TIMER, ep);
-    }
+    sim_measured_arm(sim, ep);
     return;
   }
   if (deadline == RS_TIME_NEVER)
@@ -532,7 +528,7 @@ void sim_on_timer(struct rs_sim *sim, uint32_t ep, uint64_t sequence)
   if (!e->core || e->timer_due_ns == RS_TIME_NEVER || e->timer_sequence != sequence)
     return;
   e->timer_due_ns = RS_TIME_NEVER;
-  if (sim->measured ? sim_measured_alarm(sim, ep).ns > sim->now_ns
+  if (sim->measured ? sim_measured_early(sim, ep)
                     : rs_endpoint_deadline(e->core) > sim_clock(sim, e->node, sim->now_ns))
     arm(sim, ep);
   else

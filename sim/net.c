@@ -164,6 +164,12 @@ static void connect_pair(struct rs_sim *sim, uint32_t a, uint32_t b)
   net->conn_alive++;
 }
 
+void sim_connect(struct rs_sim *sim, uint32_t a, uint32_t b)
+{
+  if (a != b && !always_connected(sim, a, b))
+    connect_pair(sim, a, b);
+}
+
 static void disconnect(struct rs_sim *sim, uint32_t conn)
 {
   struct sim_net *net = &sim->net;
@@ -296,25 +302,6 @@ static void send_local(struct rs_sim *sim, uint32_t from, uint64_t ns, rs_addr t
   arrive(sim, due, target, ep->self, to, msg);
 }
 
-/* How long it is on its way, and whether it comes, was measured; who is connected is as ever. */
-static void send_measured(struct rs_sim *sim, uint32_t from, uint64_t ns, rs_addr to, struct rs_msg *msg)
-{
-  const struct rs_sim_measured *measured = sim->measured;
-  rs_addr self = sim->eps[from].self;
-  struct rs_sim_due failed = {RS_TIME_NEVER, 0};
-  struct rs_sim_due due = measured->message(measured->user, ns, self, to, msg, &failed);
-  uint32_t target = sim_ep_find(sim, to);
-  sim->stats.local_messages += rs_addr_same_node(self, to);
-  if (failed.ns != RS_TIME_NEVER)
-    sim_input_due(sim, failed, (struct sim_rec){.kind = RS_IN_SEND_FAILED, .ep = from, .to = self, .peer = to});
-  else if (target && target != from && sim->eps[target].core && !always_connected(sim, from, target))
-    connect_pair(sim, from, target);
-  if (target && due.ns != RS_TIME_NEVER)
-    sim_input_due(sim, due, (struct sim_rec){.kind = RS_IN_MESSAGE, .ep = target, .to = to, .peer = self, .msg = msg});
-  else
-    rs_msg_unref(msg);
-}
-
 void sim_send(struct rs_sim *sim, uint32_t from, uint64_t ns, rs_addr to, struct rs_msg *msg)
 {
   struct sim_ep *ep = &sim->eps[from];
@@ -324,7 +311,7 @@ void sim_send(struct rs_sim *sim, uint32_t from, uint64_t ns, rs_addr to, struct
   sim->stats.by_type[msg->type]++;
   msg = sim_recode(sim, msg);
   if (sim->measured) {
-    send_measured(sim, from, ns, to, msg);
+    sim_measured_send(sim, from, ns, to, msg);
     return;
   }
   if (rs_addr_same_node(ep->self, to)) {

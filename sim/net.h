@@ -44,6 +44,9 @@ void sim_net_free(struct rs_sim *sim);
 /* Sends one message that leaves its endpoint at `ns`; takes over the reference. */
 void sim_send(struct rs_sim *sim, uint32_t from, uint64_t ns, rs_addr to, struct rs_msg *msg);
 
+/* The two have exchanged a message. */
+void sim_connect(struct rs_sim *sim, uint32_t a, uint32_t b);
+
 /* The message through its wire form where the codec is forced, itself otherwise. Takes over the reference. */
 struct rs_msg *sim_recode(struct rs_sim *sim, struct rs_msg *msg);
 

@@ -372,6 +372,10 @@ static bool load_one(struct loader *l, struct receipts *receipts, struct receipt
   rs_map_put(&run->by_addr, start->start.self, run->ep_count);
   if (start->start.roles & RS_ROLE_GCS)
     run->gcs = start->start.self;
+  if (rs_addr_incarnation(start->start.self) != 1) {
+    free(bytes);
+    return fail(l, "of a node that came back; parity takes runs in which none does");
+  }
   l->core = rs_endpoint_new(&start->start);
   l->deadline_ns = RS_TIME_NEVER;
   bool more = true, fine = true;
@@ -581,6 +585,10 @@ struct rs_parity *rs_parity_load(const char *const *paths, uint32_t count, char 
   for (uint32_t i = 0; i < count && fine; i++) {
     l.path = paths[i];
     fine = load_one(&l, &receipts, &starts);
+  }
+  if (fine && !run->gcs) {
+    snprintf(err, err_size, "there is no recording of the GCS");
+    fine = false;
   }
   if (fine) {
     match(run, &receipts);
