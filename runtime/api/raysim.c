@@ -105,6 +105,9 @@ void raysim_release(struct raysim *ray, raysim_ref ref)
 
 /* ---- beginning and ending ---- */
 
+/* A program may define it, a daemon does not. */
+extern void raysim_register_functions(void) __attribute__((weak));
+
 static int start(const struct raysim_options *options, struct rs_uv_cluster **cluster)
 {
   uint32_t count = options->nodes ? options->nodes : 1;
@@ -115,8 +118,10 @@ static int start(const struct raysim_options *options, struct rs_uv_cluster **cl
   struct rs_node_info **infos = rs_alloc(count * sizeof *infos);
   for (uint32_t i = 0; i < count; i++)
     infos[i] = info;
+  bool self = !options->load && (raysim_register_functions || raysim_registered());
   rc = rs_uv_local_cluster_start(
-      &(struct rs_uv_cluster_options){.node_count = count, .infos = infos, .load = options->load}, cluster, last_error);
+      &(struct rs_uv_cluster_options){.node_count = count, .infos = infos, .load = options->load, .self = self},
+      cluster, last_error);
   free(infos);
   rs_node_info_unref(info);
   return rc;
@@ -125,6 +130,7 @@ static int start(const struct raysim_options *options, struct rs_uv_cluster **cl
 int raysim_init(const struct raysim_options *options, struct raysim **out)
 {
   static const struct raysim_options none = {0};
+  rs_uv_daemon_self(raysim_register_functions);
   struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
   const char *session = NULL;
   int rc = 0;

@@ -11,9 +11,11 @@ struct raysim_context {
   struct object_arg { /* one for each dependency */
     const uint8_t *bytes;
     size_t size;
+    raysim_ref *refs; /* inside it, in the public form; NULL: none */
+    uint32_t ref_count;
     bool stored;
   } * objects;
-  raysim_ref *refs; /* inside the arguments, in the public form; NULL: none */
+  raysim_ref *refs; /* inside the arguments by value */
 };
 
 static struct rs_front *front_of(const struct raysim_context *context)
@@ -37,11 +39,21 @@ static bool well_formed(const struct rs_task *task, uint32_t count)
     return false;
   for (uint32_t i = 0; i < count; i++) {
     const uint8_t *entry = task->args + 4 + (size_t)RAYSIM_ARG_BYTES * i;
-    uint32_t at = get_u32(entry), size = get_u32(entry + 4), first = get_u32(entry + 8);
-    if (at == RAYSIM_ARG_OBJECT ? first >= task->dep_count : at > task->args_bytes || size > task->args_bytes - at)
+    uint32_t at = get_u32(entry), size = get_u32(entry + 4), first = get_u32(entry + 8), refs = get_u32(entry + 12);
+    if (at == RAYSIM_ARG_OBJECT ? first >= task->dep_count
+                                : at > task->args_bytes || size > task->args_bytes - at || first > task->inner_count ||
+                                      refs > task->inner_count - first)
       return false;
   }
   return true;
+}
+
+static raysim_ref *refs_of(const struct rs_id *ids, uint32_t count)
+{
+  raysim_ref *refs = count ? rs_alloc(count * sizeof *refs) : NULL;
+  for (uint32_t i = 0; i < count; i++)
+    refs[i] = raysim_ref_of(ids[i]);
+  return refs;
 }
 
 /* Maps every stored dependency. 0, or an error with its text. */
@@ -60,6 +72,8 @@ static int open_objects(struct raysim_context *context)
     if (value) {
       arg->bytes = value->data;
       arg->size = value->size_bytes;
+      arg->refs = refs_of(value->ids, value->id_count);
+      arg->ref_count = value->id_count;
       continue;
     }
     rc = rs_objects_read(front->proc, task->deps[i].id, &arg->bytes, &arg->size);
@@ -75,9 +89,11 @@ static void close_objects(struct raysim_context *context)
   if (!context->objects)
     return;
   pthread_mutex_lock(&front->proc->lock);
-  for (uint32_t i = 0; i < context->task->dep_count; i++)
+  for (uint32_t i = 0; i < context->task->dep_count; i++) {
     if (context->objects[i].stored)
       rs_objects_release(front->proc, context->task->deps[i].id);
+    free(context->objects[i].refs);
+  }
   pthread_mutex_unlock(&front->proc->lock);
   free(context->objects);
 }
@@ -93,6 +109,7 @@ static int run(struct rs_uv_context *inner)
     if (!well_formed(context.task, context.arg_count))
       return raysim_fail(&context, "the arguments are malformed");
   }
+  context.refs = refs_of(context.task->inner, context.task->inner_count);
   int rc = open_objects(&context);
   if (rc == 0)
     rc = function(&context);
@@ -109,9 +126,17 @@ static void *boxed(raysim_function function)
   return rs_memdup(&function, sizeof function);
 }
 
+static bool registered;
+
+bool raysim_registered(void)
+{
+  return registered;
+}
+
 int raysim_register(const char *name, raysim_function function)
 {
   void *box = boxed(function);
+  registered = true;
   if (rs_uv_function_register(name, run, box))
     return 0;
   free(box);
@@ -155,9 +180,17 @@ const void *raysim_arg(const struct raysim_context *context, size_t index, size_
 
 const raysim_ref *raysim_arg_refs(const struct raysim_context *context, size_t index, size_t *count)
 {
-  (void)context, (void)index;
   *count = 0;
-  return NULL;
+  if (index >= context->arg_count)
+    return NULL;
+  const uint8_t *entry = context->task->args + 4 + RAYSIM_ARG_BYTES * index;
+  uint32_t first = get_u32(entry + 8);
+  if (get_u32(entry) == RAYSIM_ARG_OBJECT) {
+    *count = context->objects[first].ref_count;
+    return context->objects[first].refs;
+  }
+  *count = get_u32(entry + 12);
+  return *count ? context->refs + first : NULL;
 }
 
 raysim_ref raysim_arg_ref(const struct raysim_context *context, size_t index)
@@ -179,13 +212,20 @@ int raysim_return(struct raysim_context *context, size_t index, const void *byte
 {
   if (wrong_return(context, index))
     return RAYSIM_ERR_INVALID;
-  rs_uv_return(context->inner, (uint32_t)index, bytes, size);
-  return 0;
+  return rs_uv_return(context->inner, (uint32_t)index, bytes, size) ? 0 : RAYSIM_ERR_STORE_FULL;
 }
 
 int raysim_return_data(struct raysim_context *context, size_t index, const struct raysim_data *data)
 {
-  return raysim_return(context, index, data->bytes, data->size);
+  int rc = raysim_return(context, index, data->bytes, data->size);
+  if (rc == 0 && data->ref_count) {
+    struct rs_id *ids = rs_alloc(data->ref_count * sizeof *ids);
+    for (size_t i = 0; i < data->ref_count; i++)
+      ids[i] = raysim_id_of(data->refs[i]);
+    rs_uv_return_ids(context->inner, (uint32_t)index, ids, (uint32_t)data->ref_count);
+    free(ids);
+  }
+  return rc;
 }
 
 void *raysim_return_room(struct raysim_context *context, size_t index, size_t size)

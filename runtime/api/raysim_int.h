@@ -48,6 +48,8 @@ static inline uint64_t raysim_ns_of(int64_t timeout_ms)
                                                          : (uint64_t)timeout_ms * RS_MS;
 }
 
+bool raysim_registered(void); /* this program has registered functions by itself */
+
 /* ---- options ---- */
 
 /* Fills in the part of a call that says where and with what it runs. 0, or RAYSIM_ERR_INVALID with the reason. */

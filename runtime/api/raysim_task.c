@@ -59,8 +59,8 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_arg *arg
   }
   if (put_large(ray, args, arg_count, held, held_count) != 0)
     return NULL;
-  struct rs_task *task = rs_task_new((uint32_t)deps, (uint32_t)bytes);
-  uint32_t at = 4 + RAYSIM_ARG_BYTES * (uint32_t)arg_count, dep = 0, large = 0;
+  struct rs_task *task = rs_task_new_inner((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes);
+  uint32_t at = 4 + RAYSIM_ARG_BYTES * (uint32_t)arg_count, dep = 0, large = 0, first = 0;
   put_u32(task->args, (uint32_t)arg_count);
   for (size_t i = 0; i < arg_count; i++) {
     uint8_t *entry = task->args + 4 + RAYSIM_ARG_BYTES * i;
@@ -74,6 +74,10 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_arg *arg
     at = align8(at);
     put_u32(entry, at);
     put_u32(entry + 4, (uint32_t)value->size);
+    put_u32(entry + 8, first);
+    put_u32(entry + 12, (uint32_t)value->ref_count);
+    for (size_t k = 0; k < value->ref_count; k++)
+      task->inner[first++] = raysim_id_of(value->refs[k]);
     if (value->size)
       memcpy(task->args + at, value->bytes, value->size);
     at += (uint32_t)value->size;
@@ -81,11 +85,11 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_arg *arg
   return task;
 }
 
-static void fill(struct rs_task *task, const char *function, uint8_t returns, uint16_t flags)
+static void fill(struct rs_task *task, const char *function, uint8_t returns, unsigned flags)
 {
   task->function = rs_name_hash(function);
   task->return_count = returns;
-  task->flags = (uint8_t)flags;
+  task->flags = (uint16_t)flags;
 }
 
 /* Submits copies of one task. Takes call and task over; refs: their first returns, one after the other. */

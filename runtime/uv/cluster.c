@@ -24,6 +24,8 @@
 
 extern char **environ;
 
+#define SELF_NAME "RAYSIM_DAEMON"
+
 enum { START_MS = 30000, STOP_MS = 8000, GONE_MS = 3000 };
 
 struct rs_uv_cluster {
@@ -148,6 +150,55 @@ static int setup_file(const struct rs_node_options *options)
   return move_up(fd);
 }
 
+/* Arguments and environment of this very program, for a copy of it that is to become a head. */
+struct self {
+  char *text, **argv, **env, line[64];
+};
+
+static bool self_read(struct self *self, bool attached)
+{
+  size_t size = 0, cap = 0, count = 0, env_count = 0;
+  ssize_t n;
+  int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  do {
+    cap = cap ? 2 * cap : 4096;
+    self->text = rs_realloc(self->text, cap + 1, 1);
+    while ((n = read(fd, self->text + size, cap - size)) > 0)
+      size += (size_t)n;
+  } while (n == 0 && size == cap);
+  close(fd);
+  self->text[size] = 0;
+  for (size_t i = 0; i < size; i++)
+    count += self->text[i] == 0;
+  self->argv = rs_alloc_zero(count + 2, sizeof *self->argv);
+  count = 0;
+  for (size_t at = 0; at < size; at += strlen(self->text + at) + 1)
+    self->argv[count++] = self->text + at;
+  while (environ[env_count])
+    env_count++;
+  self->env = rs_alloc_zero(env_count + 2, sizeof *self->env);
+  memcpy(self->env, environ, env_count * sizeof *self->env);
+  snprintf(self->line, sizeof self->line, SELF_NAME "=%s", attached ? "attached" : "detached");
+  self->env[env_count] = self->line;
+  return count > 0;
+}
+
+void rs_uv_daemon_self(void (*begin)(void))
+{
+  const char *wanted = getenv(SELF_NAME);
+  if (!wanted)
+    return;
+  bool attached = strcmp(wanted, "attached") == 0;
+  unsetenv(SELF_NAME); /* what the workers start is not meant */
+  char *argv[] = {(char *)(uintptr_t) "raysimd", (char *)(uintptr_t) "--head",
+                  attached ? (char *)(uintptr_t) "--attached" : NULL, NULL};
+  if (begin)
+    begin();
+  _exit(rs_uv_daemon_main(attached ? 3 : 2, argv));
+}
+
 static pid_t spawn_head(const char *program, int setup_fd, int ready_fd, int life_fd, const char *log)
 {
   posix_spawn_file_actions_t actions;
@@ -163,8 +214,16 @@ static pid_t spawn_head(const char *program, int setup_fd, int ready_fd, int lif
     posix_spawn_file_actions_adddup2(&actions, life_fd, 5);
   char *argv[] = {(char *)(uintptr_t) "raysimd", (char *)(uintptr_t) "--head",
                   life_fd >= 0 ? (char *)(uintptr_t) "--attached" : NULL, NULL};
+  struct self self = {0};
   pid_t pid = -1;
-  int rc = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+  int rc = ENOENT;
+  if (program)
+    rc = posix_spawnp(&pid, program, &actions, NULL, argv, environ);
+  else if (self_read(&self, life_fd >= 0))
+    rc = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, self.argv, self.env);
+  free(self.text);
+  free(self.argv);
+  free(self.env);
   posix_spawn_file_actions_destroy(&actions);
   errno = rc;
   return rc == 0 ? pid : -1;
@@ -274,7 +333,7 @@ int rs_uv_local_cluster_start(const struct rs_uv_cluster_options *options, struc
   if (fine) {
     ready[1] = move_up(ready[1]);
     life[0] = move_up(life[0]);
-    pid = spawn_head(program, setup_fd, ready[1], life[0], options->detached ? log : NULL);
+    pid = spawn_head(options->self ? NULL : program, setup_fd, ready[1], life[0], options->detached ? log : NULL);
   }
   if (pid < 0) {
     snprintf(error, RS_UV_ERROR_MAX, "%s: cannot start it: %s", program, strerror(errno));

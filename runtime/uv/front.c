@@ -269,11 +269,16 @@ int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *
 /* ---- objects ---- */
 
 /* With order and lock. */
-static int put_call(struct rs_front *front, struct rs_id id, uint64_t size_bytes)
+static int put_call(struct rs_front *front, struct rs_id id, uint64_t size_bytes, const struct rs_id *inner,
+                    uint32_t inner_count)
 {
   if (front->failed)
     return front->status;
-  struct rs_call call = {.kind = RS_CALL_PUT, .object = id, .size_bytes = size_bytes};
+  struct rs_call call = {.kind = RS_CALL_PUT,
+                         .object = id,
+                         .size_bytes = size_bytes,
+                         .inner = (struct rs_id *)(uintptr_t)inner,
+                         .inner_count = inner_count};
   struct rs_front_value value;
   struct waiter waiter = {.left = 1};
   struct front_want want = {.waiter = &waiter, .value = &value};
@@ -306,7 +311,6 @@ int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeou
 int rs_front_seal(struct rs_front *front, struct rs_id *id, uint64_t size_bytes, const struct rs_id *inner,
                   uint32_t inner_count)
 {
-  (void)inner, (void)inner_count;
   struct rs_proc *proc = front->proc;
   pthread_mutex_lock(&front->order);
   pthread_mutex_lock(&proc->lock);
@@ -314,7 +318,7 @@ int rs_front_seal(struct rs_front *front, struct rs_id *id, uint64_t size_bytes,
   rs_objects_rename(proc, *id, number);
   int rc = front->failed ? front->status : rs_objects_seal(proc, number);
   if (rc == 0)
-    rc = put_call(front, number, size_bytes);
+    rc = put_call(front, number, size_bytes, inner, inner_count);
   *id = number;
   pthread_mutex_unlock(&proc->lock);
   pthread_mutex_unlock(&front->order);
@@ -330,15 +334,42 @@ void rs_front_discard(struct rs_front *front, struct rs_id id)
   pthread_mutex_unlock(&front->proc->lock);
 }
 
+/* The owner keeps the bytes itself: no other process hears of it. */
+static int put_small(struct rs_front *front, const void *bytes, uint64_t size_bytes, const struct rs_id *inner,
+                     uint32_t inner_count, struct rs_id *id)
+{
+  struct rs_value *value = rs_value_new(inner_count, (uint32_t)size_bytes);
+  if (size_bytes)
+    memcpy(value->data, bytes, size_bytes);
+  if (inner_count)
+    memcpy(value->ids, inner, inner_count * sizeof *inner);
+  pthread_mutex_lock(&front->order);
+  pthread_mutex_lock(&front->proc->lock);
+  int rc = front->failed ? front->status : 0;
+  if (rc == 0) {
+    *id = (struct rs_id){front->proc->self, front->next_seq++};
+    struct rs_call call = {.kind = RS_CALL_PUT, .object = *id, .size_bytes = size_bytes, .value = value};
+    keep(front, *id);
+    step(front, &call);
+  }
+  rs_value_unref(value);
+  pthread_mutex_unlock(&front->proc->lock);
+  pthread_mutex_unlock(&front->order);
+  return rc;
+}
+
 int rs_front_put(struct rs_front *front, const void *bytes, uint64_t size_bytes, const struct rs_id *inner,
                  uint32_t inner_count, struct rs_id *id)
 {
+  if (inner_count > RS_VALUE_IDS_MAX)
+    return RS_ERR_TOO_LARGE;
+  if (size_bytes <= (uint64_t)front->proc->setup.config.max_direct_call_object_size)
+    return put_small(front, bytes, size_bytes, inner, inner_count, id);
   uint8_t *room;
   int rc = rs_front_create(front, size_bytes, RS_TIME_NEVER, id, &room);
   if (rc != 0)
     return rc;
-  if (size_bytes)
-    memcpy(room, bytes, size_bytes);
+  memcpy(room, bytes, size_bytes);
   return rs_front_seal(front, id, size_bytes, inner, inner_count);
 }
 

@@ -20,10 +20,14 @@ struct rs_uv_context {
   const struct rs_task *task;
   const struct rs_function *function;
   rs_gpu_mask gpus;
-  struct {
+  struct rs_uv_value {
     uint8_t *bytes;
     size_t size;
+    struct rs_id *ids; /* the references inside */
+    uint32_t id_count;
+    bool in_store; /* bytes is room of the node's store, not yet sealed */
   } returns[RS_TASK_RETURNS_MAX];
+  int status; /* of a failure; 0: TASK_FAILED */
   char text[RS_ERROR_TEXT_MAX];
 };
 

@@ -46,11 +46,15 @@ rs_gpu_mask rs_uv_context_gpus(const struct rs_uv_context *context); /* the devi
 /* What an actor keeps from its creation to its end: set it in the creation task. */
 void **rs_uv_context_actor(const struct rs_uv_context *context);
 
-/* Sets return value `index` (< return_count) to a copy of the bytes; values never set are empty. */
-void rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes);
+/* Sets return value `index` (< return_count) to a copy of the bytes; values never set are empty. False: there is no
+ * room for them, which rs_uv_fail has said. */
+bool rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes);
 
-/* Room for that value, to be written before the function ends; NULL: no memory. */
+/* Room for that value, to be written before the function ends: in the node's store where it is large. NULL: no room. */
 void *rs_uv_return_room(struct rs_uv_context *context, uint32_t index, size_t size_bytes);
+
+/* The references inside that value; they are copied. */
+void rs_uv_return_ids(struct rs_uv_context *context, uint32_t index, const struct rs_id *ids, uint32_t count);
 
 /* The text of a failure; return non-zero after it. */
 void rs_uv_fail(struct rs_uv_context *context, const char *text);
@@ -75,6 +79,7 @@ struct rs_uv_cluster_options {
   uint32_t node_type_count;
   const char *program; /* path of raysimd; NULL: $RAYSIMD, or beside the running program, or in $PATH */
   const char *load;    /* a shared library with functions, or NULL */
+  bool self;           /* instead of raysimd: this very program again, up to its rs_uv_daemon_self */
   const char *policy;  /* a shared library with the placement policy; NULL: that of the settings */
   const char *record;  /* folder for recordings, or NULL ($RAYSIM_RECORD is honoured in either case) */
   uint16_t port;       /* of the head; 0: any free one */
@@ -167,5 +172,9 @@ int rs_uv_client_wait(struct rs_uv_client *client, uint64_t task_seq, uint64_t t
 void rs_uv_find_program(const char *wanted, char *out, size_t cap);
 
 int rs_uv_daemon_main(int argc, char **argv); /* all that raysimd does */
+
+/* In a program that was started as a cluster's head (rs_uv_cluster_options.self): never returns, but plays raysimd. In
+ * any other it does nothing. `begin` is called before, to register functions. */
+void rs_uv_daemon_self(void (*begin)(void));
 
 #endif

@@ -177,21 +177,76 @@ bool rs_uv_cancelled(const struct rs_uv_context *context)
   return atomic_load(&context->run->cancelled);
 }
 
-void rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes)
+/* ---- returns ---- */
+
+static struct rs_id return_id(const struct rs_uv_context *context, uint32_t index)
 {
-  RS_ASSERT(index < context->task->return_count);
-  free(context->returns[index].bytes);
-  context->returns[index].bytes = rs_memdup(bytes, size_bytes);
-  context->returns[index].size = size_bytes;
+  return (struct rs_id){context->task->id.owner, context->task->id.seq + 1 + index};
+}
+
+/* Forgets what the return was set to. */
+static void clear(struct rs_uv_context *context, uint32_t index)
+{
+  struct rs_uv_value *value = &context->returns[index];
+  if (value->in_store) {
+    pthread_mutex_lock(&context->proc->lock);
+    rs_objects_discard(context->proc, return_id(context, index));
+    pthread_mutex_unlock(&context->proc->lock);
+  } else {
+    free(value->bytes);
+  }
+  free(value->ids);
+  *value = (struct rs_uv_value){0};
+}
+
+/* With the lock. */
+static int make_room(struct rs_uv_context *context, uint32_t index, size_t size_bytes, uint8_t **room)
+{
+  return rs_objects_create(context->proc, return_id(context, index), size_bytes, RS_UV_ROOM_MS * RS_MS, room);
+}
+
+static bool is_small(const struct rs_uv_context *context, size_t size_bytes)
+{
+  return size_bytes <= (size_t)context->proc->setup.config.max_direct_call_object_size;
 }
 
 void *rs_uv_return_room(struct rs_uv_context *context, uint32_t index, size_t size_bytes)
 {
   RS_ASSERT(index < context->task->return_count);
-  free(context->returns[index].bytes);
-  context->returns[index].bytes = malloc(size_bytes ? size_bytes : 1);
-  context->returns[index].size = context->returns[index].bytes ? size_bytes : 0;
-  return context->returns[index].bytes;
+  struct rs_uv_value *value = &context->returns[index];
+  clear(context, index);
+  if (is_small(context, size_bytes)) {
+    value->bytes = rs_alloc(size_bytes + 1);
+  } else {
+    pthread_mutex_lock(&context->proc->lock);
+    context->status = make_room(context, index, size_bytes, &value->bytes);
+    pthread_mutex_unlock(&context->proc->lock);
+    if (context->status != RS_ERR_OK) {
+      value->bytes = NULL;
+      rs_uv_fail(context, rs_error_text(context->status));
+      return NULL;
+    }
+    value->in_store = true;
+  }
+  value->size = size_bytes;
+  return value->bytes;
+}
+
+bool rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes)
+{
+  void *room = rs_uv_return_room(context, index, size_bytes);
+  if (room && size_bytes)
+    memcpy(room, bytes, size_bytes);
+  return room != NULL;
+}
+
+void rs_uv_return_ids(struct rs_uv_context *context, uint32_t index, const struct rs_id *ids, uint32_t count)
+{
+  RS_ASSERT(index < context->task->return_count);
+  struct rs_uv_value *value = &context->returns[index];
+  free(value->ids);
+  value->ids = rs_memdup(ids, count * sizeof *ids);
+  value->id_count = count;
 }
 
 void rs_uv_fail(struct rs_uv_context *context, const char *text)
@@ -216,6 +271,11 @@ bool rs_uv_sleep(struct rs_uv_context *context, uint64_t duration_ns)
   return !rs_uv_cancelled(context);
 }
 
+static size_t align8(size_t n)
+{
+  return (n + 7) & ~(size_t)7;
+}
+
 static struct rs_result *failed(const struct rs_uv_context *context, int status, const char *text)
 {
   return rs_failure_result(context->task->id, status, text, context->function ? context->function->name : "",
@@ -223,7 +283,7 @@ static struct rs_result *failed(const struct rs_uv_context *context, int status,
 }
 
 /* The result of a function that has returned, without what goes into the store. */
-static struct rs_result *result_of(struct rs_uv_context *context, int rc, uint64_t inline_max)
+static struct rs_result *result_of(struct rs_uv_context *context, int rc)
 {
   const struct rs_task *task = context->task;
   if (rs_uv_cancelled(context))
@@ -231,27 +291,61 @@ static struct rs_result *result_of(struct rs_uv_context *context, int rc, uint64
   if (rc != 0) {
     if (!context->text[0])
       snprintf(context->text, sizeof context->text, "the function returned %d", rc);
-    return failed(context, RS_ERR_TASK_FAILED, context->text);
+    return failed(context, context->status ? context->status : RS_ERR_TASK_FAILED, context->text);
   }
-  size_t inside = 0;
-  for (uint32_t i = 0; i < task->return_count; i++)
-    if (context->returns[i].size <= inline_max && inside + context->returns[i].size <= RS_INLINE_MAX)
-      inside += (context->returns[i].size + 7) & ~(size_t)7;
-  struct rs_result *result = rs_result_new(task->return_count, (uint32_t)inside);
-  result->task = task->id;
-  size_t at = 0;
+  size_t inside = 0, ids = 0, at = 0, id_at = 0;
   for (uint32_t i = 0; i < task->return_count; i++) {
-    size_t size = context->returns[i].size;
-    result->returns[i].size_bytes = size;
-    if (size > inline_max || at + size > RS_INLINE_MAX)
+    const struct rs_uv_value *value = &context->returns[i];
+    if (!value->in_store && is_small(context, value->size) && inside + value->size <= RS_INLINE_MAX)
+      inside += align8(value->size);
+    ids += value->id_count;
+  }
+  if (ids > RS_VALUE_IDS_MAX)
+    return failed(context, RS_ERR_TOO_LARGE, "too many references in what the function returns");
+  struct rs_result *result = rs_result_new_ids(task->return_count, (uint32_t)ids, (uint32_t)inside);
+  result->task = task->id;
+  for (uint32_t i = 0; i < task->return_count; i++) {
+    const struct rs_uv_value *value = &context->returns[i];
+    struct rs_return *r = &result->returns[i];
+    r->size_bytes = value->size;
+    r->id_at = (uint32_t)id_at;
+    r->id_count = value->id_count;
+    if (value->id_count)
+      memcpy(result->ids + id_at, value->ids, value->id_count * sizeof *value->ids);
+    id_at += value->id_count;
+    if (value->in_store || !is_small(context, value->size) || at + value->size > RS_INLINE_MAX)
       continue;
-    result->returns[i].inline_bytes = (uint32_t)size;
-    result->returns[i].inline_at = size ? (uint32_t)at : 0;
-    if (size)
-      memcpy(result->data + at, context->returns[i].bytes, size);
-    at += (size + 7) & ~(size_t)7; /* values are aligned */
+    r->inline_bytes = (uint32_t)value->size;
+    r->inline_at = value->size ? (uint32_t)at : 0;
+    if (value->size)
+      memcpy(result->data + at, value->bytes, value->size);
+    at += align8(value->size); /* values are aligned */
   }
   return result;
+}
+
+/* Puts what is not inside the result into the node's store. With the lock. */
+static int store_returns(struct rs_uv_context *context, const struct rs_result *result)
+{
+  int rc = RS_ERR_OK;
+  for (uint32_t i = 0; i < result->return_count && rc == RS_ERR_OK; i++) {
+    struct rs_uv_value *value = &context->returns[i];
+    if (result->returns[i].size_bytes == result->returns[i].inline_bytes)
+      continue;
+    if (!value->in_store) { /* a function of the project gave its own memory */
+      uint8_t *room;
+      rc = make_room(context, i, value->size, &room);
+      if (rc != RS_ERR_OK)
+        break;
+      memcpy(room, value->bytes, value->size);
+      free(value->bytes);
+      value->in_store = true;
+    }
+    rc = rs_objects_seal(context->proc, return_id(context, i));
+    value->in_store = false;
+    value->bytes = NULL;
+  }
+  return rc;
 }
 
 /* Runs the first that is ready; with the lock, which is released while the function runs. */
@@ -264,6 +358,7 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   context->task = task;
   context->gpus = run->gpus;
   context->text[0] = 0;
+  context->status = 0;
   rs_list_remove(&run->link);
   rs_list_push_back(&worker->running, &run->link);
   worker->ready_count--;
@@ -279,24 +374,23 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   struct rs_result *result;
   if (function) {
     int rc = rs_uv_cancelled(context) ? 0 : function->function(context);
-    result = result_of(context, rc, (uint64_t)proc->setup.config.max_direct_call_object_size);
+    result = result_of(context, rc);
   } else {
     result = failed(context, RS_ERR_UNKNOWN_FUNCTION, "the worker knows no function of that name");
   }
   uint64_t run_ns = uv_hrtime() - begin;
 
+  for (uint32_t i = 0; i < task->return_count && result->status != RS_ERR_OK; i++)
+    clear(context, i);
   pthread_mutex_lock(&proc->lock);
   result->run_ns = run_ns;
   result->node = rs_addr_raylet(proc->self);
-  if (result->status == RS_ERR_OK)
-    for (uint32_t i = 0; i < result->return_count; i++)
-      if (result->returns[i].size_bytes != result->returns[i].inline_bytes)
-        rs_transfer_store(proc, (struct rs_id){task->id.owner, task->id.seq + 1 + i}, context->returns[i].bytes,
-                          context->returns[i].size);
-  for (uint32_t i = 0; i < task->return_count; i++) {
-    free(context->returns[i].bytes);
-    context->returns[i].bytes = NULL;
-    context->returns[i].size = 0;
+  int stored = store_returns(context, result);
+  if (stored != RS_ERR_OK) {
+    rs_result_unref(result);
+    result = failed(context, stored, rs_error_text(stored));
+    result->run_ns = run_ns;
+    result->node = rs_addr_raylet(proc->self);
   }
   rs_list_remove(&run->link);
   worker->idle++; /* before the step: what it brings needs no other thread */
@@ -311,6 +405,11 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
     proc->hold = true;
     if (proc->timer_at > proc->dirty_since + RS_UV_FLUSH_US * RS_US)
       rs_proc_wake(proc);
+  }
+  for (uint32_t i = 0; i < task->return_count; i++) {
+    free(context->returns[i].bytes); /* nothing is in the store any more */
+    free(context->returns[i].ids);
+    context->returns[i] = (struct rs_uv_value){0};
   }
   rs_task_unref(task);
   free(run);
