@@ -3,6 +3,8 @@
 #ifndef RS_CLI_H
 #define RS_CLI_H
 
+#include <stddef.h>
+
 struct cli_command {
   const char *name, *usage, *doc;
   int (*run)(int argc, char **argv);
@@ -14,6 +16,9 @@ extern const struct cli_command cli_sim_commands[], cli_cluster_commands[]; /* e
 
 /* `raysim [options] FILE.xml`: runs a scenario. */
 int cli_run_scenario(int argc, char **argv);
+
+/* Says that so many more bytes are not there. */
+void cli_no_memory(size_t bytes);
 
 /* One line on stderr, "raysim: ...". Returns 2. */
 __attribute__((format(printf, 1, 2))) int cli_usage_error(const char *format, ...);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "cli/cli.h"
 
@@ -16,6 +18,12 @@ void rs_panic(const char *text)
 {
   fflush(stdout);
   fprintf(stderr, "raysim: %s\n", text);
+}
+
+void rs_no_memory(size_t bytes)
+{
+  cli_no_memory(bytes);
+  _exit(1);
 }
 
 int cli_usage_error(const char *format, ...)

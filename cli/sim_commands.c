@@ -22,6 +22,11 @@ struct run_args {
   bool local;
 };
 
+void cli_no_memory(size_t bytes)
+{
+  rs_experiment_no_memory(bytes);
+}
+
 static void add_override(struct run_args *a, struct rs_scenario_override override)
 {
   RS_GROW(a->overrides, a->opts.override_count, a->override_cap);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "sim/memory.h"
 #include "sim/scenario_config.h"
 #include "sim/trial.h"
 
@@ -51,6 +52,13 @@ struct plan {
 
 static volatile sig_atomic_t interrupted;
 
+/* In the process of a run: which it is, and where its parent listens. */
+static struct {
+  const char *file, *name;
+  unsigned long long seed;
+  int fd;
+} run_of = {.fd = -1};
+
 static void on_signal(int number)
 {
   (void)number;
@@ -82,7 +90,7 @@ static struct rs_scenario *load(const struct plan *p, const struct rs_scenario_o
 /* Makes what would only fail in the middle fail now: curves and their epochs, traces, the policy's library, costs. */
 static int rehearse(const struct rs_scenario *scenario, const char *costs, char *err, size_t err_size)
 {
-  if (!rs_run_policy(scenario, err, err_size))
+  if (!rs_run_policy(scenario, err, err_size) || rs_memory_check(scenario, err, err_size) != 0)
     return -1;
   struct rs_run_cluster cluster;
   if (rs_run_cluster_make(scenario, 1, &cluster, err, err_size) != 0)
@@ -219,6 +227,10 @@ static void child(const struct plan *p, uint32_t index, const char *folder, stru
                        .cores = o->cores ? o->cores : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
                        .progress = progress,
                        .progress_slot = index};
+  run_of.file = o->path;
+  run_of.name = job->of->name;
+  run_of.seed = run.seed;
+  run_of.fd = err_fd;
   char err[RS_SCENARIO_ERROR_BYTES] = "";
   enum rs_run_end end = (o->execute ? o->execute : rs_run_simulate)(&run, err, sizeof err);
   size_t size = strlen(err);
@@ -276,9 +288,10 @@ static int collect(struct plan *p, struct rs_progress *progress, char *err, size
     if (WIFEXITED(status) && WEXITSTATUS(status) != RS_EXIT_FAILED)
       return WEXITSTATUS(status);
     if (WIFSIGNALED(status))
-      snprintf(err, err_size, "%s: the run %s, seed %llu, died of signal %d (%s)", p->opts->path, job->of->name,
+      snprintf(err, err_size, "%s: the run %s, seed %llu, died of signal %d (%s)%s", p->opts->path, job->of->name,
                (unsigned long long)(job->of->scenario->seed + job->repetition), WTERMSIG(status),
-               strsignal(WTERMSIG(status)));
+               strsignal(WTERMSIG(status)),
+               WTERMSIG(status) == SIGKILL ? "; the system does that when its memory is used up" : "");
     else
       snprintf(err, err_size, "%s", text[0] ? text : "a run failed without saying why");
     return RS_EXIT_FAILED;
@@ -332,6 +345,22 @@ static int run_all(struct plan *p, const char *folder, struct rs_progress *progr
     }
   }
   return interrupted && worst == RS_EXIT_OK ? RS_EXIT_INTERRUPTED : worst;
+}
+
+void rs_experiment_no_memory(size_t bytes)
+{
+  char text[RS_SCENARIO_ERROR_BYTES];
+  bool child = run_of.fd >= 0;
+  int n = child ? snprintf(text, sizeof text, "%s: the run %s, seed %llu: ", run_of.file, run_of.name, run_of.seed)
+                : snprintf(text, sizeof text, "raysim: ");
+  size_t used = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+  n = snprintf(text + used, sizeof text - used,
+               "out of memory: %zu more bytes are not there; make the scenario smaller, "
+               "or take fewer --jobs%s",
+               bytes, child ? "" : "\n");
+  used += n < 0 ? 0 : (size_t)n < sizeof text - used ? (size_t)n : sizeof text - used - 1;
+  if (write(child ? run_of.fd : 2, text, used) < 0) { /* nobody is there to be told */
+  }
 }
 
 static int complain(const char *err, int status)

@@ -138,6 +138,26 @@ else
   refused 2 '/proc' good.xml --out /proc/raysim/out
 fi
 
+# What cannot fit into memory is refused before it begins; what runs out of it in its middle says so in one line.
+sed 's|count="3"|count="9000000000"|' good.xml >bad.xml
+refused 2 'bad.xml:6: .*9000000000 tasks at once' bad.xml --quiet
+refused 2 'bad.xml:6: .*9000000000 tasks at once' validate bad.xml
+sed 's|count="1"|count="10000000"|' good.xml >bad.xml
+refused_within() { # refused_within KILOBYTES STATUS PATTERN
+  (
+    ulimit -v "$1"
+    exec "$raysim" bad.xml --quiet --jobs 1 --out out
+  ) >stdout 2>err
+  status=$?
+  [ $status -eq "$2" ] || fail "$1 KB of memory: exit status $status, wanted $2"
+  [ "$(wc -l <err)" -eq 1 ] || fail "$1 KB of memory: wanted one line on stderr"
+  grep -q -e "$3" err || fail "$1 KB of memory: wanted \"$3\""
+  nothing_left "$1 KB of memory"
+}
+refused_within 4000000 2 'bad.xml:3: .*10000000 nodes needs 35 GB of memory at least, and 4.1 GB'
+sed 's|count="3"|count="1500000"|' good.xml >bad.xml
+refused_within 560000 1 'bad.xml: the run out, seed 1: out of memory: [0-9]* more bytes'
+
 # A full disk: no file may grow beyond so many blocks (as a write error, not as a signal). At 1 the folder cannot be
 # begun, which is a bad place to write to; at 8 a run fails in its middle.
 full() { # full BLOCKS STATUS
