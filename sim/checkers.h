@@ -48,6 +48,7 @@ struct rs_checker {
   struct rs_map orders;        /* actor, caller and group -> the call that began last */
   bool faults;                 /* any node or worker was struck, any connection broken */
   bool node_faults, worker_faults;
+  bool disk_fails; /* writes to disks may find them full, or they are small */
   uint64_t submitted, replied, failed, runs, retried;
   enum rs_check broken; /* the first violation */
   char what[240];

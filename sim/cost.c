@@ -35,6 +35,7 @@ static const struct field fields[] = {
     FIELD(task_ns),           FIELD(timer_step_ns),         FIELD(timer_late_ns),         FIELD(worker_start_ns),
     FIELD(worker_stop_ns),    FIELD(health_check_ns),       FIELD(frame_bytes),           FIELD(local_latency_ns),
     FIELD(local_bytes_per_s), FIELD(spin_quantum_ns),       FIELD(shared_cores),          FIELD(shared_by_all),
+    FIELD(disk_bytes_per_s),  FIELD(disk_latency_ns),
 };
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
 
@@ -58,6 +59,8 @@ void rs_cost_defaults(struct rs_cost *cost)
   cost->local_latency_ns = 10000;
   cost->local_bytes_per_s = 4000000000;
   cost->spin_quantum_ns = 3 * RS_MS;
+  cost->disk_bytes_per_s = 1000000000;
+  cost->disk_latency_ns = 100000;
 }
 
 uint64_t rs_cost_of(const struct rs_cost *cost, enum rs_cost_role role, const struct rs_work *work, uint64_t bytes)

@@ -34,6 +34,8 @@ struct rs_cost {
   uint64_t frame_bytes;       /* added to each message on the wire: our frame and TCP/IP headers */
   uint64_t local_latency_ns;  /* one message inside a node, one way */
   uint64_t local_bytes_per_s; /* inside a node; 0: no limit */
+  uint64_t disk_bytes_per_s;  /* of each node's disk, reading or writing; 0: no limit */
+  uint64_t disk_latency_ns;   /* of one object read from or written to it */
   uint64_t spin_quantum_ns;   /* shared cores: time slice of a task that computes */
   uint32_t shared_cores;      /* k > 0: the endpoints of a host contend for k cores; 0: each has its own */
   bool shared_by_all;         /* ... all hosts are one machine: a local cluster */

@@ -358,6 +358,7 @@ struct rs_sim *rs_sim_new(const struct rs_sim_cluster *cluster, const struct rs_
   sim_net_init(sim);
   sim_pool_init(sim);
   sim->store = sim_store_new();
+  sim->disk = sim_store_new();
   sim->node_types = rs_alloc_zero(cluster->group_count + 1, sizeof *sim->node_types);
   for (uint32_t i = 0; i < cluster->group_count; i++) {
     const struct rs_sim_group *group = &cluster->groups[i];
@@ -491,6 +492,8 @@ void rs_sim_free(struct rs_sim *sim)
   sim_flows_free(sim);
   if (sim->store)
     sim_store_free(sim->store);
+  if (sim->disk)
+    sim_store_free(sim->disk);
   for (uint32_t i = 0; i < sim->node_count; i++)
     rs_node_info_unref(sim->nodes[i].info);
   rs_map_free(&sim->addresses);

@@ -49,9 +49,11 @@ struct rs_sim_stats {
   uint64_t workers_started, workers_ended, nodes_lost, nodes_started;
   uint64_t copies, flows, copy_bytes, flows_peak; /* objects moved; of these as SimGrid flows; most at a time */
   uint64_t store_bytes;                           /* in all object stores now */
-  uint64_t head_busy_ns;                          /* the GCS's handling time, without health checks */
-  double health_share;                            /* share of the head's CPU that the health check takes, 0..0.95 */
-  uint64_t sleeps;                                /* times SimGrid's clock was moved */
+  uint64_t disk_bytes;                            /* of objects on all disks now, also of nodes that ended */
+  uint64_t spilled_bytes, restored_bytes;
+  uint64_t head_busy_ns; /* the GCS's handling time, without health checks */
+  double health_share;   /* share of the head's CPU that the health check takes, 0..0.95 */
+  uint64_t sleeps;       /* times SimGrid's clock was moved */
   uint64_t heap_peak;
   uint64_t endpoints, endpoint_bytes; /* alive now; memory of the driver's own records an endpoint */
   uint64_t trace_hash;                /* of every input and effect but VIEW inputs; the same with the codec forced */
@@ -108,8 +110,10 @@ struct rs_sim_measured {
   struct rs_sim_due (*message)(void *user, uint64_t t_ns, rs_addr from, rs_addr to, struct rs_msg *msg,
                                struct rs_sim_due *failed); /* failed: SEND_FAILED instead of it, or after it */
   struct rs_sim_due (*alarm)(void *user, rs_addr self, uint64_t deadline_ns); /* asked again until it comes */
-  struct rs_sim_due (*copy)(void *user, uint64_t t_ns, rs_addr raylet, struct rs_id object,
-                            int32_t *status);                        /* status: the driver's in, the measured one out */
+  /* What ends a COPY or RESTORE (COPY_DONE), a SPILL or CREATE in a file (SPILL_DONE). status: the driver's in, the
+   * measured one out */
+  struct rs_sim_due (*copy)(void *user, uint64_t t_ns, rs_addr raylet, struct rs_id object, enum rs_input_kind ends,
+                            int32_t *status);
   struct rs_sim_due (*end)(void *user, uint64_t t_ns, rs_addr self); /* the process that WORKER_STOP or EXIT ends */
   struct rs_sim_due (*hear)(void *user, uint64_t t_ns, rs_addr self,
                             const struct rs_input *input); /* PEER_DOWN, HOST */

@@ -91,7 +91,7 @@ struct sim_node {
   uint32_t group, rack;
   struct sim_nic nic;
   uint64_t up_ns; /* since when its raylet runs; the phase of its health checks */
-  uint64_t store_bytes;
+  uint64_t store_bytes, disk_free_ns;
   struct rs_node_info *info; /* one reference */
   void *host;                /* sg_host_t */
   void *port;                /* faithful variant: its sender */
@@ -186,7 +186,7 @@ struct rs_sim {
 
   struct rs_map addresses; /* worker and driver addresses to endpoints */
   struct sim_net net;
-  struct sim_store *store;
+  struct sim_store *store, *disk;
   struct sim_flows *flows;
   struct faithful *faithful;
 

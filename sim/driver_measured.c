@@ -61,8 +61,6 @@ void sim_measured_outside(struct rs_sim *sim, uint32_t index)
   *rec = (struct sim_rec){.kind = (uint8_t)input->kind, .ep = ep, .to = outside->self, .peer = input->peer};
   if (input->kind == RS_IN_CALL) {
     rec->call = input->call;
-    if (input->call->kind == RS_CALL_PUT)
-      sim_object_put(sim, sim->eps[ep].node, input->call->object, input->call->size_bytes);
   } else {
     rec->host = input->host;
   }

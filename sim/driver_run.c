@@ -286,10 +286,6 @@ static void finish(struct rs_sim *sim, uint32_t run)
     result = rs_replay_result(r.task, &replay, ran_ns, (uint64_t)sim->config->max_direct_call_object_size,
                               rs_addr_raylet(sim->eps[ep].self));
   }
-  for (uint32_t i = 0; i < result->return_count; i++)
-    if (result->returns[i].size_bytes > result->returns[i].inline_bytes)
-      sim_object_put(sim, sim->eps[ep].node, (struct rs_id){r.task->id.owner, r.task->id.seq + 1 + i},
-                     result->returns[i].size_bytes);
   run_free(sim, run);
   uint32_t rec = sim_rec_new(sim);
   sim->recs[rec] = (struct sim_rec){.kind = result->status == RS_ERR_OK ? RS_IN_TASK_FINISHED : RS_IN_TASK_FAILED,

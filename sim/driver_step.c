@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/disk.h"
 #include "sim/driver_int.h"
 #include "sim/flow.h"
 
@@ -30,6 +31,7 @@ static void hash_input(struct rs_sim *sim, uint64_t ns, const struct sim_ep *ep,
     hash = sim_hash(hash, input->result->task.owner);
     hash = sim_hash(hash, input->result->task.seq ^ (uint64_t)(uint32_t)input->result->status << 32);
     break;
+  case RS_IN_SPILL_DONE:
   case RS_IN_COPY_DONE:
     hash = sim_hash(hash, input->object.owner);
     hash = sim_hash(hash, input->object.seq ^ (uint64_t)(uint32_t)input->status << 32);
@@ -64,6 +66,10 @@ static void hash_effect(struct rs_sim *sim, const struct rs_effect *effect)
   case RS_OUT_TASK_KILL:
   case RS_OUT_FREE:
   case RS_OUT_COPY:
+  case RS_OUT_CREATE:
+  case RS_OUT_SPILL:
+  case RS_OUT_RESTORE:
+  case RS_OUT_EVICT:
     hash = sim_hash(hash, effect->object.owner);
     hash = sim_hash(hash, effect->object.seq ^ effect->size);
     break;
@@ -149,7 +155,6 @@ static void reply(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_reply 
 static bool perform(struct rs_sim *sim, uint32_t ep, uint64_t ns)
 {
   bool lives = true;
-  uint32_t node = sim->eps[ep].node;
   for (uint32_t i = 0; i < sim->effects.count; i++) {
     struct rs_effect effect = sim->effects.items[i];
     if (!sim->opts.no_hash)
@@ -169,8 +174,12 @@ static bool perform(struct rs_sim *sim, uint32_t ep, uint64_t ns)
     case RS_OUT_TASK_KILL: sim_run_kill(sim, ep, ns, effect.object); break;
     case RS_OUT_WORKER_START: start_worker(sim, ep, ns, effect.to); break;
     case RS_OUT_WORKER_STOP: stop_worker(sim, ns, effect.to); break;
-    case RS_OUT_COPY: sim_copy(sim, ep, ns, effect.object, effect.size, effect.to); break;
-    case RS_OUT_FREE: sim_object_drop(sim, node, effect.object); break;
+    case RS_OUT_COPY: sim_copy(sim, ep, ns, &effect); break;
+    case RS_OUT_CREATE:
+    case RS_OUT_SPILL:
+    case RS_OUT_RESTORE:
+    case RS_OUT_EVICT:
+    case RS_OUT_FREE: sim_disk_effect(sim, ep, ns, &effect); break;
     case RS_OUT_HOST_ADD: sim_host_add(sim, effect.count, effect.size); break;
     case RS_OUT_HOST_REMOVE: sim_host_remove(sim, effect.to); break;
     case RS_OUT_REPLY: reply(sim, ep, ns, effect.reply); break;
@@ -262,8 +271,6 @@ static bool step_calls(struct rs_sim *sim, uint32_t ep)
   for (uint32_t i = 0; i < sim->calls.count; i++) {
     struct rs_call *call = sim->calls.items[i];
     if (lives) {
-      if (call->kind == RS_CALL_PUT)
-        sim_object_put(sim, sim->eps[ep].node, call->object, call->size_bytes);
       struct rs_input input = {.kind = RS_IN_CALL, .call = call};
       lives = step(sim, ep, sim->eps[ep].busy_until_ns, &input);
     }
@@ -395,7 +402,7 @@ static void handle(struct rs_sim *sim, uint32_t ep, uint32_t index)
       input.msg = rec.msg;
     else if (rec.kind == RS_IN_TASK_FINISHED || rec.kind == RS_IN_TASK_FAILED)
       input.result = rec.result;
-    else if (rec.kind == RS_IN_COPY_DONE)
+    else if (rec.kind == RS_IN_COPY_DONE || rec.kind == RS_IN_SPILL_DONE)
       input.object = rec.object;
     else if (rec.kind == RS_IN_CALL)
       input.call = rec.call;

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/disk.h"
 #include "sim/driver_int.h"
 #include "sim/simgrid_compat.h"
 
@@ -187,8 +188,8 @@ static void copy_done(struct rs_sim *sim, const struct sim_rec *request, uint64_
     struct sim_rec done = *request;
     done.kind = RS_IN_COPY_DONE;
     done.status = status;
-    struct rs_sim_due due =
-        sim->measured->copy(sim->measured->user, sim->now_ns, request->to, request->object, &done.status);
+    struct rs_sim_due due = sim->measured->copy(sim->measured->user, sim->now_ns, request->to, request->object,
+                                                RS_IN_COPY_DONE, &done.status);
     sim_input_due(sim, due, done);
     return;
   }
@@ -196,6 +197,15 @@ static void copy_done(struct rs_sim *sim, const struct sim_rec *request, uint64_
   sim->recs[rec] = (struct sim_rec){
       .kind = RS_IN_COPY_DONE, .ep = request->ep, .to = request->to, .status = status, .object = request->object};
   sim_push(sim, due_ns, SIM_EV_INPUT, rec);
+}
+
+/* In the memory of the node, or in a file. */
+static void arrived(struct rs_sim *sim, uint32_t node, const struct sim_rec *request, uint64_t bytes)
+{
+  if ((uint32_t)request->status & RS_CREATE_ON_DISK)
+    sim_disk_put(sim, node, request->object, bytes);
+  else
+    sim_object_put(sim, node, request->object, bytes);
 }
 
 static bool asker_lives(const struct rs_sim *sim, const struct sim_rec *request)
@@ -231,8 +241,9 @@ static void flow_ended(struct flow *flow)
 {
   struct rs_sim *sim = flow->sim;
   if (asker_lives(sim, &flow->rec)) {
-    sim_object_put(sim, flow->target, flow->rec.object, flow->bytes);
-    copy_done(sim, &flow->rec, sim_clock_ns(sim), RS_ERR_OK);
+    arrived(sim, flow->target, &flow->rec, flow->bytes);
+    uint64_t now_ns = sim_clock_ns(sim);
+    copy_done(sim, &flow->rec, now_ns > flow->rec.size ? now_ns : flow->rec.size, RS_ERR_OK);
   }
   sim_activity(sim, -1);
   flow_next(flow);
@@ -314,16 +325,16 @@ void sim_flows_break(struct rs_sim *sim, uint32_t node, bool cut)
 
 /* ---- copies ---- */
 
-void sim_copy(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_id object, uint64_t size_bytes, rs_addr source)
+void sim_copy(struct rs_sim *sim, uint32_t ep, uint64_t ns, const struct rs_effect *effect)
 {
-  uint32_t from = rs_addr_node(source), node = sim->eps[ep].node;
+  uint32_t from = rs_addr_node(effect->to), node = sim->eps[ep].node;
   uint32_t rec = sim_rec_new(sim);
   sim->recs[rec] = (struct sim_rec){.kind = SIM_ACT_COPY_ASK,
                                     .ep = ep,
                                     .to = sim->eps[ep].self,
-                                    .peer = source,
-                                    .object = object,
-                                    .size = size_bytes};
+                                    .peer = effect->to,
+                                    .status = (int32_t)effect->count,
+                                    .object = effect->object};
   sim->stats.copies++;
   uint64_t latency = from < sim->node_count ? sim_latency(sim, node, from) : 0;
   sim_push(sim, ns + latency, SIM_EV_ACTION, rec);
@@ -347,8 +358,10 @@ void sim_copy_asked(struct rs_sim *sim, uint32_t index)
     copy_done(sim, &request, sim->now_ns + sim->opts.connect_ns, RS_ERR_OBJECT_LOST);
     return;
   }
+  request.size = 0; /* from now on: when its bytes have come from the source's disk */
   if (source->state != SIM_NODE_UP || source->incarnation != rs_addr_incarnation(request.peer) ||
-      !sim_store_has(sim->store, node_key(sim, from), request.object, &bytes)) {
+      (!sim_store_has(sim->store, node_key(sim, from), request.object, &bytes) &&
+       !sim_disk_read(sim, from, request.object, &bytes, &request.size))) {
     copy_done(sim, &request, sim->now_ns + latency, RS_ERR_OBJECT_LOST);
     return;
   }
@@ -358,8 +371,8 @@ void sim_copy_asked(struct rs_sim *sim, uint32_t index)
     return;
   }
   uint64_t left = sim_nic_book(&source->nic, sim->now_ns, bytes * sim_route_fs(sim, from, node));
-  sim_object_put(sim, node, request.object, bytes);
-  copy_done(sim, &request, left + latency, RS_ERR_OK);
+  arrived(sim, node, &request, bytes);
+  copy_done(sim, &request, (left > request.size ? left : request.size) + latency, RS_ERR_OK);
 }
 
 /* ---- the clock ---- */

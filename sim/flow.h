@@ -23,7 +23,7 @@ void sim_object_put(struct rs_sim *sim, uint32_t node, struct rs_id object, uint
 void sim_object_drop(struct rs_sim *sim, uint32_t node, struct rs_id object);
 
 /* A COPY effect of the raylet `ep` at `ns`; and its request's arrival at the source. */
-void sim_copy(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_id object, uint64_t size_bytes, rs_addr source);
+void sim_copy(struct rs_sim *sim, uint32_t ep, uint64_t ns, const struct rs_effect *effect);
 void sim_copy_asked(struct rs_sim *sim, uint32_t rec);
 
 /* Flows of a node that ended or was cut off: they end now with OBJECT_LOST. cut: only those that cross to another cut.

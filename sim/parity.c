@@ -181,12 +181,14 @@ static void task(void *user, uint64_t t_ns, struct rs_sim_task *how, struct rs_r
     memcpy(result->data, from->data, from->data_bytes);
 }
 
-static struct rs_sim_due copy(void *user, uint64_t t_ns, rs_addr raylet, struct rs_id object, int32_t *status)
+static struct rs_sim_due copy(void *user, uint64_t t_ns, rs_addr raylet, struct rs_id object, enum rs_input_kind ends,
+                              int32_t *status)
 {
   struct play *p = user;
   for (uint32_t i = 0; i < p->run->copy_count; i++) {
     struct parity_copy *measured = &p->run->copies[i];
-    if (measured->used || measured->raylet != raylet || !rs_id_equal(measured->object, object))
+    if (measured->used || measured->kind != ends || measured->raylet != raylet ||
+        !rs_id_equal(measured->object, object))
       continue;
     measured->used = true;
     if (measured->ends.ns != RS_TIME_NEVER) {
@@ -280,7 +282,7 @@ static void count_input(struct rs_parity_result *out, enum rs_input_kind kind)
   out->inputs++;
   out->messages += kind == RS_IN_MESSAGE;
   out->tasks += kind == RS_IN_TASK_FINISHED || kind == RS_IN_TASK_FAILED;
-  out->copies += kind == RS_IN_COPY_DONE;
+  out->copies += kind == RS_IN_COPY_DONE || kind == RS_IN_SPILL_DONE;
   out->timers += kind == RS_IN_TIMER;
   out->calls += kind == RS_IN_CALL;
 }

@@ -41,9 +41,11 @@ struct parity_task {
   uint32_t next; /* of the same task, later */
 };
 
+/* A COPY, RESTORE or SPILL, or a CREATE in a file, and the input that ends it. */
 struct parity_copy {
   struct rs_id object;
   rs_addr raylet;
+  enum rs_input_kind kind;
   uint64_t begin_ns;
   struct parity_delay ends;
   int32_t status;

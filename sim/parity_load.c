@@ -125,7 +125,7 @@ static void copy_ended(struct loader *l, uint64_t now, uint32_t rank, const stru
   struct rs_parity *run = l->run;
   for (uint32_t i = 0; i < run->copy_count; i++) { /* the first that has not ended */
     struct parity_copy *copy = &run->copies[i];
-    if (copy->raylet != run->eps[l->ep].self || copy->ends.ns != RS_TIME_NEVER ||
+    if (copy->raylet != run->eps[l->ep].self || copy->ends.ns != RS_TIME_NEVER || copy->kind != input->kind ||
         !rs_id_equal(copy->object, input->object))
       continue;
     copy->ends = (struct parity_delay){now - copy->begin_ns, rank};
@@ -150,6 +150,7 @@ static void note_input(struct loader *l, struct receipts *receipts, uint64_t now
     sum->tasks++;
     task_ended(l, now, rank, input);
     break;
+  case RS_IN_SPILL_DONE:
   case RS_IN_COPY_DONE:
     sum->copies++;
     copy_ended(l, now, rank, input);
@@ -223,6 +224,17 @@ static void add_launch(struct rs_parity *run, struct parity_launch launch)
   run->launches[run->launch_count++] = launch;
 }
 
+static void note_copy(struct loader *l, uint64_t now, struct rs_id object, enum rs_input_kind ends)
+{
+  struct rs_parity *run = l->run;
+  RS_GROW(run->copies, run->copy_count, run->copy_cap);
+  run->copies[run->copy_count++] = (struct parity_copy){.object = object,
+                                                        .raylet = run->eps[l->ep].self,
+                                                        .kind = ends,
+                                                        .begin_ns = now,
+                                                        .ends = {RS_TIME_NEVER, PARITY_NO_RANK}};
+}
+
 static void note_effects(struct loader *l, uint64_t now, const struct rs_effects *effects, struct receipts *starts)
 {
   struct rs_parity *run = l->run;
@@ -236,11 +248,11 @@ static void note_effects(struct loader *l, uint64_t now, const struct rs_effects
       break;
     case RS_OUT_TASK_RUN: note_run(l, now, e->task); break;
     case RS_OUT_COPY:
-      RS_GROW(run->copies, run->copy_count, run->copy_cap);
-      run->copies[run->copy_count++] = (struct parity_copy){.object = e->object,
-                                                            .raylet = run->eps[l->ep].self,
-                                                            .begin_ns = now,
-                                                            .ends = {RS_TIME_NEVER, PARITY_NO_RANK}};
+    case RS_OUT_RESTORE: note_copy(l, now, e->object, RS_IN_COPY_DONE); break;
+    case RS_OUT_SPILL: note_copy(l, now, e->object, RS_IN_SPILL_DONE); break;
+    case RS_OUT_CREATE:
+      if (e->count & RS_CREATE_ON_DISK)
+        note_copy(l, now, e->object, RS_IN_SPILL_DONE);
       break;
     case RS_OUT_WORKER_START:
       run->recorded.workers++;

@@ -69,6 +69,7 @@ void rs_swarm_once(uint64_t seed, const struct rs_swarm_opts *opts, struct rs_sw
   if (opts->no_faults)
     plan.fault_count = 0;
   rs_checker_init(&c, &plan.config);
+  c.disk_fails = plan.disk_fails || plan.config.object_spilling_max_bytes;
   struct swarm_net *net = swarm_net_new(&plan, &c, opts->plant);
   current = net;
   struct swarm_load *load = swarm_load_new(&plan, &c, net);

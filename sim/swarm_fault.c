@@ -88,7 +88,7 @@ void swarm_net_node_down(struct swarm_net *n, rs_node_id id, bool fault, bool si
       }
   }
   node->up = false;
-  n->stored -= node->stored;
+  n->stored -= node->stored; /* its entries stay: they carry its incarnation, and are never asked for again */
   node->stored = 0;
 }
 

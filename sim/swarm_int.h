@@ -45,7 +45,9 @@ struct swarm_plan {
   uint32_t actions;          /* of each program */
   uint64_t object_bytes;     /* largest object */
   uint32_t drift_ppm;
-  bool tight; /* stores so small that they may fill up for good: then progress is not asked for */
+  uint64_t disk_ns_per_byte;
+  uint64_t disk_fails; /* one write in so many, plus one, finds the disk full; 0: none */
+  bool tight;          /* stores so small that they may fill up for good: then progress is not asked for */
   bool codec, view_skips, light_actors; /* light: they hold nothing, so that they never keep others from ending */
 };
 void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed);

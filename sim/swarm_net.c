@@ -4,8 +4,8 @@
  * never overtakes one before it. A connection that breaks loses a random suffix of what is on its way in each
  * direction, then each end hears PEER_DOWN at a time of its own; until it has heard, what it sends goes nowhere. A
  * process that dies breaks its connections at once, a node that goes silent after a while. What is sent to nobody comes
- * back as SEND_FAILED. Bytes of objects are counted a node; those that a dead worker had not announced are swept with
- * it.
+ * back as SEND_FAILED. Bytes of objects are counted a node, in memory and on its disk, which takes its time and may be
+ * full.
  *
  * What breaks and ends is in swarm_fault.c. Cost: O(log events) a message.
  */
@@ -139,7 +139,6 @@ void swarm_net_take_place(struct swarm_net *n, struct place *p)
   for (uint32_t i = 0; i < p->run_count; i++)
     rs_task_unref(p->runs[i].task);
   free(p->runs);
-  free(p->staged);
   free(p);
 }
 
@@ -241,19 +240,9 @@ static void unseal(struct swarm_net *n, rs_addr raylet, struct rs_id id)
   n->stored -= size;
 }
 
-static void unstage(struct place *p, struct rs_id id)
+static bool has_bytes(const struct swarm_net *n, rs_addr raylet, struct rs_id id)
 {
-  for (uint32_t i = 0; i < p->staged_count; i++)
-    if (rs_id_equal(p->staged[i].id, id)) {
-      p->staged[i] = p->staged[--p->staged_count];
-      return;
-    }
-}
-
-static void stage(struct place *p, struct rs_id id, uint64_t size)
-{
-  RS_GROW(p->staged, p->staged_count, p->staged_cap);
-  p->staged[p->staged_count++] = (struct staged){id, size};
+  return rs_map_find(&n->bytes, byte_key(raylet, id)) || rs_map_find(&n->disk, byte_key(raylet, id));
 }
 
 /* ---- effects ---- */
@@ -345,9 +334,6 @@ static void task_end(struct swarm_net *n, struct place *p, struct event *e)
   if (!p || at == p->run_count)
     return;
   struct rs_result *result = e->result;
-  for (uint32_t i = 0; i < result->return_count; i++)
-    if (result->returns[i].inline_bytes != result->returns[i].size_bytes)
-      stage(p, (struct rs_id){result->task.owner, result->task.seq + 1 + i}, result->returns[i].size_bytes);
   rs_check_ran(n->checker, p->addr, p->runs[at].task);
   rs_task_unref(p->runs[at].task);
   p->runs[at] = p->runs[--p->run_count];
@@ -356,17 +342,30 @@ static void task_end(struct swarm_net *n, struct place *p, struct event *e)
 
 static void copy(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
 {
-  bool there = rs_map_find(&n->bytes, byte_key(e->to, e->object)) && swarm_net_place(n, e->to) &&
-               !swarm_net_parted(n, self, e->to);
+  bool there = has_bytes(n, e->to, e->object) && swarm_net_place(n, e->to) && !swarm_net_parted(n, self, e->to);
   if (chance(n, RS_PLANT_COPY_FAILS, 1))
     there = false;
   swarm_net_push(n, (struct event){.due_ns = n->now + 2 * delay(n, self, e->to) + swarm_net_up_to(n, e->size),
-                                   .kind = EV_INPUT,
+                                   .kind = EV_COPIED,
                                    .to = self,
                                    .from = e->to,
                                    .object = e->object,
+                                   .size = e->size,
                                    .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST,
-                                   .index = (uint32_t)(e->size > UINT32_MAX ? UINT32_MAX : e->size)});
+                                   .index = e->count});
+}
+
+/* A SPILL, a RESTORE, or a CREATE in a file. */
+static void disk(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
+{
+  bool full = e->kind != RS_OUT_RESTORE && n->plan->disk_fails && swarm_net_up_to(n, n->plan->disk_fails) == 0;
+  swarm_net_push(n,
+                 (struct event){.due_ns = n->now + 1 + swarm_net_up_to(n, RS_MS + n->plan->disk_ns_per_byte * e->size),
+                                .kind = e->kind == RS_OUT_RESTORE ? EV_RESTORED : EV_SPILLED,
+                                .to = self,
+                                .object = e->object,
+                                .size = e->size,
+                                .status = full ? RS_ERR_DISK_FULL : RS_ERR_OK});
 }
 
 static void trace(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
@@ -430,13 +429,24 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
   }
   case RS_OUT_COPY: copy(n, self, e); break;
   case RS_OUT_FREE:
-    if (rs_addr_ep(self) == RS_EP_RAYLET) {
-      if (!chance(n, RS_PLANT_DROP_FREE, 1))
-        unseal(n, self, e->object);
-    } else {
-      unstage(p, e->object);
+    if (!chance(n, RS_PLANT_DROP_FREE, 1)) {
+      unseal(n, self, e->object);
+      rs_map_remove(&n->disk, byte_key(self, e->object), NULL);
     }
     break;
+  case RS_OUT_EVICT:
+    if (!rs_map_find(&n->disk, byte_key(self, e->object)))
+      rs_check_fail(n->checker, RS_CHECK_LOST, "the only copy of an object is evicted");
+    unseal(n, self, e->object);
+    break;
+  case RS_OUT_CREATE:
+    if (e->count & RS_CREATE_ON_DISK)
+      disk(n, self, e);
+    else
+      seal(n, self, e->object, e->size);
+    break;
+  case RS_OUT_SPILL:
+  case RS_OUT_RESTORE: disk(n, self, e); break;
   case RS_OUT_HOST_ADD:
     swarm_net_push(
         n, (struct event){
@@ -521,25 +531,29 @@ static void on_message(struct swarm_net *n, struct event *e)
       return;
     way->skipped = 0;
   }
-  if (e->msg->type == RS_MSG_OBJECT_CREATED) {
-    const struct rs_m_object_created *m = (const void *)e->msg;
-    struct place *writer = swarm_net_place(n, e->from);
-    if (writer)
-      unstage(writer, m->object);
-    seal(n, e->to, m->object, m->size);
-  }
   swarm_net_note(n, e->from ^ e->msg->type);
   step(n, p, &(struct rs_input){.kind = RS_IN_MESSAGE, .peer = e->from, .msg = e->msg});
 }
 
-static void on_input(struct swarm_net *n, struct place *p, struct event *e)
+static void on_copied(struct swarm_net *n, struct place *p, struct event *e)
 {
-  bool there = e->status == RS_ERR_OK && rs_map_find(&n->bytes, byte_key(e->from, e->object));
-  if (there)
-    seal(n, p->addr, e->object, *rs_map_find(&n->bytes, byte_key(e->from, e->object)));
+  bool there = e->status == RS_ERR_OK && has_bytes(n, e->kind == EV_RESTORED ? p->addr : e->from, e->object);
+  if (there && (e->index & RS_CREATE_ON_DISK))
+    rs_map_put(&n->disk, byte_key(p->addr, e->object), e->size);
+  else if (there)
+    seal(n, p->addr, e->object, e->size);
+  if (!there && e->kind == EV_RESTORED)
+    rs_check_fail(n->checker, RS_CHECK_LOST, "what is restored is not on the disk");
   step(n, p,
        &(struct rs_input){
            .kind = RS_IN_COPY_DONE, .object = e->object, .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST});
+}
+
+static void on_spilled(struct swarm_net *n, struct place *p, struct event *e)
+{
+  if (e->status == RS_ERR_OK)
+    rs_map_put(&n->disk, byte_key(p->addr, e->object), e->size);
+  step(n, p, &(struct rs_input){.kind = RS_IN_SPILL_DONE, .object = e->object, .status = e->status});
 }
 
 static void handle(struct swarm_net *n, struct event *e)
@@ -552,9 +566,14 @@ static void handle(struct swarm_net *n, struct event *e)
     if (p)
       step(n, p, &(struct rs_input){.kind = e->kind == EV_DOWN ? RS_IN_PEER_DOWN : RS_IN_SEND_FAILED, .peer = e->from});
     break;
-  case EV_INPUT:
+  case EV_COPIED:
+  case EV_RESTORED:
     if (p)
-      on_input(n, p, e);
+      on_copied(n, p, e);
+    break;
+  case EV_SPILLED:
+    if (p)
+      on_spilled(n, p, e);
     break;
   case EV_TIMER:
     if (p && p->armed_ns == e->number) {
@@ -635,6 +654,7 @@ void swarm_net_free(struct swarm_net *n)
   rs_map_free(&n->places);
   rs_map_free(&n->conns);
   rs_map_free(&n->bytes);
+  rs_map_free(&n->disk);
   rs_map_free(&n->stopped);
   free(n->conn_list);
   free(n->list);
@@ -668,8 +688,6 @@ void swarm_net_call(struct swarm_net *n, uint32_t program, struct rs_call *call)
 {
   struct place *p = swarm_net_place(n, n->programs[program]);
   if (p) {
-    if (call->kind == RS_CALL_PUT)
-      stage(p, call->object, call->size_bytes);
     step(n, p, &(struct rs_input){.kind = RS_IN_CALL, .call = call});
   }
   rs_call_free(call);

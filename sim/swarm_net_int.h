@@ -10,7 +10,9 @@ enum event_kind {
   EV_MESSAGE,
   EV_DOWN,
   EV_FAILED,
-  EV_INPUT,
+  EV_COPIED,
+  EV_RESTORED,
+  EV_SPILLED,
   EV_TIMER,
   EV_TASK_END,
   EV_WORKER,
@@ -30,6 +32,7 @@ struct event {
     struct rs_id object;
     uint64_t number;
   };
+  uint64_t size; /* of an object */
   struct conn *conn;
   uint32_t epoch, index;
   int32_t status;
@@ -50,11 +53,6 @@ struct conn {
   bool open;
 };
 
-struct staged {
-  struct rs_id id;
-  uint64_t size;
-};
-
 struct place {
   struct rs_endpoint *ep;
   rs_addr addr;
@@ -64,8 +62,6 @@ struct place {
     uint64_t number;
   } * runs; /* in progress */
   uint32_t run_count, run_cap;
-  struct staged *staged; /* written by this worker, not yet known to its raylet */
-  uint32_t staged_count, staged_cap;
 };
 
 struct node {
@@ -95,8 +91,9 @@ struct swarm_net {
   struct event *heap;
   uint32_t count, cap;
   uint64_t now, order, runs, events, hash, stored, sides;
-  struct rs_map places, conns, bytes;
-  struct rs_map stopped; /* workers that were stopped before they had started */
+  struct rs_map places, conns;
+  struct rs_map bytes, disk; /* of objects, in the memory and on the disk of nodes */
+  struct rs_map stopped;     /* workers that were stopped before they had started */
   struct place **list;
   uint32_t list_count, list_cap;
   struct conn **conn_list;

@@ -106,6 +106,28 @@ static void draw_faults(struct rs_rng *rng, struct swarm_plan *plan)
   }
 }
 
+/* Disks of all speeds, some that are full now and then, or small; settings of the store among those that matter. */
+static void draw_disk(struct swarm_plan *plan)
+{
+  struct rs_rng stream, *rng = &stream;
+  struct rs_config *c = &plan->config;
+  rs_rng_seed(rng, rs_rng_derive(plan->seed, 4));
+  plan->disk_ns_per_byte = PICK(rng, 0, 0, 1, 20);
+  plan->disk_fails = PICK(rng, 0, 0, 0, 1, 5, 100);
+  c->min_spilling_size = (int64_t)PICK(rng, 0, 1000, 1 << 20, 100 << 20);
+  c->max_fused_object_count = (int64_t)PICK(rng, 1, 2, 2000);
+  c->max_io_workers = (int64_t)PICK(rng, 1, 2, 4);
+  c->oom_grace_period_s = (int64_t)PICK(rng, 0, 1, 2);
+  c->object_manager_ask_bytes = (int64_t)PICK(rng, 0, 1, 100000, 1 << 20);
+  c->object_manager_max_pushes_per_object = (int64_t)PICK(rng, 1, 2, 2, 100);
+  if (one_in(rng, 2))
+    c->object_spilling_threshold_e4 = (int64_t)PICK(rng, 0, 100, 5000, 10000);
+  if (one_in(rng, 8))
+    c->object_spilling_max_bytes = (int64_t)(plan->object_bytes * PICK(rng, 1, 10, 100));
+  if (one_in(rng, 16))
+    c->automatic_object_spilling_enabled = 0;
+}
+
 void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
 {
   memset(plan, 0, sizeof *plan);
@@ -162,6 +184,7 @@ void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
   plan->work_ns = PICK(rng, 2, 10, 40) * RS_S;
   plan->heal_ns = plan->work_ns;
   draw_faults(rng, plan);
+  draw_disk(plan);
 }
 
 void swarm_plan_free(struct swarm_plan *plan)

@@ -48,7 +48,8 @@ struct mini {
   uint64_t run_number;
   uint32_t most_at_once;
   uint64_t traced[RS_TRACE_KINDS], sent[RS_MSG_MAX], sent_all, events, hash, stored;
-  struct rs_map ran_on, bytes;
+  struct rs_map ran_on, bytes, disk; /* bytes: in the nodes' memory */
+  bool disk_fails;
 };
 
 static bool before(const struct event *a, const struct event *b)
@@ -190,6 +191,19 @@ static bool end_run(struct place *p, struct rs_id task, uint64_t number)
   return false;
 }
 
+/* A SPILL, or a CREATE in a file: 1 GB/s. */
+static void to_disk(struct mini *m, rs_addr self, const struct rs_effect *e)
+{
+  if (!m->disk_fails)
+    rs_map_put(&m->disk, object_key(self, e->object), e->size);
+  push(m, (struct event){.due_ns = m->now + RS_MS + e->size,
+                         .kind = EV_INPUT,
+                         .to = self,
+                         .input = {.kind = RS_IN_SPILL_DONE,
+                                   .object = e->object,
+                                   .status = m->disk_fails ? RS_ERR_DISK_FULL : RS_ERR_OK}});
+}
+
 static void perform(struct mini *m, struct place *p, struct rs_effect *e)
 {
   rs_addr self = p->addr;
@@ -231,9 +245,31 @@ static void perform(struct mini *m, struct place *p, struct rs_effect *e)
     remove_place(m, e->to);
     peer_down_everywhere(m, e->to);
     break;
-  case RS_OUT_COPY: {
-    bool there = rs_map_find(&m->bytes, object_key(e->to, e->object)) != NULL;
+  case RS_OUT_CREATE:
+    if (e->count & RS_CREATE_ON_DISK)
+      to_disk(m, self, e);
+    else
+      store_bytes(m, self, e->object, e->size);
+    break;
+  case RS_OUT_SPILL: to_disk(m, self, e); break;
+  case RS_OUT_RESTORE: {
+    bool there = rs_map_find(&m->disk, object_key(self, e->object)) != NULL;
     if (there)
+      store_bytes(m, self, e->object, e->size);
+    push(m, (struct event){.due_ns = m->now + RS_MS + e->size,
+                           .kind = EV_INPUT,
+                           .to = self,
+                           .input = {.kind = RS_IN_COPY_DONE,
+                                     .object = e->object,
+                                     .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST}});
+    break;
+  }
+  case RS_OUT_COPY: {
+    uint64_t from = object_key(e->to, e->object);
+    bool there = rs_map_find(&m->bytes, from) || rs_map_find(&m->disk, from);
+    if (there && (e->count & RS_CREATE_ON_DISK))
+      rs_map_put(&m->disk, object_key(self, e->object), e->size);
+    else if (there)
       store_bytes(m, self, e->object, e->size);
     push(m, (struct event){.due_ns = m->now + 2 * m->opts.latency_ns + e->size, /* 1 GB/s */
                            .kind = EV_INPUT,
@@ -243,9 +279,10 @@ static void perform(struct mini *m, struct place *p, struct rs_effect *e)
                                      .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST}});
     break;
   }
-  case RS_OUT_FREE: {
+  case RS_OUT_FREE: rs_map_remove(&m->disk, object_key(self, e->object), NULL); /* fall through */
+  case RS_OUT_EVICT: {
     uint64_t size;
-    if (rs_map_remove(&m->bytes, object_key(rs_addr_raylet(self), e->object), &size))
+    if (rs_map_remove(&m->bytes, object_key(self, e->object), &size))
       m->stored -= size;
     break;
   }
@@ -353,6 +390,7 @@ void mini_free(struct mini *m)
   rs_map_free(&m->places);
   rs_map_free(&m->ran_on);
   rs_map_free(&m->bytes);
+  rs_map_free(&m->disk);
   rs_node_info_unref(m->info);
   rs_node_info_unref(m->head_info);
   free(m->replies);
@@ -411,10 +449,6 @@ static void task_done(struct mini *m, struct place *p, struct rs_task *task, uin
   RS_ASSERT(rs_replay_decode(task, &replay) == 0);
   struct rs_result *result = rs_replay_result(
       task, &replay, replay.duration_ns, (uint64_t)m->opts.config.max_direct_call_object_size, rs_addr_raylet(p->addr));
-  for (uint32_t i = 0; i < result->return_count; i++)
-    if (result->returns[i].inline_bytes != result->returns[i].size_bytes)
-      store_bytes(m, rs_addr_raylet(p->addr), (struct rs_id){task->id.owner, task->id.seq + 1 + i},
-                  result->returns[i].size_bytes);
   struct rs_input input = {.kind = RS_IN_TASK_FINISHED, .result = result};
   step(m, p, &input);
   rs_result_unref(result);
@@ -560,6 +594,19 @@ uint32_t mini_most_at_once(const struct mini *m)
 uint64_t mini_stored_bytes(const struct mini *m)
 {
   return m->stored;
+}
+
+uint64_t mini_disk_bytes(const struct mini *m)
+{
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < m->disk.cap; i++)
+    bytes += m->disk.slots[i].key ? m->disk.slots[i].value : 0;
+  return bytes;
+}
+
+void mini_fill_disk(struct mini *m, bool full)
+{
+  m->disk_fails = full;
 }
 
 uint32_t mini_nodes_alive(const struct mini *m)

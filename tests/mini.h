@@ -54,7 +54,9 @@ uint64_t mini_events(const struct mini *m); /* inputs given to endpoints */
 uint64_t mini_hash(const struct mini *m);   /* over every TRACE effect */
 uint32_t mini_nodes_alive(const struct mini *m);
 uint32_t mini_most_at_once(const struct mini *m); /* functions that ran at a time in one worker, at the most */
-uint64_t mini_stored_bytes(const struct mini *m); /* bytes that drivers hold for all stores */
+uint64_t mini_stored_bytes(const struct mini *m); /* bytes that drivers hold for all stores, in memory */
+uint64_t mini_disk_bytes(const struct mini *m);   /* ... on disks */
+void mini_fill_disk(struct mini *m, bool full);   /* from now on nothing can be written to disks */
 struct rs_endpoint *mini_raylet(const struct mini *m, rs_node_id node);
 rs_node_id mini_ran_on(const struct mini *m, struct rs_id task); /* node of the task's last start */
 

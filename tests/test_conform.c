@@ -27,7 +27,7 @@ struct process {
   struct rs_task *running;
 };
 
-enum what { MESSAGE, DOWN, FAILED, RESULT, COPIED, BORN };
+enum what { MESSAGE, DOWN, FAILED, RESULT, COPIED, SPILLED, BORN };
 
 struct event {
   uint64_t at, order;
@@ -162,6 +162,12 @@ static void perform(struct process *p, const struct rs_effect *e)
       end(find(e->to));
     break;
   case RS_OUT_COPY: push((struct event){.at = c.now + RS_MS, .what = COPIED, .to = p->addr, .id = e->object}); break;
+  case RS_OUT_SPILL: push((struct event){.at = c.now + RS_MS, .what = SPILLED, .to = p->addr, .id = e->object}); break;
+  case RS_OUT_RESTORE: push((struct event){.at = c.now + RS_MS, .what = COPIED, .to = p->addr, .id = e->object}); break;
+  case RS_OUT_CREATE:
+    if (e->count & RS_CREATE_ON_DISK)
+      push((struct event){.at = c.now + RS_MS, .what = SPILLED, .to = p->addr, .id = e->object});
+    break;
   case RS_OUT_REPLY:
     c.replies++;
     c.failures += e->reply->status != RS_ERR_OK;
@@ -235,7 +241,8 @@ static void deliver(const struct event *e)
     break;
   }
   case COPIED:
-    input = (struct rs_input){.kind = RS_IN_COPY_DONE, .object = e->id};
+  case SPILLED:
+    input = (struct rs_input){.kind = e->what == COPIED ? RS_IN_COPY_DONE : RS_IN_SPILL_DONE, .object = e->id};
     step(p, &input);
     break;
   default: break;

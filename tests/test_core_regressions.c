@@ -79,19 +79,20 @@ static void affinity_to_a_node_without_cpus(void)
   mini_free(m);
 }
 
-/* A full store is told at once, however many retries there are. */
+/* A store that is full together with its disk is told, however many retries there are. */
 static void full_store_is_final(void)
 {
   struct mini_opts opts;
   mini_defaults(&opts, 1, 1);
   opts.total.store_bytes = 1000;
   struct mini *m = mini_new(&opts);
+  mini_fill_disk(m, true);
   mini_run(m, RS_S);
   struct rs_task *task = mini_task(m, RS_MS, 1 << 20, 0);
   struct rs_id id = task->id;
   submit(m, task, RS_STRATEGY_DEFAULT, RS_NODE_NONE, -1);
   mini_run(m, 5 * RS_S);
-  CHECK(mini_reply(m, id) && mini_reply(m, id)->status == RS_ERR_STORE_FULL);
+  CHECK(mini_reply(m, id) && mini_reply(m, id)->status == RS_ERR_DISK_FULL);
   CHECK_EQ(mini_count(m, RS_TRACE_TASK_STARTED), 1);
   mini_free(m);
 }

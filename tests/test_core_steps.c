@@ -373,6 +373,7 @@ static void made_while_pulled(int copy_status)
 {
   struct solo s = {0};
   rs_config_defaults(&s.config);
+  s.config.automatic_object_spilling_enabled = 0;
   begin(&s, RS_ROLE_RAYLET, HERE, 1, 1000);
   accepted(&s);
   struct rs_id object = {PROGRAM, 1}, other = {PROGRAM, 2};
@@ -385,6 +386,8 @@ static void made_while_pulled(int copy_status)
   const struct rs_m_pulled *pulled = sent(&s, PROGRAM, RS_MSG_PULLED);
   CHECK(pulled && pulled->status == RS_ERR_OK);
   created(&s, other, 600);
+  s.now += 3 * RS_S;
+  wake(&s);
   const struct rs_m_pulled *full = sent(&s, PROGRAM, RS_MSG_PULLED);
   CHECK(full && full->status == RS_ERR_STORE_FULL && !sent(&s, PROGRAM, RS_MSG_OBJECT_EVICTED));
   end(&s);

@@ -59,6 +59,7 @@ static struct rs_input random_input(struct rs_rng *rng, enum rs_input_kind kind)
   case RS_IN_PEER_DOWN: input.peer = random_number(rng); break;
   case RS_IN_TASK_FINISHED:
   case RS_IN_TASK_FAILED: random_result(rng, &input.result); break;
+  case RS_IN_SPILL_DONE:
   case RS_IN_COPY_DONE:
     random_id(rng, &input.object);
     input.status = -(int32_t)random_below(rng, 10);
@@ -96,7 +97,16 @@ static struct rs_effect random_effect(struct rs_rng *rng, unsigned kind)
   case RS_OUT_WORKER_START:
   case RS_OUT_WORKER_STOP:
   case RS_OUT_HOST_REMOVE: e.to = random_number(rng); break;
-  case RS_OUT_COPY: e.to = random_number(rng); /* fall through */
+  case RS_OUT_COPY:
+  case RS_OUT_CREATE:
+  case RS_OUT_SPILL:
+    e.to = random_number(rng);
+    e.count = random_below(rng, 4);
+    random_id(rng, &e.object);
+    e.size = random_number(rng);
+    break;
+  case RS_OUT_RESTORE:
+  case RS_OUT_EVICT:
   case RS_OUT_FREE:
     random_id(rng, &e.object);
     e.size = random_number(rng);
@@ -184,6 +194,7 @@ static void every_input_survives(void)
     case RS_IN_PEER_DOWN: CHECK(input.peer == back.peer); break;
     case RS_IN_TASK_FINISHED:
     case RS_IN_TASK_FAILED: CHECK(same_result(&input.result, &back.result)); break;
+    case RS_IN_SPILL_DONE:
     case RS_IN_COPY_DONE: CHECK(rs_id_equal(input.object, back.object) && input.status == back.status); break;
     case RS_IN_HOST_UP:
     case RS_IN_HOST_DOWN: CHECK(input.host == back.host && input.peer == back.peer); break;

@@ -10,6 +10,7 @@
 #include "core/owner.h"
 #include "core/raylet.h"
 #include "core/state.h"
+#include "core/store.h"
 
 struct rs_effect *rs_emit(struct rs_endpoint *ep, enum rs_effect_kind kind)
 {
@@ -106,6 +107,8 @@ static void on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg
     return;
   if (ep->local && rs_raylet_on_message(ep, from, msg))
     return;
+  if ((ep->roles & (RS_ROLE_DRIVER | RS_ROLE_WORKER)) && rs_store_on_answer(ep, msg))
+    return;
   if (ep->executor && rs_executor_on_message(ep, from, msg))
     return;
   if (ep->owner)
@@ -128,6 +131,8 @@ static void on_peer_down(struct rs_endpoint *ep, rs_addr peer)
 static void on_call(struct rs_endpoint *ep, const struct rs_call *call)
 {
   RS_ASSERT(ep->roles & (RS_ROLE_DRIVER | RS_ROLE_WORKER));
+  if (rs_store_on_call(ep, call))
+    return;
   if (!ep->owner)
     ep->owner = rs_owner_new();
   rs_owner_on_call(ep, call);
@@ -153,7 +158,11 @@ static void dispatch(struct rs_endpoint *ep, const struct rs_input *input)
     break;
   case RS_IN_COPY_DONE:
     RS_ASSERT(ep->local);
-    rs_raylet_on_copy_done(ep, input->object, input->status);
+    rs_store_on_copy_done(ep, input->object, input->status);
+    break;
+  case RS_IN_SPILL_DONE:
+    RS_ASSERT(ep->local);
+    rs_store_on_spill_done(ep, input->object, input->status);
     break;
   case RS_IN_HOST_UP:
   case RS_IN_HOST_DOWN:

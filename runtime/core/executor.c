@@ -305,9 +305,9 @@ void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
     if (r->size_bytes == r->inline_bytes)
       continue;
     if (to == RS_ADDR_NONE) { /* nobody will ever read it */
-      struct rs_effect *drop = rs_emit(ep, RS_OUT_FREE);
-      drop->object = object;
-      drop->size = r->size_bytes;
+      struct rs_m_object_abort *m = rs_msg_new(RS_MSG_OBJECT_ABORT);
+      m->object = object;
+      rs_send(ep, ep->raylet, m);
       continue;
     }
     struct rs_m_object_created *m = rs_msg_new(RS_MSG_OBJECT_CREATED);

@@ -49,10 +49,11 @@ enum rs_input_kind {
   RS_IN_PEER_DOWN,     /* peer: its process has ended, or the connection broke, or the health check failed */
   RS_IN_TASK_FINISHED, /* result: of an earlier TASK_RUN */
   RS_IN_TASK_FAILED,   /* result with a status: the function reported an error, or was killed */
-  RS_IN_COPY_DONE,     /* object, status: of an earlier COPY */
+  RS_IN_COPY_DONE,     /* object, status: of an earlier COPY or RESTORE */
   RS_IN_HOST_UP,       /* host: the provider started it (its raylet registers by itself) */
   RS_IN_HOST_DOWN,     /* host, peer: it could not be started (peer 0), or is gone */
   RS_IN_CALL,          /* call: from the local application */
+  RS_IN_SPILL_DONE,    /* object, status: of an earlier SPILL, or CREATE on the disk */
   RS_IN_KINDS
 };
 
@@ -63,10 +64,10 @@ struct rs_input {
     struct rs_msg *msg;         /* the driver keeps its reference; the core takes its own where it keeps it */
     struct rs_result *result;   /* likewise */
     const struct rs_call *call; /* likewise */
-    struct rs_id object;        /* COPY_DONE */
+    struct rs_id object;        /* COPY_DONE, SPILL_DONE */
     uint64_t host;              /* number of the HOST_ADD request */
   };
-  int32_t status; /* COPY_DONE */
+  int32_t status; /* COPY_DONE, SPILL_DONE */
 };
 
 /* ---- effects ---- */
@@ -78,15 +79,25 @@ enum rs_effect_kind {
   RS_OUT_TASK_KILL,    /* object: id of a running task; it still ends in TASK_FAILED (or FINISHED, if it was faster) */
   RS_OUT_WORKER_START, /* to: start a worker process that plays this endpoint (it gets START, then says WORKER_READY) */
   RS_OUT_WORKER_STOP,  /* to: end that process; PEER_DOWN follows when it is gone */
-  RS_OUT_COPY,         /* object, size, to: fetch the object's bytes from that raylet's node into this node's store */
-  RS_OUT_FREE,         /* object, size: drop the bytes in this node's store */
+  RS_OUT_COPY,         /* object, size, to, count (ON_DISK): fetch the object's bytes from that raylet's node into this
+                        * node's store */
+  RS_OUT_FREE,         /* object, size: drop the bytes in this node's store, in memory and on the disk */
   RS_OUT_HOST_ADD,     /* size: request number, count: node type index. HOST_UP or HOST_DOWN follows */
   RS_OUT_HOST_REMOVE,  /* to: raylet of the host to end */
   RS_OUT_REPLY,        /* reply: to the local application; the driver frees it with rs_reply_free */
   RS_OUT_EXIT,         /* this endpoint's process ends now (a raylet: the whole node) */
   RS_OUT_TRACE,        /* trace, a, b, c: see trace.def */
+  RS_OUT_CREATE,       /* object, size, to, count (enum rs_create_flag): room in this node's store, for `to` to write */
+  RS_OUT_SPILL,   /* object, size, a: write its bytes to the node's disk, into file number `a` (a batch shares one);
+                   * SPILL_DONE follows; they stay in memory until EVICT */
+  RS_OUT_RESTORE, /* object, size: read its bytes from the disk into memory; COPY_DONE follows */
+  RS_OUT_EVICT,   /* object, size: drop the bytes in memory; the disk keeps them */
   RS_OUT_KINDS
 };
+
+/* SEALED: nobody writes it: it is what a program without bytes made (zeros), or is here already. ON_DISK: in a file
+ * instead of memory, since there is no room; of a CREATE, SPILL_DONE follows when the file has been made. */
+enum rs_create_flag { RS_CREATE_SEALED = 1, RS_CREATE_ON_DISK = 2 };
 
 struct rs_effect {
   uint8_t kind;
@@ -186,7 +197,9 @@ enum rs_call_kind {
   RS_CALL_UNPIN,   /* object: the bytes that a GET pinned in the node's store are read no more */
   RS_CALL_BLOCKED, /* the task that runs here waits for an object: its CPU is free until UNBLOCKED */
   RS_CALL_UNBLOCKED,
-  RS_CALL_CREATE, /* object, size: room in the node's store, before the bytes are written; REPLY OBJECT */
+  RS_CALL_CREATE, /* object, size: room in the node's store to write it into; REPLY OBJECT when there is, or why not
+                   * (OBJECT_EXISTS: the node has it). PUT, or for a return the end of its task, seals it */
+  RS_CALL_ABORT,  /* object: an earlier CREATE will not be sealed */
   RS_CALL_ASK,    /* ask: a question to the GCS (KV, JOB_START, JOB_END, STATE_QUERY); REPLY ANSWER */
   RS_CALL_KINDS
 };

@@ -317,7 +317,8 @@ static void put_call(struct text *t, const struct rs_call *call)
 {
   static const char kinds[][14] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL", "PUT",
                                    "GET",    "RELEASE",      "CANCEL",     "WAIT",       "RETAIN",
-                                   "UNPIN",  "BLOCKED",      "UNBLOCKED",  "CREATE",     "ASK"};
+                                   "UNPIN",  "BLOCKED",      "UNBLOCKED",  "CREATE",     "ABORT",
+                                   "ASK"};
   put_char(t, ' ');
   put_str(t, call->kind < RS_CALL_KINDS ? kinds[call->kind] : "?");
   put_str(t, " demand=");
@@ -346,7 +347,7 @@ static void put_call(struct text *t, const struct rs_call *call)
 void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_t cap)
 {
   static const char kinds[][14] = {"START",       "TIMER",     "MESSAGE", "SEND_FAILED", "PEER_DOWN", "TASK_FINISHED",
-                                   "TASK_FAILED", "COPY_DONE", "HOST_UP", "HOST_DOWN",   "CALL"};
+                                   "TASK_FAILED", "COPY_DONE", "HOST_UP", "HOST_DOWN",   "CALL",      "SPILL_DONE"};
   if (cap == 0)
     return;
   struct text text = {.out = out, .cap = cap}, *t = &text;
@@ -367,6 +368,7 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
     put_char(t, ' ');
     print_result(t, &input->result);
     break;
+  case RS_IN_SPILL_DONE:
   case RS_IN_COPY_DONE:
     put_char(t, ' ');
     print_id(t, &input->object);
@@ -448,7 +450,19 @@ static void put_effect(struct text *t, const struct rs_effect *e)
   case RS_OUT_COPY:
     put_object(t, e->object, e->size);
     put_addr(t, " from ", e->to);
+    put_part(t, "flags", e->count);
     break;
+  case RS_OUT_CREATE:
+    put_object(t, e->object, e->size);
+    put_addr(t, " for ", e->to);
+    put_part(t, "flags", e->count);
+    break;
+  case RS_OUT_SPILL:
+    put_object(t, e->object, e->size);
+    put_part(t, "file", (int64_t)e->a);
+    break;
+  case RS_OUT_RESTORE:
+  case RS_OUT_EVICT:
   case RS_OUT_FREE: put_object(t, e->object, e->size); break;
   case RS_OUT_HOST_ADD:
     put_str(t, " request=");
@@ -473,9 +487,9 @@ static void put_effect(struct text *t, const struct rs_effect *e)
 
 void rs_effect_print(const struct rs_effect *effect, char *out, size_t cap)
 {
-  static const char kinds[][14] = {"SEND",        "SEND_MANY", "TASK_RUN", "TASK_KILL", "WORKER_START",
-                                   "WORKER_STOP", "COPY",      "FREE",     "HOST_ADD",  "HOST_REMOVE",
-                                   "REPLY",       "EXIT",      "TRACE"};
+  static const char kinds[][14] = {"SEND",  "SEND_MANY", "TASK_RUN", "TASK_KILL",   "WORKER_START", "WORKER_STOP",
+                                   "COPY",  "FREE",      "HOST_ADD", "HOST_REMOVE", "REPLY",        "EXIT",
+                                   "TRACE", "CREATE",    "SPILL",    "RESTORE",     "EVICT"};
   if (cap == 0)
     return;
   struct text text = {.out = out, .cap = cap};

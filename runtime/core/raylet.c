@@ -651,19 +651,12 @@ bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_
     const struct rs_m_object_created *m = (const void *)msg;
     bool worker = rs_addr_ep(from) >= RS_EP_WORKER && rs_addr_ep(from) < RS_EP_DRIVER;
     if (worker && !rs_map_find(&r->workers, from))
-      rs_store_on_stray(ep, m->object, m->size);
+      rs_store_on_stray(ep, from, m->object);
     else
       rs_store_on_created(ep, from, m->object, m->size);
     return true;
   }
-  case RS_MSG_OBJECT_FREE: {
-    const struct rs_m_object_free *m = (const void *)msg;
-    for (uint32_t i = 0; i < m->objects_count; i++)
-      rs_store_on_free(ep, m->objects[i]);
-    return true;
-  }
-  case RS_MSG_PULL: rs_store_on_pull(ep, from, (const void *)msg); return true;
-  default: return false;
+  default: return rs_store_on_message(ep, from, msg);
   }
 }
 
@@ -689,16 +682,15 @@ void rs_raylet_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
   rs_store_on_peer_down(ep, peer);
 }
 
-void rs_raylet_on_copy_done(struct rs_endpoint *ep, struct rs_id object, int status)
-{
-  rs_store_on_copy_done(ep, object, status);
-}
-
 void rs_raylet_settle(struct rs_endpoint *ep)
 {
-  sweep_lost(ep);
   rs_raylet_view_settle(ep);
-  schedule(ep);
+  do { /* each of them may give the others something to do */
+    rs_store_settle(ep);
+    sweep_lost(ep);
+    if (!rs_store_stirred(ep->local->store))
+      schedule(ep);
+  } while (rs_store_stirred(ep->local->store));
   recall(ep);
   rs_raylet_pool_settle(ep);
   rs_raylet_report_settle(ep);
@@ -709,6 +701,7 @@ uint64_t rs_raylet_deadline(const struct rs_endpoint *ep)
   const struct rs_raylet *r = ep->local;
   uint64_t deadline = rs_time_min(rs_raylet_pool_deadline(ep), rs_raylet_report_deadline(ep));
   deadline = rs_time_min(deadline, rs_raylet_view_deadline(r));
+  deadline = rs_time_min(deadline, rs_store_deadline(ep));
   return r->contention != RS_WAITING_NONE ? rs_time_min(deadline, r->next_recall_at) : deadline;
 }
 

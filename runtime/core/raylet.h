@@ -10,7 +10,6 @@ void rs_raylet_on_start(struct rs_endpoint *ep);
 bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from,
                           const struct rs_msg *msg); /* false: not for this role */
 void rs_raylet_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
-void rs_raylet_on_copy_done(struct rs_endpoint *ep, struct rs_id object, int status);
 void rs_raylet_settle(struct rs_endpoint *ep); /* after every input: schedule, report, recall, timers */
 uint64_t rs_raylet_deadline(const struct rs_endpoint *ep);
 bool rs_raylet_wants_view(const struct rs_raylet *raylet);

@@ -435,6 +435,7 @@ static void put_input(struct rs_writer *w, const void *what)
   case RS_IN_PEER_DOWN: rs_put_u64(w, input->peer); break;
   case RS_IN_TASK_FINISHED:
   case RS_IN_TASK_FAILED: rs_put_result(w, input->result); break;
+  case RS_IN_SPILL_DONE:
   case RS_IN_COPY_DONE:
     rs_put_id(w, input->object);
     rs_put_u32(w, (uint32_t)input->status);
@@ -466,6 +467,7 @@ static void get_input(struct rs_reader *r, struct rs_input *input)
   case RS_IN_PEER_DOWN: input->peer = rs_get_u64(r); break;
   case RS_IN_TASK_FINISHED:
   case RS_IN_TASK_FAILED: input->result = rs_get_result(r); break;
+  case RS_IN_SPILL_DONE:
   case RS_IN_COPY_DONE:
     input->object = rs_get_id(r);
     input->status = (int32_t)rs_get_u32(r);
@@ -529,10 +531,15 @@ static void put_effect(struct rs_writer *w, const struct rs_effect *e, bool with
   case RS_OUT_WORKER_STOP:
   case RS_OUT_HOST_REMOVE: rs_put_u64(w, e->to); break;
   case RS_OUT_COPY:
+  case RS_OUT_CREATE:
+  case RS_OUT_SPILL:
     rs_put_id(w, e->object);
     rs_put_u64(w, e->size);
     rs_put_u64(w, e->to);
+    rs_put_u32(w, e->count);
     break;
+  case RS_OUT_RESTORE:
+  case RS_OUT_EVICT:
   case RS_OUT_FREE:
     rs_put_id(w, e->object);
     rs_put_u64(w, e->size);
@@ -647,10 +654,15 @@ static void get_effect(struct rs_reader *r, struct rs_effect *e)
   case RS_OUT_WORKER_STOP:
   case RS_OUT_HOST_REMOVE: e->to = rs_get_u64(r); break;
   case RS_OUT_COPY:
+  case RS_OUT_CREATE:
+  case RS_OUT_SPILL:
     e->object = rs_get_id(r);
     e->size = rs_get_u64(r);
     e->to = rs_get_u64(r);
+    e->count = rs_get_u32(r);
     break;
+  case RS_OUT_RESTORE:
+  case RS_OUT_EVICT:
   case RS_OUT_FREE:
     e->object = rs_get_id(r);
     e->size = rs_get_u64(r);

@@ -705,6 +705,14 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
   case RS_OUT_WORKER_STOP: rs_forkserver_kill(&node->fork, rs_addr_ep(effect->to)); break;
   case RS_OUT_COPY: rs_transfer_copy(proc, effect->object, effect->size, effect->to); break;
   case RS_OUT_FREE: rs_blob_drop(&proc->store, effect->object); break;
+  case RS_OUT_CREATE:
+    if (effect->count & RS_CREATE_ON_DISK) /* its bytes are in this process already */
+      rs_proc_input(proc, proc->self, &(struct rs_input){.kind = RS_IN_SPILL_DONE, .object = effect->object});
+    break;
+  case RS_OUT_SPILL:
+    rs_proc_input(proc, proc->self,
+                  &(struct rs_input){.kind = RS_IN_SPILL_DONE, .object = effect->object, .status = RS_ERR_DISK_FULL});
+    break;
   case RS_OUT_HOST_ADD: host_add(node, effect->size, effect->count); break;
   case RS_OUT_HOST_REMOVE: host_remove(node, effect->to); break;
   case RS_OUT_EXIT: leave(node); break;
