@@ -315,10 +315,9 @@ static void put_addr(struct text *t, const char *label, rs_addr addr)
 
 static void put_call(struct text *t, const struct rs_call *call)
 {
-  static const char kinds[][14] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL", "PUT",
-                                   "GET",    "RELEASE",      "CANCEL",     "WAIT",       "RETAIN",
-                                   "UNPIN",  "BLOCKED",      "UNBLOCKED",  "CREATE",     "ABORT",
-                                   "ASK"};
+  static const char kinds[][14] = {"SUBMIT",    "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL", "PUT",   "GET",
+                                   "RELEASE",   "CANCEL",       "WAIT",       "RETAIN",     "UNPIN", "BLOCKED",
+                                   "UNBLOCKED", "CREATE",       "ABORT",      "ASK"};
   put_char(t, ' ');
   put_str(t, call->kind < RS_CALL_KINDS ? kinds[call->kind] : "?");
   put_str(t, " demand=");
