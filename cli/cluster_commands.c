@@ -7,5 +7,11 @@ const struct cli_command cli_cluster_commands[] = {
      rs_cmd_start},
     {"stop", "[--session DIR]", "end the processes of a session", rs_cmd_stop},
     {"status", "[--format json]", "nodes and resources of the running cluster", rs_cmd_status},
+    {"list", "nodes|workers|tasks|actors|objects|jobs [--filter KEY=VALUE]...", "what a running cluster consists of",
+     rs_cmd_list},
+    {"summary", "tasks|actors|objects", "their numbers, by function and state", rs_cmd_summary},
+    {"explain", "TASK", "why a task or actor waits, node by node", rs_cmd_explain},
+    {"memory", "[--limit N]", "objects: their sizes, who holds them, where they are", rs_cmd_memory},
+    {"timeline", "[--out FILE]", "ended tasks in Chrome's trace format", rs_cmd_timeline},
     {0},
 };

@@ -141,24 +141,6 @@ static int validate(int argc, char **argv)
   return status;
 }
 
-static int list(int argc, char **argv)
-{
-  const char *what = argc == 2 ? argv[1] : "";
-  if (strcmp(what, "policies") == 0) {
-    for (const struct rs_place_policy *const *p = rs_place_policies; *p; p++)
-      printf("%-14s %s\n", (*p)->name, (*p)->doc);
-  } else if (strcmp(what, "schedulers") == 0) {
-    for (const struct rs_tune_sched *const *s = rs_tune_scheds; *s; s++)
-      printf("%-14s %s\n", (*s)->name, (*s)->doc);
-  } else if (strcmp(what, "settings") == 0) {
-    for (const struct rs_config_entry *e = rs_config_table; e->name; e++)
-      printf("%-52s %12lld %-6s %s\n", e->name, (long long)e->value, e->unit, e->text);
-  } else {
-    return cli_usage_error("list what? `raysim list policies`, `schedulers` or `settings`");
-  }
-  return 0;
-}
-
 static void drawn(void *context, const char *path)
 {
   (void)context;
@@ -196,7 +178,6 @@ static int plot(int argc, char **argv)
 
 const struct cli_command cli_sim_commands[] = {
     {"validate", "[OPTIONS] SCENARIO.xml", "check a scenario, its data files and every point of its sweep", validate},
-    {"list", "policies|schedulers|settings", "what names there are, a line each", list},
     {"plot", "[--format svg|png|pdf] [--out DIR] RESULTS", "draw the figures of a result folder", plot},
     {"compare", "[OPTIONS] SIMULATED REAL", "makespan, latencies and ranking side by side, and the null model",
      cli_compare},

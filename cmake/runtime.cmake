@@ -29,8 +29,8 @@ foreach(target raysim_shared raysim_static)
 endforeach()
 set_target_properties(raysim_shared PROPERTIES SOVERSION 0 VERSION ${PROJECT_VERSION})
 
-# raysim start, stop, status: called by the main program.
-file(GLOB RS_CLI_SOURCES CONFIGURE_DEPENDS runtime/cli/start*.c runtime/cli/stop*.c runtime/cli/status*.c)
+# raysim start, stop, status, list and the like: called by the main program.
+file(GLOB RS_CLI_SOURCES CONFIGURE_DEPENDS runtime/cli/*.c)
 add_library(rs_cli STATIC ${RS_CLI_SOURCES})
 target_link_libraries(rs_cli PUBLIC rs_uv)
 

@@ -37,7 +37,7 @@ void rs_answer_add(struct rs_answer *answer, struct rs_row *row)
     }
   }
   answer->total++;
-  if (answer->count >= q->limit || answer->count >= RS_STATE_LIMIT_MAX) {
+  if (answer->count >= q->limit || answer->count >= RS_STATE_ROWS_MAX) {
     rs_row_unref(row);
     return;
   }
@@ -48,7 +48,7 @@ void rs_answer_add(struct rs_answer *answer, struct rs_row *row)
 bool rs_answer_only_count(struct rs_answer *answer, uint64_t count)
 {
   const struct rs_m_state_query *q = answer->query;
-  if (q->filters_count > 0 || (answer->count < q->limit && answer->count < RS_STATE_LIMIT_MAX))
+  if (q->filters_count > 0 || (answer->count < q->limit && answer->count < RS_STATE_ROWS_MAX))
     return false;
   answer->total += count;
   return true;
@@ -195,7 +195,7 @@ static void on_rows(struct rs_endpoint *ep, rs_addr from, const struct rs_m_stat
     g->asked += m->asked;
     g->answered += m->answered;
     g->answer.total += m->total;
-    uint32_t limit = g->query->limit < RS_STATE_LIMIT_MAX ? g->query->limit : RS_STATE_LIMIT_MAX;
+    uint32_t limit = g->query->limit < RS_STATE_ROWS_MAX ? g->query->limit : RS_STATE_ROWS_MAX;
     for (uint32_t i = 0; i < m->rows_count && g->answer.count < limit; i++) {
       RS_GROW(g->answer.rows, g->answer.count, g->answer.cap);
       g->answer.rows[g->answer.count++] = rs_row_ref(m->rows[i]);

@@ -91,7 +91,7 @@ enum rs_resource {
   RS_RESOURCE_CUSTOM
 };
 
-#define RS_STATE_LIMIT_MAX 10000u /* rows of one endpoint */
+#define RS_STATE_ROWS_MAX 100000u /* in one answer */
 
 /* ---- gathering: state.c ---- */
 

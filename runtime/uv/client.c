@@ -6,11 +6,13 @@
  */
 #include "uv/client.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "uv/ask.h"
 #include "uv/session.h"
 
 enum { STOP_POLL_MS = 50 };
@@ -59,6 +61,8 @@ static void on_open(struct rs_proc *proc, struct rs_peer *peer)
                                                 .self = proc->self,
                                                 .gcs = rs_addr_make(0, 1, RS_EP_GCS),
                                                 .config = &proc->setup.config});
+  if (!client->observer)
+    rs_ask_job_start(proc, program_invocation_short_name);
   struct rs_app *app = proc->app;
   proc->app = NULL; /* not before its start */
   rs_proc_drain(proc);
@@ -215,9 +219,10 @@ static void *loop_main(void *proc)
   return NULL;
 }
 
-int rs_uv_client_open(const char *session, struct rs_uv_client **out, char *error)
+static int open_client(const char *session, bool observer, struct rs_uv_client **out, char *error)
 {
   struct rs_uv_client *client = rs_alloc_zero(1, sizeof *client);
+  client->observer = observer;
   struct rs_proc *proc = &client->proc;
   *out = NULL;
   int rc = begin(client, session, error);
@@ -243,6 +248,16 @@ int rs_uv_client_open(const char *session, struct rs_uv_client **out, char *erro
   memcpy(error, client->error, RS_UV_ERROR_MAX);
   rs_uv_client_close(client);
   return rc;
+}
+
+int rs_uv_client_open(const char *session, struct rs_uv_client **client, char *error)
+{
+  return open_client(session, false, client, error);
+}
+
+int rs_uv_client_observe(const char *session, struct rs_uv_client **client, char *error)
+{
+  return open_client(session, true, client, error);
 }
 
 void rs_uv_client_close(struct rs_uv_client *client)

@@ -8,7 +8,7 @@ struct rs_uv_client {
   struct rs_proc proc;
   struct rs_front front;
   pthread_t thread;
-  bool attached, failed;
+  bool attached, failed, observer; /* observer: it asks questions, and is no job */
   int status;
   char error[RS_UV_ERROR_MAX];
   const atomic_bool *stop;

@@ -6,6 +6,8 @@
  */
 #include "uv/proc.h"
 
+#include "uv/ask.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,7 +118,12 @@ static void perform(struct rs_proc *proc, struct rs_ep *ep)
       for (uint32_t j = 0; j < effect->count; j++)
         send_one(proc, ep, effect->many[j], effect->msg);
       break;
-    case RS_OUT_REPLY: on_reply(proc, ep, effect); break;
+    case RS_OUT_REPLY:
+      if (effect->reply->kind == RS_REPLY_ANSWER)
+        rs_ask_on_answer(proc, effect->reply->answer);
+      else
+        on_reply(proc, ep, effect);
+      break;
     case RS_OUT_TRACE:
       if (proc->trace)
         proc->trace(proc->trace_ctx, proc->last_now, ep->addr, effect);
@@ -327,6 +334,7 @@ int rs_proc_init(struct rs_proc *proc, const struct rs_role_ops *ops, void *role
   rs_list_init(&proc->dirty);
   rs_list_init(&proc->transfers);
   rs_list_init(&proc->fetches);
+  rs_list_init(&proc->asks);
   pthread_mutex_init(&proc->lock, NULL);
   pthread_condattr_t attr;
   pthread_condattr_init(&attr);

@@ -147,6 +147,8 @@ struct rs_uv_client;
 
 /* Connects to a session and starts the loop thread. */
 int rs_uv_client_open(const char *session, struct rs_uv_client **client, char *error);
+/* The same for a program that only asks questions: it is no job. */
+int rs_uv_client_observe(const char *session, struct rs_uv_client **client, char *error);
 void rs_uv_client_close(struct rs_uv_client *client);
 rs_addr rs_uv_client_self(const struct rs_uv_client *client);
 
@@ -157,6 +159,10 @@ struct rs_front *rs_uv_client_front(struct rs_uv_client *client);
 /* Sequence numbers for a new task with its returns (1 + return_count) or an object (1): the first of them. For programs
  * of one thread that fill in tasks themselves and wait for results instead of objects; not together with front.h. */
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count);
+
+/* Asks the head: a KV, JOB_START, JOB_END or STATE_QUERY message, which is taken over. 0 with one reference to the answer,
+ * RS_ERR_TIMED_OUT, or RS_ERR_PEER_LOST. Not from the loop's thread. */
+int rs_uv_client_ask(struct rs_uv_client *client, void *question, uint64_t timeout_ns, struct rs_msg **answer);
 
 /* Steps the endpoint with a call, and frees it. The caller's tasks may not be touched afterwards. */
 void rs_uv_client_call(struct rs_uv_client *client, struct rs_call *call);
