@@ -87,6 +87,16 @@ void rs_ask_job_start(struct rs_proc *proc, const char *name)
   rs_ask_and_forget(proc, m);
 }
 
+void rs_ask_job_end(struct rs_proc *proc, int status, const char *text)
+{
+  struct rs_m_job_end *m = rs_msg_new(RS_MSG_JOB_END);
+  size_t length = strlen(text);
+  m->status = status;
+  m->text_count = length > 1024 ? 1024 : (uint32_t)length;
+  m->text = rs_memdup(text, m->text_count);
+  rs_ask_and_forget(proc, m);
+}
+
 int rs_uv_client_ask(struct rs_uv_client *client, void *question, uint64_t timeout_ns, struct rs_msg **answer)
 {
   return rs_ask(&client->proc, question, timeout_ns, answer);

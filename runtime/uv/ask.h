@@ -17,7 +17,8 @@ void rs_ask_and_forget(struct rs_proc *proc, void *question);
 /* With the lock: a reply ANSWER has come. */
 void rs_ask_on_answer(struct rs_proc *proc, struct rs_msg *answer);
 
-/* With the lock: this program is a job, of that name, from now on. */
+/* With the lock: this program is a job, of that name, from now on; it has ended that way. */
 void rs_ask_job_start(struct rs_proc *proc, const char *name);
+void rs_ask_job_end(struct rs_proc *proc, int status, const char *text);
 
 #endif

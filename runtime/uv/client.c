@@ -164,6 +164,13 @@ static int begin(struct rs_uv_client *client, const char *session, char *error)
   return 0;
 }
 
+/* With the lock: the program leaves in order. */
+static void end_job(struct rs_uv_client *client)
+{
+  if (client->attached && !client->failed && !client->observer)
+    rs_ask_job_end(&client->proc, client->stopped ? RS_ERR_CANCELLED : RS_ERR_OK, "");
+}
+
 static void end(struct rs_uv_client *client)
 {
   rs_front_free(&client->front);
@@ -193,7 +200,10 @@ int rs_uv_run_app(const struct rs_uv_run *run, struct rs_uv_run_stats *stats, ch
   proc->role_deadline = run->stop ? 0 : RS_TIME_NEVER;
   uint64_t since = uv_hrtime();
   rs_proc_run(proc);
+  pthread_mutex_lock(&proc->lock);
+  end_job(client);
   rs_proc_flush(proc);
+  pthread_mutex_unlock(&proc->lock);
   if (stats)
     *stats = (struct rs_uv_run_stats){.inputs = proc->inputs,
                                       .messages_in = proc->messages_in,
@@ -266,6 +276,7 @@ void rs_uv_client_close(struct rs_uv_client *client)
     return;
   rs_front_stop(&client->front);
   pthread_mutex_lock(&client->proc.lock);
+  end_job(client);
   rs_proc_flush(&client->proc);
   rs_proc_stop(&client->proc);
   pthread_mutex_unlock(&client->proc.lock);

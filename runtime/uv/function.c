@@ -57,6 +57,15 @@ bool rs_uv_function_register(const char *name, rs_uv_function function, void *da
   return add(rs_name_hash(name), name, function, data);
 }
 
+void rs_function_write_names(const char *path)
+{
+  FILE *file = fopen(path, "we");
+  for (uint32_t i = 0; file && i < entry_count; i++)
+    fprintf(file, "%016llx %s\n", (unsigned long long)entries[i].hash, entries[i].function->name);
+  if (file)
+    fclose(file);
+}
+
 static uint64_t method_hash(uint64_t type, uint64_t method)
 {
   return rs_mix64(type) ^ method;

@@ -38,4 +38,7 @@ void rs_function_register_builtin(void);
 /* Opens a shared library and calls its raysim_register_functions. 0, or -1 with `error`. */
 int rs_function_load(const char *path, char *error);
 
+/* "<hash in hex> <name>" lines, for whoever shows tasks by name. */
+void rs_function_write_names(const char *path);
+
 #endif

@@ -341,6 +341,9 @@ static void head_begin(struct rs_node *node)
     rs_proc_stop(proc);
     return;
   }
+  char names[RS_UV_PATH_MAX + 8];
+  snprintf(names, sizeof names, "%s/names", proc->session);
+  rs_function_write_names(names);
   node->joined = true;
   for (uint32_t i = 1; i < o->node_count; i++)
     launch(node, node_number(node, false, i), 0, false);

@@ -194,10 +194,10 @@ struct rs_proc {
   uint32_t calls_next;
   void (*trace)(void *ctx, uint64_t now, rs_addr self, const struct rs_effect *effect);
   void *trace_ctx;
-  bool stopping;       /* the loop is to end */
-  bool hold;           /* what waits may wait until dirty_since + RS_UV_FLUSH_US for company */
-  uint32_t registered; /* nodes that the GCS has accepted */
-  struct rs_link asks; /* questions to the head that somebody waits for, see ask.h */
+  bool stopping;                 /* the loop is to end */
+  bool hold;                     /* what waits may wait until dirty_since + RS_UV_FLUSH_US for company */
+  uint32_t registered;           /* nodes that the GCS has accepted */
+  struct rs_link asks;           /* questions to the head that somebody waits for, see ask.h */
   uint64_t last_ask, job_number; /* job_number: of a driver program, once the head has told it */
   uint64_t inputs, messages_in, messages_out, bytes_in, bytes_out;
   uint64_t last_now;

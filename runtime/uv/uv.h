@@ -160,8 +160,8 @@ struct rs_front *rs_uv_client_front(struct rs_uv_client *client);
  * of one thread that fill in tasks themselves and wait for results instead of objects; not together with front.h. */
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count);
 
-/* Asks the head: a KV, JOB_START, JOB_END or STATE_QUERY message, which is taken over. 0 with one reference to the answer,
- * RS_ERR_TIMED_OUT, or RS_ERR_PEER_LOST. Not from the loop's thread. */
+/* Asks the head: a KV, JOB_START, JOB_END or STATE_QUERY message, which is taken over. 0 with one reference to the
+ * answer, RS_ERR_TIMED_OUT, or RS_ERR_PEER_LOST. Not from the loop's thread. */
 int rs_uv_client_ask(struct rs_uv_client *client, void *question, uint64_t timeout_ns, struct rs_msg **answer);
 
 /* Steps the endpoint with a call, and frees it. The caller's tasks may not be touched afterwards. */

@@ -1,38 +1,7 @@
 /* raysim start, stop and status: a cluster that outlives its command, a node that joins it by hand, wrong usage. */
-#include <fcntl.h>
-
 #include "cli/start.h"
 #include "local.h"
-
-#define RUN(command, ...)                                                                                              \
-  run(command, (char *[]){(char *)(uintptr_t) "x", __VA_ARGS__, NULL},                                                 \
-      sizeof((char *[]){"x", __VA_ARGS__}) / sizeof(char *))
-
-static char output[8192];
-
-/* What it prints goes to `output`. */
-static int run(int (*command)(int, char **), char **argv, size_t argc)
-{
-  char path[] = "/tmp/raysim-cli-XXXXXX";
-  int fd = mkstemp(path), out = dup(1), err = dup(2);
-  CHECK(fd >= 0);
-  fflush(stdout);
-  fflush(stderr);
-  dup2(fd, 1);
-  dup2(fd, 2);
-  int rc = command((int)argc, argv);
-  fflush(stdout);
-  fflush(stderr);
-  dup2(out, 1);
-  dup2(err, 2);
-  close(out);
-  close(err);
-  ssize_t n = pread(fd, output, sizeof output - 1, 0);
-  output[n > 0 ? n : 0] = 0;
-  close(fd);
-  unlink(path);
-  return rc;
-}
+#include "run_command.h"
 
 static int lines(void)
 {

@@ -1,0 +1,208 @@
+/* What is said about a running cluster: lists, summaries, explanations, memory and the timeline, as a user asks. */
+#include "api/raysim.h"
+#include "cli/start.h"
+#include "local.h"
+#include "run_command.h"
+
+#define LIBRARY RS_BINARY_DIR "/tests/uv_functions.so"
+
+static char session[RS_UV_PATH_MAX];
+
+static struct raysim *begin(const char *nodes, const char *cpus)
+{
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--nodes", (char *)(uintptr_t)nodes, "--num-cpus", (char *)(uintptr_t)cpus,
+               "--load", (char *)(uintptr_t)LIBRARY),
+           0);
+  const char *at = strstr(output, "session ");
+  CHECK(at && sscanf(at, "session %255s", session) == 1);
+  struct raysim *ray;
+  struct raysim_options options = {.address = session};
+  int rc = raysim_init(&options, &ray);
+  if (rc != 0)
+    printf("\n    %s\n", raysim_last_error());
+  CHECK_EQ(rc, 0);
+  return ray;
+}
+
+static void end(struct raysim *ray)
+{
+  raysim_shutdown(ray);
+  CHECK_EQ(RUN(rs_cmd_stop, "--session", session), 0);
+}
+
+static bool says(const char *text)
+{
+  if (strstr(output, text))
+    return true;
+  printf("\n    no \"%s\" in:\n%s\n", text, output);
+  return false;
+}
+
+static int count_of(const char *text)
+{
+  int count = 0;
+  for (const char *at = output; (at = strstr(at, text)); at++)
+    count++;
+  return count;
+}
+
+/* Until the command says it, for up to five seconds. */
+static bool soon(int (*command)(int, char **), char *word, const char *text)
+{
+  for (int i = 0; i < 500; i++, local_pause_ms(10)) {
+    RUN(command, word, "--session", session);
+    if (strstr(output, text))
+      return true;
+  }
+  return says(text);
+}
+
+static void nodes_jobs_and_workers(void)
+{
+  struct raysim *ray = begin("3", "2");
+  CHECK_EQ(RUN(rs_cmd_list, "nodes", "--session", session), 0);
+  CHECK_EQ(count_of("ALIVE"), 3);
+  CHECK_EQ(RUN(rs_cmd_list, "nodes", "--session", session, "--format", "json", "--filter", "node=1"), 0);
+  CHECK(says("\"total\": 1") && says("\"cpus\": 2, \"cpus_left\": 2"));
+  CHECK_EQ(RUN(rs_cmd_list, "jobs", "--session", session, "--format=json"), 0);
+  CHECK(says("\"number\": 1") && says("\"state\": \"RUNNING\"") && says("\"name\": \"test_state\""));
+  int three = 3;
+  raysim_ref ref = raysim_submit(ray, "test.add", RAYSIM_ARGS(RAYSIM_VALUE(three), RAYSIM_VALUE(three)), NULL);
+  struct raysim_value value;
+  CHECK_EQ(raysim_get(ray, ref, 10000, &value), 0);
+  raysim_value_free(&value);
+  raysim_release(ray, ref);
+  CHECK(soon(rs_cmd_list, (char *)(uintptr_t) "workers", "0:w16"));
+  /* what was wrong is said */
+  CHECK_EQ(RUN(rs_cmd_list, "--session", session), 2);
+  CHECK_EQ(RUN(rs_cmd_list, "flowers", "--session", session), 2);
+  CHECK_EQ(RUN(rs_cmd_list, "nodes", "--session", session, "--filter", "colour=red"), 2);
+  CHECK(says("there is no such column"));
+  CHECK_EQ(RUN(rs_cmd_list, "nodes", "--session", session, "--filter", "state=SLEEPY"), 2);
+  CHECK_EQ(RUN(rs_cmd_list, "nodes", "--session", session, "--limit", "10001"), 2);
+  CHECK_EQ(RUN(rs_cmd_list, "nodes", "--session", "/nonexistent"), 1);
+  raysim_shutdown(ray);
+  CHECK(soon(rs_cmd_list, (char *)(uintptr_t) "jobs", "SUCCEEDED"));
+  CHECK_EQ(RUN(rs_cmd_stop, "--session", session), 0);
+}
+
+static void tasks_and_why_they_wait(void)
+{
+  struct raysim *ray = begin("2", "1");
+  int ms = 4000;
+  raysim_ref refs[6];
+  struct raysim_task_options greedy = {.demand = {.num_cpus = 8}};
+  CHECK_EQ(raysim_submit_many(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms)), NULL, 4, refs), 0);
+  refs[4] = raysim_submit(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms)), &greedy);
+  refs[5] = raysim_submit(ray, "test.add", RAYSIM_ARGS(raysim_object(refs[4]), RAYSIM_VALUE(ms)), NULL);
+  CHECK(soon(rs_cmd_list, (char *)(uintptr_t) "tasks", "RUNNING"));
+  for (int i = 0; i < 300 && count_of(" RUNNING ") < 2; i++, local_pause_ms(10))
+    RUN(rs_cmd_list, "tasks", "--session", session);
+  CHECK_EQ(count_of(" RUNNING "), 2);
+  CHECK_EQ(count_of("test.sleep"), 5);
+  CHECK_EQ(count_of("PENDING_NODE_ASSIGNMENT"), 3);
+  CHECK_EQ(count_of("PENDING_ARGS_AVAIL"), 1);
+  CHECK_EQ(RUN(rs_cmd_list, "tasks", "--session", session, "--filter", "function=test.add"), 0);
+  CHECK_EQ(count_of("test."), 1);
+  CHECK_EQ(RUN(rs_cmd_list, "tasks", "--session", session, "--filter", "state!=RUNNING", "--limit", "2"), 0);
+  CHECK(says("2 of 4 shown"));
+  CHECK_EQ(RUN(rs_cmd_summary, "tasks", "--session", session), 0);
+  CHECK(says("PENDING_NODE_ASSIGNMENT  3"));
+  char hex[RAYSIM_HEX_SIZE];
+  CHECK_EQ(RUN(rs_cmd_explain, raysim_ref_hex(refs[4], hex), "--session", session), 0);
+  CHECK(says("it needs 8 CPU") && says("infeasible: needs 8 CPU, the node has 1 in all"));
+  CHECK_EQ(count_of("infeasible"), 2);
+  CHECK_EQ(RUN(rs_cmd_explain, raysim_ref_hex(refs[5], hex), "--session", session), 0);
+  CHECK(says("argument") && says("not made yet"));
+  CHECK_EQ(RUN(rs_cmd_explain, raysim_ref_hex(refs[3], hex), "--session", session), 0);
+  CHECK(says("busy: needs 1 CPU, 0 left"));
+  CHECK_EQ(RUN(rs_cmd_explain, "nonsense", "--session", session), 2);
+  CHECK_EQ(RUN(rs_cmd_explain, "0:d77#5", "--session", session), 1);
+  end(ray);
+}
+
+static void what_has_ended(void)
+{
+  struct raysim *ray = begin("1", "2");
+  int one = 1;
+  raysim_ref refs[50];
+  struct raysim_value values[50];
+  CHECK_EQ(raysim_submit_many(ray, "test.add", RAYSIM_ARGS(RAYSIM_VALUE(one), RAYSIM_VALUE(one)), NULL, 50, refs), 0);
+  CHECK_EQ(raysim_get_many(ray, refs, 50, 10000, values), 0);
+  raysim_ref failing = raysim_submit(ray, "test.fail", NULL, 0, NULL);
+  struct raysim_value failed;
+  CHECK(raysim_get(ray, failing, 10000, &failed) != 0);
+  raysim_value_free(&failed);
+  CHECK_EQ(RUN(rs_cmd_list, "tasks", "--session", session, "--filter", "state=FAILED"), 0);
+  CHECK(says("test.fail") && says("TASK_FAILED"));
+  CHECK_EQ(count_of("test.add"), 0);
+  CHECK_EQ(RUN(rs_cmd_summary, "tasks", "--session", session), 0);
+  CHECK(says("FINISHED") && says("50"));
+  char path[RS_UV_PATH_MAX + 32];
+  snprintf(path, sizeof path, "%s/timeline.json", session);
+  CHECK_EQ(RUN(rs_cmd_timeline, "--session", session, "--out", path), 0);
+  CHECK(says(": 51 ended tasks"));
+  FILE *file = fopen(path, "r");
+  CHECK(file);
+  output[fread(output, 1, sizeof output - 1, file)] = 0;
+  fclose(file);
+  CHECK_EQ(count_of("\"ph\":\"X\""), 51);
+  CHECK(says("\"name\":\"test.add\"") && says("\"outcome\":\"TASK_FAILED\"") && says("\"name\":\"node 0\""));
+  for (int i = 0; i < 50; i++) {
+    raysim_value_free(&values[i]);
+    raysim_release(ray, refs[i]);
+  }
+  raysim_release(ray, failing);
+  end(ray);
+}
+
+static void objects_and_memory(void)
+{
+  struct raysim *ray = begin("1", "1");
+  static unsigned char bytes[1 << 20];
+  raysim_ref large = raysim_put(ray, bytes, sizeof bytes), small = raysim_submit(ray, "test.three", NULL, 0, NULL);
+  struct raysim_value value;
+  CHECK_EQ(raysim_get(ray, small, 10000, &value), 0);
+  raysim_value_free(&value);
+  CHECK(!raysim_is_none(large) && !raysim_is_none(small));
+  CHECK_EQ(RUN(rs_cmd_list, "objects", "--session", session), 0);
+  CHECK(says("1.0 MiB") && says("STORED") && says("INLINE"));
+  CHECK_EQ(RUN(rs_cmd_memory, "--session", session), 0);
+  CHECK(says("LOCAL_REFERENCE") && says("2 objects") && says("node 0: 1 objects, 1.0 MiB"));
+  CHECK_EQ(RUN(rs_cmd_memory, "--session", session, "--format=json"), 0);
+  CHECK(says("\"total\": 2") && says("\"size\": 1048576"));
+  raysim_release(ray, large);
+  raysim_release(ray, small);
+  CHECK(soon(rs_cmd_memory, (char *)(uintptr_t) "--limit=5", "0 objects, 0 B in all"));
+  end(ray);
+}
+
+static void actors_are_listed(void)
+{
+  struct raysim *ray = begin("1", "1");
+  int ten = 10;
+  struct raysim_actor_options options = {.name = "tom"}, greedy = {.demand = {.num_cpus = 4}};
+  raysim_actor tom = raysim_actor_create(ray, "test.Counter", RAYSIM_ARGS(RAYSIM_VALUE(ten)), &options);
+  raysim_actor big = raysim_actor_create(ray, "test.Counter", RAYSIM_ARGS(RAYSIM_VALUE(ten)), &greedy);
+  raysim_ref ref = raysim_call(ray, tom, "add", RAYSIM_ARGS(RAYSIM_VALUE(ten)), NULL);
+  struct raysim_value value;
+  CHECK_EQ(raysim_get(ray, ref, 10000, &value), 0);
+  raysim_value_free(&value);
+  CHECK_EQ(RUN(rs_cmd_list, "actors", "--session", session), 0);
+  CHECK(says("test.Counter  tom") && says("ALIVE") && says("PENDING"));
+  CHECK_EQ(RUN(rs_cmd_summary, "actors", "--session", session), 0);
+  char hex[RAYSIM_HEX_SIZE];
+  CHECK_EQ(RUN(rs_cmd_explain, raysim_ref_hex(big.ref, hex), "--session", session), 0);
+  CHECK(says("an actor that needs 4 CPU") && says("infeasible: needs 4 CPU, the node has 1 in all"));
+  raysim_release(ray, ref);
+  raysim_release(ray, tom.ref);
+  raysim_release(ray, big.ref);
+  end(ray);
+}
+
+const struct rs_test rs_tests[] = {{"nodes, jobs and workers are listed", nodes_jobs_and_workers},
+                                   {"tasks are listed, and why they wait", tasks_and_why_they_wait},
+                                   {"what has ended is counted and drawn", what_has_ended},
+                                   {"objects and memory", objects_and_memory},
+                                   {"actors are listed", actors_are_listed},
+                                   {0}};
