@@ -46,6 +46,7 @@ struct mini {
   struct rs_reply **replies;
   uint32_t reply_count, reply_cap;
   uint64_t run_number;
+  uint32_t program;
   uint32_t most_at_once;
   uint64_t traced[RS_TRACE_KINDS], sent[RS_MSG_MAX], sent_all, events, hash, stored;
   struct rs_map ran_on, bytes, disk; /* bytes: in the nodes' memory */
@@ -373,7 +374,8 @@ struct mini *mini_new(const struct mini_opts *opts)
   for (uint32_t i = 1; i <= opts->nodes; i++)
     node_up(m, i, m->info);
   m->node_count = opts->nodes + 1;
-  add_place(m, RS_ROLE_DRIVER, mini_driver(m), NULL);
+  for (uint32_t i = 0; i < opts->programs || i < 1; i++)
+    add_place(m, RS_ROLE_DRIVER, rs_addr_make(0, 1, RS_EP_DRIVER + i), NULL);
   return m;
 }
 
@@ -401,10 +403,14 @@ void mini_free(struct mini *m)
   free(m);
 }
 
+void mini_as(struct mini *m, uint32_t program)
+{
+  m->program = program;
+}
+
 rs_addr mini_driver(struct mini *m)
 {
-  (void)m;
-  return rs_addr_make(0, 1, RS_EP_DRIVER);
+  return rs_addr_make(0, 1, RS_EP_DRIVER + m->program);
 }
 
 uint64_t mini_seq(struct mini *m, uint32_t returns)
@@ -425,11 +431,16 @@ struct rs_task *mini_task(struct mini *m, uint64_t duration_ns, uint64_t return_
   return task;
 }
 
-void mini_call(struct mini *m, struct rs_call *call)
+void mini_call_at(struct mini *m, rs_addr who, struct rs_call *call)
 {
   struct rs_input input = {.kind = RS_IN_CALL, .call = call};
-  step(m, at(m, mini_driver(m)), &input);
+  step(m, at(m, who), &input);
   rs_call_free(call);
+}
+
+void mini_call(struct mini *m, struct rs_call *call)
+{
+  mini_call_at(m, mini_driver(m), call);
 }
 
 void mini_submit(struct mini *m, struct rs_task *task, double cpus, int32_t max_retries)
@@ -531,20 +542,35 @@ bool mini_restart_node(struct mini *m, rs_node_id node)
   return true;
 }
 
+void mini_kill(struct mini *m, rs_addr who)
+{
+  remove_place(m, who);
+  peer_down_everywhere(m, who);
+}
+
+void mini_break(struct mini *m, rs_addr a, rs_addr b)
+{
+  for (int i = 0; i < 2; i++)
+    push(m, (struct event){.due_ns = m->now + m->opts.latency_ns,
+                           .kind = EV_INPUT,
+                           .to = i ? b : a,
+                           .input = {.kind = RS_IN_PEER_DOWN, .peer = i ? a : b}});
+}
+
+rs_addr mini_worker_of(const struct mini *m, struct rs_id task)
+{
+  for (uint32_t i = 0; i < m->list_count; i++)
+    for (uint32_t k = 0; k < m->list[i]->run_count; k++)
+      if (rs_id_equal(m->list[i]->runs[k].task->id, task))
+        return m->list[i]->addr;
+  return RS_ADDR_NONE;
+}
+
 void mini_kill_worker_of(struct mini *m, struct rs_id task)
 {
-  for (uint32_t i = 0; i < m->list_count; i++) {
-    struct place *p = m->list[i];
-    bool runs = false;
-    for (uint32_t k = 0; k < p->run_count; k++)
-      runs = runs || rs_id_equal(p->runs[k].task->id, task);
-    if (!runs)
-      continue;
-    rs_addr gone = p->addr;
-    remove_place(m, gone);
-    peer_down_everywhere(m, gone);
-    return;
-  }
+  rs_addr gone = mini_worker_of(m, task);
+  if (gone != RS_ADDR_NONE)
+    mini_kill(m, gone);
 }
 
 const struct rs_msg *mini_answer(const struct mini *m, uint16_t type)

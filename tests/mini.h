@@ -18,13 +18,17 @@ struct mini_opts {
   const struct rs_node_type *node_types; /* autoscaled types; HOST_ADD makes nodes of them */
   uint32_t node_type_count;
   uint64_t latency_ns, worker_start_ns, boot_ns;
-  bool codec;  /* encode and decode every message; views by delta */
-  bool checks; /* run the sanity checks after each step */
+  uint32_t programs; /* driver programs, all on node 0; 0: one */
+  bool codec;        /* encode and decode every message; views by delta */
+  bool checks;       /* run the sanity checks after each step */
 };
 
 void mini_defaults(struct mini_opts *opts, uint32_t nodes, uint32_t cpus);
 struct mini *mini_new(const struct mini_opts *opts);
 void mini_free(struct mini *m);
+
+/* Which of the driver programs the functions below speak for; the first one to begin with. */
+void mini_as(struct mini *m, uint32_t program);
 
 /* The driver program: its address; the next sequence number with room for `returns` returns. */
 rs_addr mini_driver(struct mini *m);
@@ -33,15 +37,19 @@ uint64_t mini_seq(struct mini *m, uint32_t returns);
 /* A replay task of the driver. Its result is `result` (may be NULL), or an object of return_bytes in the store. */
 struct rs_task *mini_task(struct mini *m, uint64_t duration_ns, uint64_t return_bytes, uint32_t dep_count);
 
-void mini_call(struct mini *m, struct rs_call *call); /* steps the driver with it; frees it */
+void mini_call_at(struct mini *m, rs_addr who, struct rs_call *call); /* steps that endpoint; frees it */
+void mini_call(struct mini *m, struct rs_call *call);                 /* steps the driver with it; frees it */
 void mini_submit(struct mini *m, struct rs_task *task, double cpus, int32_t max_retries); /* takes the task */
 
 /* Runs until nothing is left to happen, or until the time limit. Returns the simulated time. */
 uint64_t mini_run(struct mini *m, uint64_t until_ns);
 
-void mini_kill_node(struct mini *m, rs_node_id node);        /* now; PEER_DOWN to whom it concerns */
-void mini_kill_worker_of(struct mini *m, struct rs_id task); /* the worker that runs the task dies */
-bool mini_restart_node(struct mini *m, rs_node_id node);     /* a new incarnation */
+void mini_kill_node(struct mini *m, rs_node_id node);            /* now; PEER_DOWN to whom it concerns */
+void mini_kill(struct mini *m, rs_addr who);                     /* this endpoint's process dies */
+void mini_break(struct mini *m, rs_addr a, rs_addr b);           /* their connection breaks; nothing was on its way */
+rs_addr mini_worker_of(const struct mini *m, struct rs_id task); /* where it runs; RS_ADDR_NONE: nowhere */
+void mini_kill_worker_of(struct mini *m, struct rs_id task);     /* the worker that runs the task dies */
+bool mini_restart_node(struct mini *m, rs_node_id node);         /* a new incarnation */
 
 /* What came out. Replies stay the harness's; NULL when there was none. */
 const struct rs_reply *mini_reply(const struct mini *m, struct rs_id id);

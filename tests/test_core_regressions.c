@@ -128,7 +128,7 @@ static void refused_calls_hold_nothing(void)
   mini_call(m, call);
   one(m, RS_CALL_RELEASE, object, false);
   mini_run(m, 5 * RS_S);
-  CHECK(mini_reply(m, calls[1]) && mini_reply(m, calls[1])->status == RS_ERR_NO_ROOM);
+  CHECK(mini_reply(m, calls[1]) && mini_reply(m, calls[1])->status == RS_ERR_PENDING_CALLS);
   CHECK(mini_reply(m, calls[0]) && mini_reply(m, calls[0])->status == RS_ERR_OK);
   mini_free(m);
 }

@@ -133,6 +133,11 @@ static void on_call(struct rs_endpoint *ep, const struct rs_call *call)
   RS_ASSERT(ep->roles & (RS_ROLE_DRIVER | RS_ROLE_WORKER));
   if (rs_store_on_call(ep, call))
     return;
+  if (call->kind == RS_CALL_ACTOR_EXIT) {
+    RS_ASSERT(ep->executor);
+    rs_executor_on_exit(ep);
+    return;
+  }
   if (!ep->owner)
     ep->owner = rs_owner_new();
   rs_owner_on_call(ep, call);

@@ -11,6 +11,9 @@
  * caller that died are dropped. A plain task of it that runs is killed; a call that runs goes on, since the actor lives
  * for others too. Results of both go nowhere.
  *
+ * An actor can end by itself: the rest of its queues is refused, and once what runs has ended and every result is sent
+ * it tells the head, which ends the process.
+ *
  * Costs: O(1) a task for a plain worker, O(running + groups) for an actor. Invariants: `runs` are exactly the tasks for
  * which the driver owes a TASK_FINISHED or TASK_FAILED; a queue that holds tasks has as many running as it may.
  */
@@ -41,6 +44,9 @@ struct stored {
   uint32_t waiting; /* returns */
 };
 
+/* How an actor ends by itself: STOP once everything that was sent to it is done, EXIT once what runs is. */
+enum ending { LIVES, STOPS, EXITS, ENDED };
+
 struct rs_executor {
   struct lane *lanes;
   uint32_t lane_count;
@@ -51,6 +57,7 @@ struct rs_executor {
   rs_gpu_mask gpus;
   struct rs_id actor; /* {0, 0}: a pool worker */
   uint32_t actor_restart;
+  enum ending ending;
   struct stored *stored;
   uint32_t stored_count, stored_cap;
 };
@@ -102,6 +109,11 @@ static void send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *re
   done->results = rs_alloc(sizeof *done->results);
   done->results[0] = result; /* takes over the reference */
   rs_send(ep, to, done);
+}
+
+static void refuse(struct rs_endpoint *ep, rs_addr from, struct rs_id task)
+{
+  send_result(ep, from, rs_result_failed(task, RS_ERR_ACTOR_DIED, "the actor is dead: it has ended itself"));
 }
 
 /* ---- queues ---- */
@@ -191,6 +203,8 @@ static void on_push(struct rs_endpoint *ep, rs_addr from, const struct rs_m_push
     struct lane *lane = lane_of(x, task);
     if (call && (!rs_id_equal(task->actor, x->actor) || task->actor_restart != x->actor_restart))
       send_result(ep, from, rs_result_failed(task->id, RS_ERR_ACTOR_DIED, "the call was for another incarnation"));
+    else if (x->ending >= EXITS)
+      refuse(ep, from, task->id);
     else if (!lane)
       send_result(ep, from, rs_result_failed(task->id, RS_ERR_UNKNOWN_GROUP, rs_error_text(RS_ERR_UNKNOWN_GROUP)));
     else
@@ -221,6 +235,52 @@ static void on_actor_start(struct rs_endpoint *ep, rs_addr from, const struct rs
   x->lanes[0].group = 0;
   enqueue(&x->lanes[0], m->creation, from);
   run_lane(ep, 0);
+}
+
+static bool all_done(const struct rs_executor *x)
+{
+  if (x->run_count || x->stored_count)
+    return false;
+  for (uint32_t l = 0; l < x->lane_count; l++)
+    if (x->lanes[l].count)
+      return false;
+  return true;
+}
+
+static void end_if_done(struct rs_endpoint *ep)
+{
+  struct rs_executor *x = ep->executor;
+  if (x->ending == LIVES || x->ending == ENDED || !all_done(x))
+    return;
+  x->ending = ENDED;
+  struct rs_m_actor_exit *m = rs_msg_new(RS_MSG_ACTOR_EXIT);
+  m->actor = x->actor;
+  m->restart = x->actor_restart;
+  rs_send(ep, ep->head, m);
+}
+
+void rs_executor_on_exit(struct rs_endpoint *ep)
+{
+  struct rs_executor *x = ep->executor;
+  if (x->actor.owner == RS_ADDR_NONE || x->ending == ENDED)
+    return;
+  x->ending = EXITS;
+  for (uint32_t l = 0; l < x->lane_count; l++)
+    while (x->lanes[l].count) {
+      struct queued at = dequeue(&x->lanes[l]);
+      refuse(ep, at.from, at.task->id);
+      rs_task_unref(at.task);
+    }
+  end_if_done(ep);
+}
+
+static void on_actor_stop(struct rs_endpoint *ep, const struct rs_m_actor_stop *m)
+{
+  struct rs_executor *x = ep->executor;
+  if (!rs_id_equal(m->actor, x->actor) || m->restart != x->actor_restart || x->ending != LIVES)
+    return;
+  x->ending = STOPS;
+  end_if_done(ep);
 }
 
 static void on_cancel(struct rs_endpoint *ep, rs_addr from, const struct rs_m_task_cancel *m)
@@ -267,6 +327,7 @@ static void on_stored(struct rs_endpoint *ep, struct rs_id object, int status)
     else
       rs_result_unref(at->result);
     x->stored[i] = x->stored[--x->stored_count];
+    end_if_done(ep);
     return;
   }
 }
@@ -276,6 +337,7 @@ bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from, const struct r
   switch (msg->type) {
   case RS_MSG_PUSH_TASKS: on_push(ep, from, (const void *)msg); return true;
   case RS_MSG_ACTOR_START: on_actor_start(ep, from, (const void *)msg); return true;
+  case RS_MSG_ACTOR_STOP: on_actor_stop(ep, (const void *)msg); return true;
   case RS_MSG_TASK_CANCEL: on_cancel(ep, from, (const void *)msg); return true;
   case RS_MSG_WORKER_EXIT: rs_exit(ep); return true;
   case RS_MSG_PULLED: {
@@ -323,6 +385,7 @@ void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
     send_result(ep, to, rs_result_ref(result));
   }
   run_lane(ep, lane);
+  end_if_done(ep);
 }
 
 void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
@@ -355,6 +418,7 @@ void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     if (!(run->task->flags & (RS_TASK_ACTOR_CALL | RS_TASK_ACTOR_CREATE)))
       rs_emit(ep, RS_OUT_TASK_KILL)->object = run->task->id;
   }
+  end_if_done(ep);
 }
 
 void rs_executor_sanity_check(const struct rs_executor *x)

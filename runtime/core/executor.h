@@ -11,6 +11,7 @@ bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from,
                             const struct rs_msg *msg); /* false: not for this role */
 void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result);
+void rs_executor_on_exit(struct rs_endpoint *ep); /* the actor that runs here is to end */
 void rs_executor_sanity_check(const struct rs_executor *executor);
 
 #endif

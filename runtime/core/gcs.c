@@ -25,6 +25,9 @@ struct rs_gcs *rs_gcs_new(struct rs_endpoint *ep, const struct rs_start *start)
   g->view = rs_view_new();
   rs_list_init(&g->actors);
   rs_list_init(&g->classes);
+  rs_list_init(&g->awaited);
+  rs_list_init(&g->stopping);
+  rs_graves_init(&g->graves);
   g->types = start->node_types;
   g->type_count = start->node_type_count;
   g->alive_of_type = rs_alloc_zero(g->type_count, sizeof *g->alive_of_type);
@@ -475,6 +478,7 @@ void rs_gcs_on_host(struct rs_endpoint *ep, uint64_t request, bool up, rs_addr r
 void rs_gcs_settle(struct rs_endpoint *ep)
 {
   merge_newcomers(ep->gcs);
+  rs_gcs_actor_settle(ep);
   rs_gcs_actor_schedule(ep);
   rs_autoscaler_settle(ep);
   tell_contention(ep);
@@ -487,7 +491,7 @@ void rs_gcs_settle(struct rs_endpoint *ep)
 uint64_t rs_gcs_deadline(const struct rs_endpoint *ep)
 {
   const struct rs_gcs *g = ep->gcs;
-  uint64_t deadline = rs_autoscaler_deadline(ep);
+  uint64_t deadline = rs_time_min(rs_autoscaler_deadline(ep), rs_gcs_actor_deadline(ep));
   if (g->changed_count && (g->watcher_count || g->newcomer_count))
     deadline = rs_time_min(deadline, publish_due_at(ep));
   if (g->newcomer_count > g->newcomers_told)

@@ -7,12 +7,16 @@
  * report of the node shows it.
  *
  * An actor that dies is created again while it has restarts left (a node that dies before the actor was alive costs
- * none); then it is dead for good, and its owner is told why. The actors of an owner that dies go with it.
+ * none); then it is dead for good, and all who watch it are told why (gcs_watch.c). The actors of an owner that dies go
+ * with it, but for detached ones, which only a kill ends.
+ *
+ * An actor that nobody has a handle to any more (DROP) is told to STOP: it finishes what was sent to it and says EXIT,
+ * which a function of it can also make it say. One that has not done so after actor_graceful_shutdown_timeout_ms is
+ * killed.
  *
  * Invariants: actor_by_request holds exactly the actors in phase REQUESTED, actor_by_worker those in CREATING and
  * RUNNING.
  */
-#include "core/codec.h"
 #include "core/gcs_int.h"
 
 #define ACTOR_HOPS 1
@@ -66,6 +70,8 @@ static void actor_forget(struct rs_gcs *g, struct gcs_actor *actor)
     rs_map_remove(&g->actors_of_owner, actor->id.owner, NULL);
   rs_list_remove(&actor->all_link);
   rs_list_remove(&actor->place_link);
+  rs_list_remove(&actor->stopping_link);
+  rs_gcs_watch_forget(g, actor);
   g->actor_count--;
   class_unref(actor->class);
   rs_msg_unref(&actor->create->head);
@@ -75,6 +81,8 @@ static void actor_forget(struct rs_gcs *g, struct gcs_actor *actor)
 void rs_gcs_actor_free_all(struct rs_gcs *g)
 {
   RS_LIST_EACH(&g->actors, at, after) actor_forget(g, RS_ENTRY(at, struct gcs_actor, all_link));
+  rs_gcs_watch_free_all(g);
+  rs_graves_free(&g->graves);
   rs_map_free(&g->actors_of_owner);
   rs_map_free(&g->actor_by_id);
   rs_map_free(&g->actor_by_request);
@@ -82,16 +90,9 @@ void rs_gcs_actor_free_all(struct rs_gcs *g)
   rs_map_free(&g->actor_by_name);
 }
 
-static void tell_owner(struct rs_endpoint *ep, struct rs_id id, enum rs_actor_state state, uint32_t restart,
-                       rs_addr worker, int reason)
+struct gcs_actor *rs_gcs_actor_of(const struct rs_gcs *g, struct rs_id id)
 {
-  struct rs_m_actor_state *m = rs_msg_new(RS_MSG_ACTOR_STATE);
-  m->actor = id;
-  m->state = (uint8_t)state;
-  m->restart = restart;
-  m->worker = worker;
-  m->reason = reason;
-  rs_send(ep, id.owner, m);
+  return rs_map_get_ptr(&g->actor_by_id, rs_id_key(id));
 }
 
 static void wait_for_place(struct rs_gcs *g, struct gcs_actor *actor)
@@ -107,13 +108,6 @@ static void wait_for_place(struct rs_gcs *g, struct gcs_actor *actor)
   g->stirred = true;
 }
 
-static void die(struct rs_endpoint *ep, struct gcs_actor *actor, int reason)
-{
-  rs_trace(ep, RS_TRACE_ACTOR_DEAD, actor->id.owner, actor->id.seq, (uint64_t)(int64_t)reason);
-  tell_owner(ep, actor->id, RS_ACTOR_DEAD, actor->restart, RS_ADDR_NONE, reason);
-  actor_forget(ep->gcs, actor);
-}
-
 static void return_lease(struct rs_endpoint *ep, rs_addr raylet, uint64_t lease)
 {
   struct rs_m_lease_return *m = rs_msg_new(RS_MSG_LEASE_RETURN);
@@ -122,45 +116,89 @@ static void return_lease(struct rs_endpoint *ep, rs_addr raylet, uint64_t lease)
   rs_send(ep, raylet, m);
 }
 
-/* Its worker is gone. charged: the loss counts as a restart. */
-static void lost(struct rs_endpoint *ep, struct gcs_actor *actor, int reason, bool charged)
+static void die(struct rs_endpoint *ep, struct gcs_actor *actor, int reason, const struct rs_text *text)
+{
+  struct rs_gcs *g = ep->gcs;
+  rs_trace(ep, RS_TRACE_ACTOR_DEAD, actor->id.owner, actor->id.seq, (uint64_t)(int64_t)reason);
+  rs_gcs_watch_tell(ep, actor, RS_ACTOR_DEAD, reason, text);
+  rs_graves_add(&g->graves, actor->id, reason, text->bytes, text->used,
+                (uint64_t)ep->config->maximum_gcs_destroyed_actor_cached_count);
+  rs_addr raylet = actor->raylet;
+  bool refresh = actor->phase == ACTOR_REQUESTED || actor->unreported;
+  actor_forget(g, actor);
+  if (refresh && rs_gcs_node_of(g, raylet))
+    rs_gcs_refresh(ep, rs_addr_node(raylet));
+}
+
+/* For good, though it may live: its worker goes. */
+static void end(struct rs_endpoint *ep, struct gcs_actor *actor, int reason, const char *why)
+{
+  struct rs_text text = {0};
+  rs_text_str(&text, why);
+  if (actor->worker)
+    return_lease(ep, actor->raylet, actor->lease);
+  die(ep, actor, reason, &text);
+}
+
+/* Its worker is gone, and `text` says how. charged: the loss counts as a restart. */
+static void lost(struct rs_endpoint *ep, struct gcs_actor *actor, int reason, struct rs_text *text, bool charged)
 {
   struct rs_gcs *g = ep->gcs;
   rs_addr raylet = actor->raylet;
+  if (charged && (actor->restarts_left == 0 || actor->dropped)) {
+    if (actor->restart) {
+      rs_text_str(text, ", after ");
+      rs_text_number(text, actor->restart);
+      rs_text_str(text, actor->restart == 1 ? " restart" : " restarts");
+    }
+    die(ep, actor, reason, text);
+    return;
+  }
   if (actor->request)
     rs_map_remove(&g->actor_by_request, actor->request, NULL);
   if (actor->worker)
     rs_map_remove(&g->actor_by_worker, actor->worker, NULL);
+  rs_list_remove(&actor->stopping_link);
   actor->request = 0;
   actor->worker = RS_ADDR_NONE;
-  if (charged && actor->restarts_left == 0) {
-    bool refresh = actor->unreported;
-    die(ep, actor, reason);
-    if (refresh && rs_gcs_node_of(g, raylet))
-      rs_gcs_refresh(ep, rs_addr_node(raylet));
-    return;
-  }
+  actor->checking = false;
   if (charged) {
     if (actor->restarts_left > 0)
       actor->restarts_left--;
     actor->restart++;
     rs_trace(ep, RS_TRACE_ACTOR_RESTARTED, actor->id.owner, actor->id.seq, actor->restart);
-    tell_owner(ep, actor->id, RS_ACTOR_RESTARTING, actor->restart, RS_ADDR_NONE, reason);
+    rs_gcs_watch_tell(ep, actor, RS_ACTOR_RESTARTING, reason, text);
   }
   wait_for_place(g, actor);
   if (rs_gcs_node_of(g, raylet))
     rs_gcs_refresh(ep, rs_addr_node(raylet));
 }
 
+static void worker_lost(struct rs_endpoint *ep, struct gcs_actor *actor, int reason)
+{
+  struct rs_text text = {0};
+  rs_text_str(&text, "its process died (");
+  rs_text_worker(&text, actor->worker);
+  if (reason != RS_ERR_WORKER_CRASHED) {
+    rs_text_str(&text, ": ");
+    rs_text_str(&text, rs_error_text(reason));
+  }
+  rs_text_str(&text, ")");
+  lost(ep, actor, reason, &text, true);
+}
+
 /* ---- messages ---- */
 
-/* A namespace's name; 0: none. Two that collide in 64 bits count as the same. */
-static uint64_t name_key(const struct rs_m_actor_create *m)
+static void name_taken(struct rs_endpoint *ep, const struct rs_m_actor_create *m, const struct gcs_actor *holder)
 {
-  if (m->name_count == 0)
-    return 0;
-  uint64_t hash = rs_hash_bytes(rs_hash_bytes(1, m->space, m->space_count), m->name, m->name_count);
-  return hash ? hash : 1;
+  struct rs_text text = {0};
+  rs_text_str(&text, "the name \"");
+  rs_text_bytes(&text, m->name, m->name_count);
+  rs_text_str(&text, "\" is taken in namespace \"");
+  rs_text_bytes(&text, m->space, m->space_count);
+  rs_text_str(&text, "\"");
+  struct rs_id none = {0, 0};
+  rs_gcs_watch_dead(ep, m->actor.owner, m->actor, RS_ERR_NAME_TAKEN, &text, m->get_if_exists ? holder->id : none);
 }
 
 static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_actor_create *m)
@@ -168,9 +206,10 @@ static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ac
   struct rs_gcs *g = ep->gcs;
   if (m->actor.owner != from || rs_map_find(&g->actor_by_id, rs_id_key(m->actor)))
     return; /* an owner creates its own actors, each once */
-  uint64_t name = name_key(m);
-  if (name && rs_map_find(&g->actor_by_name, name)) {
-    tell_owner(ep, m->actor, RS_ACTOR_DEAD, 0, RS_ADDR_NONE, RS_ERR_NAME_TAKEN);
+  uint64_t name = rs_gcs_name_key(m->name, m->name_count, m->space, m->space_count);
+  const struct gcs_actor *holder = name ? rs_map_get_ptr(&g->actor_by_name, name) : NULL;
+  if (holder) {
+    name_taken(ep, m, holder);
     return;
   }
   struct gcs_actor *actor = rs_alloc_zero(1, sizeof *actor);
@@ -183,11 +222,15 @@ static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ac
   uint64_t *owned = rs_map_find(&g->actors_of_owner, from);
   rs_map_put(&g->actors_of_owner, from, owned ? *owned + 1 : 1);
   rs_list_init(&actor->place_link);
+  rs_list_init(&actor->stopping_link);
   rs_map_put_ptr(&g->actor_by_id, rs_id_key(actor->id), actor);
   if (actor->name)
     rs_map_put_ptr(&g->actor_by_name, actor->name, actor);
   g->actor_count++;
   wait_for_place(g, actor);
+  rs_gcs_watch_adopt(ep, actor);
+  if (name)
+    rs_gcs_watch_tell(ep, actor, RS_ACTOR_PENDING, RS_ERR_OK, NULL);
 }
 
 /* The creation task of this incarnation: the same but for its restart number. */
@@ -230,8 +273,20 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
 static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_reject *m)
 {
   struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_request, m->request);
+  struct rs_text text = {0};
   if (actor && actor->raylet == raylet)
-    lost(ep, actor, m->reason, false);
+    lost(ep, actor, m->reason, &text, false);
+}
+
+/* It may finish what was sent to it. */
+static void stop(struct rs_endpoint *ep, struct gcs_actor *actor)
+{
+  struct rs_m_actor_stop *m = rs_msg_new(RS_MSG_ACTOR_STOP);
+  m->actor = actor->id;
+  m->restart = actor->restart;
+  rs_send(ep, actor->worker, m);
+  actor->stop_due_at = rs_time_add(ep->now, (uint64_t)ep->config->actor_graceful_shutdown_timeout_ms * RS_MS);
+  rs_list_push_back(&ep->gcs->stopping, &actor->stopping_link); /* one delay for all: in order of stop_due_at */
 }
 
 static void on_done(struct rs_endpoint *ep, rs_addr worker, const struct rs_m_tasks_done *m)
@@ -240,33 +295,68 @@ static void on_done(struct rs_endpoint *ep, rs_addr worker, const struct rs_m_ta
   struct gcs_actor *actor = rs_map_get_ptr(&g->actor_by_worker, worker);
   if (!actor || actor->phase != ACTOR_CREATING || m->results_count != 1)
     return;
-  if (m->results[0]->status == RS_ERR_OK) {
+  const struct rs_result *result = m->results[0];
+  if (result->status == RS_ERR_OK) {
     actor->phase = ACTOR_RUNNING;
     rs_trace(ep, RS_TRACE_ACTOR_ALIVE, actor->id.owner, actor->id.seq, worker);
-    tell_owner(ep, actor->id, RS_ACTOR_ALIVE, actor->restart, worker, RS_ERR_OK);
+    rs_gcs_watch_tell(ep, actor, RS_ACTOR_ALIVE, RS_ERR_OK, NULL);
+    if (actor->dropped)
+      stop(ep, actor);
     return;
   }
+  struct rs_text text = {0};
+  rs_text_str(&text, "its creation failed: ");
+  if (result->data_bytes)
+    rs_text_bytes(&text, result->data, result->data_bytes);
+  else
+    rs_text_str(&text, rs_error_text(result->status));
   return_lease(ep, actor->raylet, actor->lease);
-  die(ep, actor, m->results[0]->status);
+  die(ep, actor, result->status, &text);
 }
 
 static void on_kill(struct rs_endpoint *ep, const struct rs_m_actor_kill *m)
 {
-  struct rs_gcs *g = ep->gcs;
-  struct gcs_actor *actor = rs_map_get_ptr(&g->actor_by_id, rs_id_key(m->actor));
+  struct gcs_actor *actor = rs_gcs_actor_of(ep->gcs, m->actor);
   if (!actor || (m->restart != UINT32_MAX && m->restart != actor->restart))
     return;
-  rs_addr raylet = actor->raylet;
-  bool refresh = actor->phase == ACTOR_REQUESTED;
-  if (actor->worker)
-    return_lease(ep, raylet, actor->lease);
-  if (!m->no_restart && actor->worker) {
-    lost(ep, actor, RS_ERR_ACTOR_DIED, true);
+  if (m->no_restart || !actor->worker) {
+    end(ep, actor, RS_ERR_ACTOR_DIED, "it was killed on request");
     return;
   }
-  die(ep, actor, RS_ERR_ACTOR_DIED);
-  if (refresh && rs_gcs_node_of(g, raylet))
-    rs_gcs_refresh(ep, rs_addr_node(raylet));
+  struct rs_text text = {0};
+  rs_text_str(&text, "it was killed on request, with a restart");
+  return_lease(ep, actor->raylet, actor->lease);
+  lost(ep, actor, RS_ERR_ACTOR_DIED, &text, true);
+}
+
+/* No handle is left. */
+static void on_drop(struct rs_endpoint *ep, rs_addr from, struct rs_id id)
+{
+  struct gcs_actor *actor = rs_gcs_actor_of(ep->gcs, id);
+  if (!actor || id.owner != from || actor->create->detached || actor->dropped)
+    return;
+  actor->dropped = true;
+  if (actor->phase == ACTOR_RUNNING)
+    stop(ep, actor);
+  else if (actor->phase != ACTOR_CREATING)
+    end(ep, actor, RS_ERR_OK, "its last handle was given up before it lived");
+}
+
+/* It ends by its own wish, or has finished what there was. */
+static void on_actor_exit(struct rs_endpoint *ep, rs_addr from, const struct rs_m_actor_exit *m)
+{
+  struct gcs_actor *actor = rs_gcs_actor_of(ep->gcs, m->actor);
+  if (actor && actor->worker == from && actor->restart == m->restart)
+    end(ep, actor, RS_ERR_OK, actor->dropped ? "its last handle was given up" : "it has ended itself");
+}
+
+static void on_lease_alive(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_alive *m)
+{
+  struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, m->worker);
+  if (!actor || actor->raylet != raylet || actor->lease != m->lease || !actor->checking)
+    return;
+  actor->checking = false;
+  rs_gcs_watch_answer(ep, actor);
 }
 
 bool rs_gcs_actor_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
@@ -280,16 +370,14 @@ bool rs_gcs_actor_on_message(struct rs_endpoint *ep, rs_addr from, const struct 
     const struct rs_m_worker_died *m = (const void *)msg;
     struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, m->worker);
     if (actor)
-      lost(ep, actor, m->reason, true);
+      worker_lost(ep, actor, m->reason);
     return true;
   }
-  case RS_MSG_ACTOR_KILL: {
-    const struct rs_m_actor_kill *m = (const void *)msg;
-    if (m->actor.owner == from)
-      on_kill(ep, m);
-    return true;
-  }
-  default: return false;
+  case RS_MSG_ACTOR_KILL: on_kill(ep, (const void *)msg); return true; /* whoever has its id may */
+  case RS_MSG_ACTOR_DROP: on_drop(ep, from, ((const struct rs_m_actor_drop *)(const void *)msg)->actor); return true;
+  case RS_MSG_ACTOR_EXIT: on_actor_exit(ep, from, (const void *)msg); return true;
+  case RS_MSG_LEASE_ALIVE: on_lease_alive(ep, from, (const void *)msg); return true;
+  default: return rs_gcs_watch_on_message(ep, from, msg);
   }
 }
 
@@ -298,7 +386,11 @@ void rs_gcs_actor_on_node_dead(struct rs_endpoint *ep, struct gcs_node *node)
   RS_LIST_EACH(&node->actors, at, after)
   {
     struct gcs_actor *actor = RS_ENTRY(at, struct gcs_actor, place_link);
-    lost(ep, actor, RS_ERR_NODE_DIED, actor->phase == ACTOR_RUNNING);
+    struct rs_text text = {0};
+    rs_text_str(&text, "its node died (node ");
+    rs_text_number(&text, rs_addr_node(actor->raylet));
+    rs_text_str(&text, ")");
+    lost(ep, actor, RS_ERR_NODE_DIED, &text, actor->phase == ACTOR_RUNNING);
   }
 }
 
@@ -309,12 +401,13 @@ void rs_gcs_actor_on_worker_down(struct rs_endpoint *ep, rs_addr worker)
   if (!actor || actor->phase != ACTOR_CREATING)
     return;
   return_lease(ep, actor->raylet, actor->lease);
-  lost(ep, actor, RS_ERR_WORKER_CRASHED, true);
+  worker_lost(ep, actor, RS_ERR_WORKER_CRASHED);
 }
 
 void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner)
 {
   struct rs_gcs *g = ep->gcs;
+  rs_gcs_watch_on_down(g, owner);
   if (!rs_map_find(&g->actors_of_owner, owner))
     return;
   RS_LIST_EACH(&g->actors, at, after)
@@ -322,14 +415,30 @@ void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner)
     struct gcs_actor *actor = RS_ENTRY(at, struct gcs_actor, all_link);
     if (actor->id.owner != owner)
       continue;
-    rs_addr raylet = actor->raylet;
-    if (actor->worker)
-      return_lease(ep, raylet, actor->lease);
-    rs_trace(ep, RS_TRACE_ACTOR_DEAD, owner, actor->id.seq, (uint64_t)(int64_t)RS_ERR_PEER_LOST);
-    actor_forget(g, actor);
-    if (rs_gcs_node_of(g, raylet))
-      rs_gcs_refresh(ep, rs_addr_node(raylet));
+    actor->creator_gone = true;
+    if (!actor->create->detached)
+      end(ep, actor, RS_ERR_PEER_LOST, "its creator has ended");
   }
+}
+
+void rs_gcs_actor_settle(struct rs_endpoint *ep)
+{
+  rs_gcs_watch_settle(ep);
+  RS_LIST_EACH(&ep->gcs->stopping, at, after)
+  {
+    struct gcs_actor *actor = RS_ENTRY(at, struct gcs_actor, stopping_link);
+    if (actor->stop_due_at > ep->now)
+      break;
+    end(ep, actor, RS_ERR_OK, "its last handle was given up; it did not end in time and was killed");
+  }
+}
+
+uint64_t rs_gcs_actor_deadline(const struct rs_endpoint *ep)
+{
+  const struct rs_link *list = &ep->gcs->stopping;
+  uint64_t due =
+      rs_list_empty(list) ? RS_TIME_NEVER : RS_ENTRY(list->next, struct gcs_actor, stopping_link)->stop_due_at;
+  return rs_time_min(due, rs_gcs_watch_deadline(ep));
 }
 
 /* A report shows the actors that were granted before it was sent (one connection, first in first out). */

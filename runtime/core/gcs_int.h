@@ -3,6 +3,8 @@
 #define RS_CORE_GCS_INT_H
 
 #include "core/gcs.h"
+#include "core/graves.h"
+#include "core/text.h"
 
 struct gcs_node {
   rs_addr raylet; /* the newest incarnation that registered */
@@ -33,6 +35,20 @@ struct gcs_actor {
   bool unreported; /* granted, and no report of the node since */
   uint64_t request, lease;
   rs_addr raylet, worker;
+  bool creator_gone, dropped;   /* dropped: it ends once it has been created */
+  bool checking;                /* its raylet was asked whether the lease lives */
+  struct rs_link stopping_link; /* in gcs->stopping until it has ended by itself */
+  uint64_t stop_due_at;
+  rs_addr *watchers, *askers; /* who else hears of its states; who asked whether it lives */
+  uint32_t watcher_count, watcher_cap, asker_count, asker_cap;
+};
+
+/* Somebody asks for an actor that nobody has announced yet. */
+struct awaited {
+  struct rs_link link; /* in gcs->awaited, in order of due_at */
+  struct rs_id id;
+  rs_addr who;
+  uint64_t due_at;
 };
 
 /* Actors that ask for the same thing wait in one queue. */
@@ -78,6 +94,9 @@ struct rs_gcs {
   /* actors */
   struct rs_map actor_by_id, actor_by_request, actor_by_worker, actor_by_name;
   struct rs_map actors_of_owner; /* owner -> how many */
+  struct rs_map watched_by;      /* process -> how many actors it watches */
+  struct rs_graves graves;
+  struct rs_link awaited, stopping;
   struct rs_link actors, classes;
   uint32_t actor_count, actors_waiting;
   uint64_t last_request;
@@ -112,6 +131,24 @@ void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner);
 void rs_gcs_actor_on_report(struct rs_endpoint *ep, struct gcs_node *node);
 void rs_gcs_actor_schedule(struct rs_endpoint *ep);
 void rs_gcs_actor_free_all(struct rs_gcs *g);
+void rs_gcs_actor_settle(struct rs_endpoint *ep); /* what is due */
+uint64_t rs_gcs_actor_deadline(const struct rs_endpoint *ep);
+struct gcs_actor *rs_gcs_actor_of(const struct rs_gcs *g, struct rs_id id); /* NULL: none that lives */
+
+/* gcs_watch.c */
+void rs_gcs_watch_tell(struct rs_endpoint *ep, struct gcs_actor *actor, enum rs_actor_state state, int reason,
+                       const struct rs_text *text); /* everybody who watches it */
+void rs_gcs_watch_dead(struct rs_endpoint *ep, rs_addr who, struct rs_id id, int reason, const struct rs_text *text,
+                       struct rs_id other);
+void rs_gcs_watch_answer(struct rs_endpoint *ep, struct gcs_actor *actor); /* those who asked: it lives */
+void rs_gcs_watch_adopt(struct rs_endpoint *ep, struct gcs_actor *actor); /* those who have asked before it was there */
+void rs_gcs_watch_forget(struct rs_gcs *g, struct gcs_actor *actor);
+void rs_gcs_watch_on_down(struct rs_gcs *g, rs_addr who);
+bool rs_gcs_watch_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
+void rs_gcs_watch_settle(struct rs_endpoint *ep);
+uint64_t rs_gcs_watch_deadline(const struct rs_endpoint *ep);
+void rs_gcs_watch_free_all(struct rs_gcs *g);
+uint64_t rs_gcs_name_key(const uint8_t *name, uint32_t name_bytes, const uint8_t *space, uint32_t space_bytes);
 
 /* autoscaler.c */
 void rs_autoscaler_on_host(struct rs_endpoint *ep, uint64_t request, bool up);

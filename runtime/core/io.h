@@ -187,7 +187,7 @@ enum rs_call_kind {
   RS_CALL_SUBMIT,       /* tasks of one demand and strategy */
   RS_CALL_ACTOR_CREATE, /* tasks[0]: the creation task, flags RS_TASK_ACTOR_CREATE, actor == its id */
   RS_CALL_ACTOR_CALL,   /* tasks to task->actor, in order; actor_seq is filled in by the owner */
-  RS_CALL_ACTOR_KILL,   /* object: the actor; no_restart */
+  RS_CALL_ACTOR_KILL,   /* object: the actor, of whoever; no_restart */
   RS_CALL_PUT,          /* object, size, inner: its bytes are in the node's store; or value: the owner keeps it */
   RS_CALL_GET,     /* object: its bytes are wanted; REPLY OBJECT with the value, or stored and pinned, or an error */
   RS_CALL_RELEASE, /* object: the application gives up one count of this reference */
@@ -197,10 +197,13 @@ enum rs_call_kind {
   RS_CALL_UNPIN,   /* object: the bytes that a GET pinned in the node's store are read no more */
   RS_CALL_BLOCKED, /* the task that runs here waits for an object: its CPU is free until UNBLOCKED */
   RS_CALL_UNBLOCKED,
-  RS_CALL_CREATE, /* object, size: room in the node's store to write it into; REPLY OBJECT when there is, or why not
-                   * (OBJECT_EXISTS: the node has it). PUT, or for a return the end of its task, seals it */
-  RS_CALL_ABORT,  /* object: an earlier CREATE will not be sealed */
-  RS_CALL_ASK,    /* ask: a question to the GCS (KV, JOB_START, JOB_END, STATE_QUERY); REPLY ANSWER */
+  RS_CALL_CREATE,     /* object, size: room in the node's store to write it into; REPLY OBJECT when there is, or why not
+                       * (OBJECT_EXISTS: the node has it). PUT, or for a return the end of its task, seals it */
+  RS_CALL_ABORT,      /* object: an earlier CREATE will not be sealed */
+  RS_CALL_ASK,        /* ask: a question to the GCS (KV, JOB_START, JOB_END, STATE_QUERY); REPLY ANSWER */
+  RS_CALL_ACTOR_FIND, /* object: a number of our own; actor->name in actor->name_space: REPLY FOUND */
+  RS_CALL_ACTOR_LIST, /* object: likewise; the named actors of actor->name_space; force: of all: REPLY FOUND */
+  RS_CALL_ACTOR_EXIT, /* in a task of an actor: it ends once what runs has ended */
   RS_CALL_KINDS
 };
 
@@ -213,7 +216,7 @@ enum rs_call_kind {
 struct rs_actor_opts {
   char name[RS_ACTOR_NAME_MAX + 1], name_space[RS_ACTOR_NAME_MAX + 1]; /* a name is taken once in its namespace */
   bool detached;              /* it outlives its creator: only a kill ends it */
-  bool get_if_exists;         /* with a name that is taken: REPLY ACTOR tells `other`, who has it */
+  bool get_if_exists;         /* with a name that is taken: REPLY ACTOR (DEAD, NAME_TAKEN) tells in ids who has it */
   uint32_t max_pending_calls; /* of each caller, beyond them PENDING_CALLS; 0: no limit */
   uint32_t group_count;       /* concurrency groups; 0: one call at a time */
   struct {
@@ -258,9 +261,12 @@ enum rs_actor_state { RS_ACTOR_PENDING, RS_ACTOR_ALIVE, RS_ACTOR_RESTARTING, RS_
 
 enum rs_reply_kind {
   RS_REPLY_TASK,   /* result: a task or actor call has ended for good, after all retries */
-  RS_REPLY_ACTOR,  /* id, state, node, status */
+  RS_REPLY_ACTOR,  /* id, state, node; DEAD: status says why, OK when it ended by itself or without handles */
   RS_REPLY_OBJECT, /* id, status, size: after PUT, GET, WAIT, CREATE, or when an object is lost */
-  RS_REPLY_ANSWER  /* answer: to an ASK. None comes once the head is gone, with which the cluster ends */
+  RS_REPLY_ANSWER, /* answer: to an ASK. None comes once the head is gone, with which the cluster ends */
+  RS_REPLY_FOUND,  /* id: the call's object; ids: the actor, or none (NO_ACTOR). Of a LIST: those that have names;
+                      result: in data the namespace and the name of each, both with a final 0 */
+  RS_REPLY_KINDS
 };
 
 struct rs_reply {
@@ -272,10 +278,12 @@ struct rs_reply {
   bool ready;    /* OBJECT: the answer to a WAIT */
   rs_addr node;  /* raylet of the node where the task ran or the actor lives */
   uint64_t size_bytes;
-  struct rs_result *result; /* TASK: what came of it. OBJECT with an error: its text, or NULL. One reference */
+  struct rs_result *result; /* TASK: what came of it. OBJECT with an error: its text, or NULL. ACTOR, restarting or
+                               dead: why. FOUND: the names. One reference */
   struct rs_value *value;   /* OBJECT, of a GET: the bytes of a small one; one reference */
   uint32_t id_count;
-  struct rs_id *ids;     /* references inside the object: the value's, or with `stored` the reply's own */
+  struct rs_id
+      *ids; /* references inside the object: the value's, or with `stored` the reply's own. ACTOR, FOUND: actors */
   struct rs_msg *answer; /* ANSWER: one reference (KV_REPLY, JOB_REPLY, STATE_REPLY); NULL otherwise */
 };
 void rs_reply_free(struct rs_reply *reply);

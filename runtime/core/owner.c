@@ -8,15 +8,18 @@
  */
 #include "core/owner.h"
 
+#include <string.h>
+
 #include "core/owner_int.h"
 
 struct rs_owner *rs_owner_new(void)
 {
   struct rs_owner *o = rs_alloc_zero(1, sizeof *o);
-  struct rs_link *lists[] = {&o->keys,   &o->dirty, &o->delayed,      &o->actors,
-                             &o->stored, &o->ready, &o->dirty_actors, &o->postponed};
+  struct rs_link *lists[] = {&o->keys,  &o->dirty,        &o->delayed,   &o->actors, &o->stored,
+                             &o->ready, &o->dirty_actors, &o->postponed, &o->unsure};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
+  rs_graves_init(&o->graves);
   return o;
 }
 
@@ -72,6 +75,15 @@ void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t, struct rs_r
 void rs_owner_task_fail(struct rs_endpoint *ep, struct owned_task *t, int status)
 {
   rs_owner_task_end(ep, t, rs_result_failed(t->task->id, status, rs_error_text(status)));
+}
+
+void rs_owner_task_fail_text(struct rs_endpoint *ep, struct owned_task *t, int status, const struct rs_text *text)
+{
+  struct rs_result *result = rs_result_new(0, text->used);
+  result->status = status;
+  result->task = t->task->id;
+  memcpy(result->data, text->bytes, text->used);
+  rs_owner_task_end(ep, t, result);
 }
 
 static void retry(struct rs_endpoint *ep, struct owned_task *t)
@@ -167,27 +179,6 @@ static void submit(struct rs_endpoint *ep, const struct rs_call *call)
   rs_owner_key_unref(o, key);
 }
 
-static void actor_call(struct rs_endpoint *ep, const struct rs_call *call)
-{
-  struct rs_owner *o = ep->owner;
-  for (uint32_t i = 0; i < call->task_count; i++) {
-    struct rs_task *task = call->tasks[i];
-    struct owned_actor *a = rs_map_get_ptr(&o->actor_by_seq, task->actor.seq);
-    struct owned_task *t = task_new(ep, task, call->max_retries);
-    t->actor = a;
-    if (!a || a->state == RS_ACTOR_DEAD || task->actor.owner != ep->self) {
-      rs_owner_task_fail(ep, t, RS_ERR_ACTOR_DIED);
-      continue;
-    }
-    if (ep->config->actor_max_pending_calls >= 0 && a->queued >= (uint64_t)ep->config->actor_max_pending_calls) {
-      rs_owner_task_fail(ep, t, RS_ERR_NO_ROOM);
-      continue;
-    }
-    rs_owner_object_block(ep, t); /* it keeps its place in the order of calls while it waits */
-    rs_owner_actor_submit(ep, t);
-  }
-}
-
 static void cancel(struct rs_endpoint *ep, const struct rs_call *call)
 {
   struct owned_task *t = rs_map_get_ptr(&ep->owner->tasks, call->object.seq);
@@ -199,8 +190,10 @@ static void cancel(struct rs_endpoint *ep, const struct rs_call *call)
       t->key->queued--;
       rs_owner_key_changed(ep->owner, t->key); /* its lease request may have become needless */
     }
-    if (t->actor && t->state != TASK_DELAYED)
+    if (t->actor && t->state != TASK_DELAYED) {
       t->actor->queued--;
+      rs_owner_actor_left(ep, t->actor);
+    }
     rs_owner_task_fail(ep, t, RS_ERR_CANCELLED);
     return;
   }
@@ -224,12 +217,20 @@ void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
   switch (call->kind) {
   case RS_CALL_SUBMIT: submit(ep, call); break;
   case RS_CALL_ACTOR_CREATE: rs_owner_actor_create(ep, call); break;
-  case RS_CALL_ACTOR_CALL: actor_call(ep, call); break;
+  case RS_CALL_ACTOR_CALL:
+    for (uint32_t i = 0; i < call->task_count; i++)
+      rs_owner_actor_call(ep, task_new(ep, call->tasks[i], call->max_retries));
+    break;
   case RS_CALL_ACTOR_KILL: rs_owner_actor_kill(ep, call); break;
   case RS_CALL_PUT: rs_owner_object_put(ep, call); break;
   case RS_CALL_GET: rs_owner_object_get(ep, call->object); break;
-  case RS_CALL_RELEASE: rs_owner_object_release(ep, call->object); break;
+  case RS_CALL_RELEASE:
+    if (!rs_owner_actor_release(ep, call->object))
+      rs_owner_object_release(ep, call->object);
+    break;
   case RS_CALL_CANCEL: cancel(ep, call); break;
+  case RS_CALL_ACTOR_FIND:
+  case RS_CALL_ACTOR_LIST: rs_owner_handle_find(ep, call); break;
   default: break;
   }
 }
@@ -271,6 +272,7 @@ void rs_owner_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_m
   switch (msg->type) {
   case RS_MSG_TASKS_DONE: on_done(ep, from, (const void *)msg); return;
   case RS_MSG_ACTOR_STATE: rs_owner_actor_on_state(ep, (const void *)msg); return;
+  case RS_MSG_ACTOR_FOUND: rs_owner_handle_on_found(ep, (const void *)msg); return;
   case RS_MSG_NODE_DEAD: on_node_dead(ep, ((const struct rs_m_node_dead *)(const void *)msg)->raylet); return;
   case RS_MSG_KV_REPLY:
   case RS_MSG_JOB_REPLY:
@@ -342,6 +344,7 @@ void rs_owner_settle(struct rs_endpoint *ep)
     rs_list_remove(&t->link);
     rs_owner_task_ready(ep, t);
   }
+  rs_owner_actor_settle(ep);
   while (!rs_list_empty(&o->ready) || !rs_list_empty(&o->dirty_actors)) {
     if (!rs_list_empty(&o->ready)) {
       struct owned_task *t = RS_ENTRY(o->ready.next, struct owned_task, link);
@@ -358,6 +361,7 @@ uint64_t rs_owner_deadline(const struct rs_endpoint *ep)
 {
   const struct rs_owner *o = ep->owner;
   uint64_t deadline = rs_time_min(rs_owner_lease_deadline(o), rs_owner_events_deadline(o));
+  deadline = rs_time_min(deadline, rs_owner_actor_deadline(o));
   if (rs_list_empty(&o->delayed))
     return deadline;
   return rs_time_min(deadline, RS_ENTRY(o->delayed.next, struct owned_task, link)->due_at);

@@ -3,7 +3,9 @@
 #ifndef RS_CORE_OWNER_INT_H
 #define RS_CORE_OWNER_INT_H
 
+#include "core/graves.h"
 #include "core/owner.h"
+#include "core/text.h"
 
 enum task_state { TASK_BLOCKED, TASK_QUEUED, TASK_PUSHED, TASK_DELAYED };
 
@@ -63,16 +65,23 @@ struct request {
 };
 
 struct owned_actor {
-  struct rs_link link;       /* in owner->actors */
-  struct rs_link dirty_link; /* in owner->dirty_actors */
+  struct rs_link link;        /* in owner->actors */
+  struct rs_link dirty_link;  /* in owner->dirty_actors */
+  struct rs_link unsure_link; /* in owner->unsure: its connection broke, and nobody has said yet what it is */
   struct rs_link queue, in_flight;
-  struct rs_id id;
+  struct rs_id id; /* its owner may be another process */
   enum rs_actor_state state;
   rs_addr worker;
   uint32_t restart;
   uint64_t next_seq;
   uint32_t queued, in_flight_count;
-  int32_t reason; /* of its death */
+  int32_t max_task_retries;   /* of calls that do not say */
+  uint32_t max_pending_calls; /* 0: no limit */
+  uint64_t warn_at, due_at;   /* calls that wait for it; when an unsure one is asked for */
+  bool unsure, detached;
+  bool known;    /* the head has told its state once, or it is ours */
+  bool leaving;  /* it has ended well: what is in flight may still come, until its process is gone */
+  bool released; /* the application needs it no more */
 };
 
 enum object_fate { OBJECT_PENDING, OBJECT_INLINE, OBJECT_STORED, OBJECT_GONE };
@@ -97,13 +106,17 @@ struct owned_object {
 struct rs_owner {
   struct rs_map tasks; /* sequence number -> owned_task */
   struct rs_map key_by_hash, request_by_number, lease_by_worker;
-  struct rs_map actor_by_seq, actor_by_worker, objects;
+  struct rs_map actor_by_id, actor_by_worker, objects;
   struct rs_link keys, dirty, delayed, actors, stored, postponed;
   struct rs_link ready, dirty_actors; /* looked at when the step settles: no recursion along dependencies */
   uint64_t last_request;
   uint64_t last_seq; /* highest sequence number that the application has used */
   uint32_t nodes;    /* as the raylets tell */
   bool subscribed, orphaned;
+  struct rs_graves graves; /* actors that have died */
+  struct rs_link unsure;
+  uint64_t *finds; /* numbers of ACTOR_FIND and ACTOR_LIST calls without an answer */
+  uint32_t find_count, find_cap;
   struct rs_owner_events *events; /* ended tasks that the head has not heard of; NULL: none yet */
 };
 
@@ -113,6 +126,8 @@ void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t,
                        struct rs_result *result); /* takes the reference */
 void rs_owner_task_fail(struct rs_endpoint *ep, struct owned_task *t,
                         int status); /* for good, with the error's own text */
+void rs_owner_task_fail_text(struct rs_endpoint *ep, struct owned_task *t, int status,
+                             const struct rs_text *text); /* for good */
 void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result,
                           bool charged); /* or retried */
 
@@ -134,14 +149,29 @@ void rs_owner_lease_free_all(struct rs_owner *o);
 
 /* owner_actor.c */
 void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_actor_call(struct rs_endpoint *ep, struct owned_task *t);
 void rs_owner_actor_submit(struct rs_endpoint *ep, struct owned_task *t);
+void rs_owner_actor_left(struct rs_endpoint *ep, struct owned_actor *a); /* one call less */
+bool rs_owner_actor_release(struct rs_endpoint *ep, struct rs_id id);    /* false: no actor that we know */
 void rs_owner_actor_settle(struct rs_endpoint *ep);
 void rs_owner_actor_kill(struct rs_endpoint *ep, const struct rs_call *call);
 void rs_owner_actor_on_state(struct rs_endpoint *ep, const struct rs_m_actor_state *m);
 void rs_owner_actor_on_result(struct rs_endpoint *ep, struct owned_actor *a, struct rs_result *result);
 void rs_owner_actor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_owner_actor_orphan(struct rs_endpoint *ep, int reason); /* every actor is gone */
+uint64_t rs_owner_actor_deadline(const struct rs_owner *o);
 void rs_owner_actor_free_all(struct rs_owner *o);
+
+/* owner_handle.c: records of actors, ours and others', and what the head says of them */
+struct owned_actor *rs_owner_handle_new(struct rs_endpoint *ep, struct rs_id id);
+struct owned_actor *rs_owner_handle_of(struct rs_endpoint *ep, struct rs_id id); /* NULL: it is dead, or we are lost */
+void rs_owner_handle_dead(struct rs_endpoint *ep, struct rs_id id, int reason, const struct rs_text *text);
+void rs_owner_handle_free(struct rs_endpoint *ep, struct owned_actor *a);
+void rs_owner_handle_tell(struct rs_endpoint *ep, struct rs_id id, enum rs_actor_state state, int status,
+                          rs_addr worker, const struct rs_text *text, struct rs_id other);
+void rs_owner_handle_find(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_handle_on_found(struct rs_endpoint *ep, const struct rs_m_actor_found *m);
+void rs_owner_handle_orphan(struct rs_endpoint *ep, int reason);
 
 /* owner_object.c */
 void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task); /* a KEEP task was submitted */

@@ -553,6 +553,18 @@ static void on_lease_return(struct rs_endpoint *ep, rs_addr from, const struct r
     rs_raylet_drop_grant(ep, grant, m->worker_dead);
 }
 
+/* Somebody's connection to a worker broke: does it live? Of one that does not, WORKER_DIED has been sent before. */
+static void on_lease_check(struct rs_endpoint *ep, rs_addr from, const struct rs_m_lease_check *m)
+{
+  struct grant *grant = rs_map_get_ptr(&ep->local->grant_by_lease, m->lease);
+  if (!grant || grant->owner != from || !grant->worker)
+    return;
+  struct rs_m_lease_alive *alive = rs_msg_new(RS_MSG_LEASE_ALIVE);
+  alive->lease = m->lease;
+  alive->worker = grant->worker->addr;
+  rs_send(ep, from, alive);
+}
+
 /* ---- contention ---- */
 
 static void recall(struct rs_endpoint *ep)
@@ -647,6 +659,7 @@ bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_
     cancel(ep, from, ((const struct rs_m_lease_cancel *)(const void *)msg)->key, false);
     return true;
   case RS_MSG_LEASE_RETURN: on_lease_return(ep, from, (const void *)msg); return true;
+  case RS_MSG_LEASE_CHECK: on_lease_check(ep, from, (const void *)msg); return true;
   case RS_MSG_OBJECT_CREATED: {
     const struct rs_m_object_created *m = (const void *)msg;
     bool worker = rs_addr_ep(from) >= RS_EP_WORKER && rs_addr_ep(from) < RS_EP_DRIVER;

@@ -598,7 +598,7 @@ void rs_record_effects(struct rs_bytes *out, const struct rs_effects *effects)
 static struct rs_reply *get_reply(struct rs_reader *r)
 {
   struct rs_reply *reply = rs_alloc_zero(1, sizeof *reply);
-  reply->kind = (enum rs_reply_kind)get_kind(r, RS_REPLY_ANSWER + 1);
+  reply->kind = (enum rs_reply_kind)get_kind(r, RS_REPLY_KINDS);
   reply->state = get_kind(r, RS_ACTOR_DEAD + 1);
   reply->id = get_any_id(r);
   reply->status = (int32_t)rs_get_u32(r);

@@ -1,0 +1,29 @@
+/* graves.h -- why actors that are no more have died, for a bounded number of them: the oldest is forgotten first. O(1).
+ */
+#ifndef RS_CORE_GRAVES_H
+#define RS_CORE_GRAVES_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "core/types.h"
+
+struct rs_grave {
+  struct rs_link link;
+  struct rs_id id;
+  int32_t reason;
+  uint32_t text_bytes;
+  char text[]; /* text_bytes */
+};
+
+struct rs_graves {
+  struct rs_map by_id;
+  struct rs_link list; /* oldest first */
+};
+
+void rs_graves_init(struct rs_graves *graves);
+void rs_graves_free(struct rs_graves *graves);
+void rs_graves_add(struct rs_graves *graves, struct rs_id id, int32_t reason, const void *text, uint32_t text_bytes,
+                   uint64_t most);
+const struct rs_grave *rs_graves_find(const struct rs_graves *graves, struct rs_id id); /* NULL: not known */
+
+#endif
