@@ -38,8 +38,8 @@ int rs_experiment(const struct rs_experiment_opts *opts);
 /* Checks the scenario as rs_experiment would; prints what is wrong. */
 int rs_experiment_validate(const struct rs_experiment_opts *opts);
 
-/* Says that so many more bytes are not there: in the process of a run to the one that waits for it, and which run it is;
- * elsewhere on stderr. For rs_no_memory (base/alloc.h); needs no memory itself. */
+/* Says that so many more bytes are not there: in the process of a run to the one that waits for it, and which run it
+ * is; elsewhere on stderr. For rs_no_memory (base/alloc.h); needs no memory itself. */
 void rs_experiment_no_memory(size_t bytes);
 
 #endif

@@ -86,6 +86,13 @@ bool rs_scenario_read_time(struct rs_scenario_reader *reader, const xmlNode *ele
 bool rs_scenario_read_time_limit(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
                                  uint64_t *out);
 bool rs_scenario_read_size(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out);
+/* The value of the attribute must lie within the two texts, such as "1 ms" and "30 d", which the message names; a
+ * distribution's must by its constant, its mean or median, or its upper bound. "unlimited" is always within. Call it
+ * after the value was read. */
+bool rs_scenario_within(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t value,
+                        const char *low, const char *high);
+bool rs_scenario_dist_within(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
+                             const struct rs_dist *dist, const char *low, const char *high);
 bool rs_scenario_read_count(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t min,
                             uint64_t max, uint64_t *out);
 bool rs_scenario_read_count_limit(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,

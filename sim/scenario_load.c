@@ -70,7 +70,9 @@ static bool read_curves(struct rs_scenario_reader *reader, const xmlNode *elemen
     return rs_scenario_fail(reader, rs_scenario_line(element),
                             "task and epoch_by_curve belong to recorded curves; remove them from source=\"function\"");
   if (!rs_scenario_read_time_dist(reader, element, "epoch_time", &out->epoch_ns) ||
-      !rs_scenario_read_size(reader, element, "checkpoint", &out->checkpoint_bytes))
+      !rs_scenario_dist_within(reader, element, "epoch_time", &out->epoch_ns, "0 s", "3650 d") ||
+      !rs_scenario_read_size(reader, element, "checkpoint", &out->checkpoint_bytes) ||
+      !rs_scenario_within(reader, element, "checkpoint", out->checkpoint_bytes, "0 B", "1024 TiB"))
     return false;
   if (out->epoch_ns.kind == RS_DIST_CONSTANT && !(out->epoch_ns.a > 0))
     return rs_scenario_fail_value(reader, element, "epoch_time", "is no time at all; write more than 0");
@@ -115,7 +117,8 @@ static bool read_tune(struct rs_scenario_reader *reader, const xmlNode *element,
       !rs_scenario_read_count_limit(reader, element, "concurrency", 1, EPOCHS_MAX, &out->concurrency) ||
       !rs_scenario_read_count_limit(reader, element, "max_failures", 0, EPOCHS_MAX, &out->max_failures) ||
       !rs_scenario_read_count(reader, element, "epochs_per_call", 0, EPOCHS_MAX, &out->epochs_per_call) ||
-      !rs_scenario_read_time_limit(reader, element, "time_budget", &out->time_budget_ns))
+      !rs_scenario_read_time_limit(reader, element, "time_budget", &out->time_budget_ns) ||
+      !rs_scenario_within(reader, element, "time_budget", out->time_budget_ns, "1 ms", "36500 d"))
     return false;
   out->eta = (uint32_t)eta;
   out->reuse_actors = rs_scenario_read_bool(element, "reuse_actors");
@@ -139,6 +142,7 @@ static bool read_objects(struct rs_scenario_reader *reader, const xmlNode *eleme
                                                          : RS_OBJECTS_SPREAD;
   if (!rs_scenario_read_count(reader, element, "count", 1, TASKS_MAX, &out->object_count) ||
       !rs_scenario_read_size_dist(reader, element, "size", &out->object_bytes) ||
+      !rs_scenario_dist_within(reader, element, "size", &out->object_bytes, "0 B", "1024 TiB") ||
       !rs_scenario_read_count(reader, element, "per_task", 1, 10000, &out->objects_per_task))
     return false;
   if (out->objects_per_task > out->object_count)
@@ -153,8 +157,11 @@ static bool read_tasks(struct rs_scenario_reader *reader, const xmlNode *element
       !rs_scenario_read_count(reader, element, "drivers", 1, 1000000, &out->drivers) ||
       !rs_scenario_read_count(reader, element, "keys", 1, 1000000, &out->keys) ||
       !rs_scenario_read_time_dist(reader, element, "duration", &out->duration_ns) ||
+      !rs_scenario_dist_within(reader, element, "duration", &out->duration_ns, "0 s", "3650 d") ||
       !rs_scenario_read_size_dist(reader, element, "arg_size", &out->arg_bytes) ||
+      !rs_scenario_dist_within(reader, element, "arg_size", &out->arg_bytes, "0 B", "16 MiB") ||
       !rs_scenario_read_size_dist(reader, element, "return_size", &out->return_bytes) ||
+      !rs_scenario_dist_within(reader, element, "return_size", &out->return_bytes, "0 B", "1024 TiB") ||
       !rs_scenario_read_count_limit(reader, element, "max_retries", 0, 1000000, &out->max_retries) ||
       !rs_scenario_read_share(reader, element, "fail_probability", &out->fail_probability))
     return false;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "dl/policy_library.h"
 #include "sim/scenario_int.h"
 #include "sim/units.h"
@@ -19,6 +20,7 @@
 #define POINTS_MAX UINT64_C(1000000) /* of all sweeps together */
 #define MS UINT64_C(1000000)
 #define DAY (86400000 * MS)
+#define CPUS_MAX INT64_C(1000000) /* of a node, as `raysim start --num-cpus` */
 
 /* ---- Attributes by type ------------------------------------------------------------------------------------------ */
 
@@ -74,6 +76,42 @@ bool rs_scenario_read_size_dist(struct rs_scenario_reader *reader, const xmlNode
                                 struct rs_dist *out)
 {
   READ(rs_units_size_dist(text, out, why, sizeof why));
+}
+
+/* A time, a size or a bandwidth. */
+static uint64_t bound(const char *text)
+{
+  char why[RS_UNITS_WHY_BYTES];
+  uint64_t value = 0;
+  bool known = rs_units_time(text, &value, why, sizeof why) == 0 || rs_units_size(text, &value, why, sizeof why) == 0 ||
+               rs_units_bandwidth(text, &value, why, sizeof why) == 0;
+  RS_ASSERT(known);
+  return value;
+}
+
+static bool out_of_range(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, const char *low,
+                         const char *high)
+{
+  char why[RS_UNITS_WHY_BYTES];
+  snprintf(why, sizeof why, "is out of range; write \"%s\" to \"%s\"", low, high);
+  return rs_scenario_fail_value(reader, element, name, why);
+}
+
+bool rs_scenario_within(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t value,
+                        const char *low, const char *high)
+{
+  bool given = rs_scenario_get(element, name) != NULL && value != RS_SCENARIO_NONE;
+  return !given || (value >= bound(low) && value <= bound(high)) || out_of_range(reader, element, name, low, high);
+}
+
+bool rs_scenario_dist_within(struct rs_scenario_reader *reader, const xmlNode *element, const char *name,
+                             const struct rs_dist *dist, const char *low, const char *high)
+{
+  double value = dist->kind == RS_DIST_UNIFORM ? dist->b : dist->a;
+  value = value > dist->max ? dist->max : value;
+  bool given = rs_scenario_get(element, name) != NULL;
+  return !given || (value >= (double)bound(low) && value <= (double)bound(high)) ||
+         out_of_range(reader, element, name, low, high);
 }
 
 static int in_range(uint64_t value, uint64_t min, uint64_t max, char *why, size_t why_bytes)
@@ -274,14 +312,18 @@ static bool read_nodes(struct rs_scenario_reader *reader, const xmlNode *element
   } else if (!rs_scenario_read_amount(reader, element, "cpus", &out->cpu_e4)) {
     return false;
   }
-  if (!rs_scenario_read_count(reader, element, "gpus", 0, 1024, &gpus) ||
-      !rs_scenario_read_size(reader, element, "memory", &out->memory_bytes))
+  if (!rs_scenario_read_count(reader, element, "gpus", 0, RS_GPU_MAX, &gpus) ||
+      !rs_scenario_read_size(reader, element, "memory", &out->memory_bytes) ||
+      !rs_scenario_within(reader, element, "memory", out->memory_bytes, "0 B", "1024 TiB"))
     return false;
+  if (out->cpu_e4 > CPUS_MAX * RS_SCENARIO_UNIT)
+    return rs_scenario_fail_value(reader, element, "cpus", "is too large; write at most 1000000");
   out->gpus = (uint32_t)gpus;
   out->object_store_bytes = out->memory_bytes / 10 * 3;
   if (!rs_scenario_read_size(reader, element, "object_store_memory", &out->object_store_bytes) ||
       !rs_scenario_read_number(reader, element, "speed", 1e-6, 1e6, &out->speed) ||
       !rs_scenario_read_time_dist(reader, element, "boot_time", &out->boot_ns) ||
+      !rs_scenario_dist_within(reader, element, "boot_time", &out->boot_ns, "0 s", "30 d") ||
       !rs_scenario_read_number(reader, element, "price", 0, 1e9, &out->price_per_hour))
     return false;
   if (out->object_store_bytes > out->memory_bytes)
@@ -293,14 +335,17 @@ static bool read_nodes(struct rs_scenario_reader *reader, const xmlNode *element
 
 static bool read_bandwidth(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, uint64_t *out)
 {
-  READ(rs_units_bandwidth(text, out, why, sizeof why) || in_range(*out, 1, UINT64_MAX, why, sizeof why));
+  READ(rs_units_bandwidth(text, out, why, sizeof why));
 }
 
 static bool read_network(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_network *out)
 {
   return read_bandwidth(reader, element, "bandwidth", &out->nic_bytes_per_s) &&
+         rs_scenario_within(reader, element, "bandwidth", out->nic_bytes_per_s, "1 Kbps", "1000 Tbps") &&
          rs_scenario_read_time(reader, element, "latency", &out->latency_ns) &&
+         rs_scenario_within(reader, element, "latency", out->latency_ns, "0 s", "1 min") &&
          rs_scenario_read_time(reader, element, "rack_latency", &out->rack_latency_ns) &&
+         rs_scenario_within(reader, element, "rack_latency", out->rack_latency_ns, "0 s", "1 min") &&
          rs_scenario_read_count(reader, element, "nodes_per_rack", 0, NODES_MAX, &out->nodes_per_rack) &&
          rs_scenario_read_number(reader, element, "oversubscription", 1, 1e6, &out->oversubscription);
 }
@@ -331,7 +376,8 @@ static bool read_cluster(struct rs_scenario_reader *reader, const xmlNode *eleme
   if (network && !read_network(reader, network, &out->network))
     return false;
   out->worker_start_given = workers != NULL;
-  if (workers && !rs_scenario_read_time_dist(reader, workers, "start_time", &out->worker_start_ns))
+  if (workers && (!rs_scenario_read_time_dist(reader, workers, "start_time", &out->worker_start_ns) ||
+                  !rs_scenario_dist_within(reader, workers, "start_time", &out->worker_start_ns, "0 s", "1 d")))
     return false;
   return !costs || (out->costs = rs_scenario_read_file(reader, costs, "file"));
 }
@@ -388,7 +434,8 @@ static bool read_autoscaler(struct rs_scenario_reader *reader, const xmlNode *el
 
 static bool read_rate(struct rs_scenario_reader *reader, const xmlNode *element, const char *name, double *out)
 {
-  READ(rs_units_rate(text, out, why, sizeof why));
+  READ(rs_units_rate(text, out, why, sizeof why) ||
+       (*out > 1000 && snprintf(why, sizeof why, "is too large; write at most \"1000/s\"") > 0));
 }
 
 static bool read_fault(struct rs_scenario_reader *reader, const xmlNode *element, enum rs_fault_kind kind,
@@ -414,7 +461,8 @@ static bool read_fault(struct rs_scenario_reader *reader, const xmlNode *element
       !rs_scenario_read_time_limit(reader, element, "until", &out->until_ns) ||
       !rs_scenario_read_count(reader, element, "node", 0, NODES_MAX, &out->node) ||
       !rs_scenario_read_count(reader, element, "count", 1, NODES_MAX, &out->count) ||
-      !rs_scenario_read_time_dist(reader, element, "down_time", &out->down_ns))
+      !rs_scenario_read_time_dist(reader, element, "down_time", &out->down_ns) ||
+      !rs_scenario_dist_within(reader, element, "down_time", &out->down_ns, "0 s", "3650 d"))
     return false;
   if (out->from_ns >= out->until_ns)
     return rs_scenario_fail_value(reader, element, "until", "is not after \"from\"; write a later time");
@@ -489,10 +537,9 @@ static bool read_outputs(struct rs_scenario_reader *reader, const xmlNode *eleme
   out->tasks_csv = rs_scenario_read_bool(element, "tasks");
   if (!rs_scenario_read_count(reader, element, "timeline_events", 0, 1000000000, &out->timeline_events) ||
       !rs_scenario_read_count(reader, element, "timeline_nodes", 0, NODES_MAX, &out->timeline_nodes) ||
-      !rs_scenario_read_time(reader, element, "sample_interval", &out->sample_interval_ns))
+      !rs_scenario_read_time(reader, element, "sample_interval", &out->sample_interval_ns) ||
+      !rs_scenario_within(reader, element, "sample_interval", out->sample_interval_ns, "1 ms", "30 d"))
     return false;
-  if (out->sample_interval_ns == 0)
-    return rs_scenario_fail_value(reader, element, "sample_interval", "is no interval; write at least \"1 ms\"");
   return true;
 }
 
@@ -527,7 +574,8 @@ bool rs_scenario_read(struct rs_scenario_reader *reader)
     return rs_scenario_fail_value(reader, element, "name", "cannot name a folder; use a word");
   if (!rs_scenario_read_count(reader, root, "seed", 0, INT64_MAX / 2, &out->seed) ||
       !rs_scenario_read_count(reader, root, "repetitions", 1, 1000000, &out->repetitions) ||
-      !rs_scenario_read_time_limit(reader, root, "time_limit", &out->time_limit_ns))
+      !rs_scenario_read_time_limit(reader, root, "time_limit", &out->time_limit_ns) ||
+      !rs_scenario_within(reader, root, "time_limit", out->time_limit_ns, "1 ms", "36500 d"))
     return false;
   if (!read_cluster(reader, rs_scenario_child(root, "cluster"), &out->cluster) ||
       !read_policies(reader, rs_scenario_child(root, "policies"), &out->policies) ||
