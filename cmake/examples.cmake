@@ -22,6 +22,7 @@ function(rs_examples_before_tests)
   endforeach()
   if(TARGET test_policy_real)
     add_dependencies(test_policy_real raysim conform_replay)
+    target_compile_definitions(test_policy_real PRIVATE RS_HAS_SIM=$<BOOL:${RAYSIM_SIM}>) # else no scenarios
   endif()
 endfunction()
 cmake_language(DEFER CALL rs_examples_before_tests)

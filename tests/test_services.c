@@ -47,7 +47,8 @@ static const struct rs_m_kv_reply *kv(struct mini *m, enum rs_kv_op op, const ch
 
 static bool is(const struct rs_m_kv_reply *r, const char *text)
 {
-  return r->status == 0 && r->value_count == strlen(text) && memcmp(r->value, text, r->value_count) == 0;
+  return r->status == 0 && r->value_count == strlen(text) &&
+         (!r->value_count || memcmp(r->value, text, r->value_count) == 0);
 }
 
 static struct mini *cluster(uint32_t nodes, uint32_t cpus)
