@@ -13,5 +13,6 @@ const struct cli_command cli_cluster_commands[] = {
     {"explain", "TASK", "why a task or actor waits, node by node", rs_cmd_explain},
     {"memory", "[--limit N]", "objects: their sizes, who holds them, where they are", rs_cmd_memory},
     {"timeline", "[--out FILE]", "ended tasks in Chrome's trace format", rs_cmd_timeline},
+    {"logs", "[FILE [--tail N] [--follow]]", "log files of a session, and what tasks have printed", rs_cmd_logs},
     {0},
 };

@@ -12,5 +12,6 @@ int rs_cmd_summary(int argc, char **argv);
 int rs_cmd_explain(int argc, char **argv);
 int rs_cmd_memory(int argc, char **argv);
 int rs_cmd_timeline(int argc, char **argv);
+int rs_cmd_logs(int argc, char **argv);
 
 #endif

@@ -57,6 +57,9 @@ static void on_open(struct rs_proc *proc, struct rs_peer *peer)
     return;
   }
   client->attached = true;
+  const char *wanted = getenv("RAYSIM_LOG_TO_DRIVER");
+  if (!client->observer && !(wanted && strcmp(wanted, "0") == 0))
+    client->fold = rs_fold_new(stderr);
   rs_proc_add_endpoint(proc, &(struct rs_start){.roles = RS_ROLE_DRIVER,
                                                 .self = proc->self,
                                                 .gcs = rs_addr_make(0, 1, RS_EP_GCS),
@@ -108,13 +111,26 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
 static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
 {
   struct rs_uv_client *client = client_of(proc);
+  uint64_t next = client->fold ? rs_fold_settle(client->fold, now) : RS_TIME_NEVER;
   if (!client->stop)
-    return RS_TIME_NEVER;
+    return next;
   if (atomic_load(client->stop)) {
     client->stopped = true;
     rs_proc_stop(proc);
   }
-  return now + STOP_POLL_MS * RS_MS;
+  return rs_time_min(next, now + STOP_POLL_MS * RS_MS);
+}
+
+static bool on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs_frame *f)
+{
+  struct rs_uv_client *client = client_of(proc);
+  if (f->type != RS_FRAME_OUTPUT || !conn->peer)
+    return false;
+  if (client->fold && !rs_output_on_frame(client->fold, proc, f))
+    return false;
+  if (client->fold)
+    proc->role_deadline = rs_time_min(proc->role_deadline, rs_fold_settle(client->fold, rs_proc_now(proc)));
+  return true;
 }
 
 static void on_idle(struct rs_proc *proc)
@@ -127,6 +143,7 @@ static const struct rs_role_ops ops = {.welcome = on_welcome,
                                        .open = on_open,
                                        .lost = on_lost,
                                        .effect = on_effect,
+                                       .frame = on_frame,
                                        .timer = on_timer,
                                        .idle = on_idle};
 
@@ -175,6 +192,7 @@ static void end(struct rs_uv_client *client)
 {
   rs_front_free(&client->front);
   rs_proc_free(&client->proc);
+  rs_fold_free(client->fold);
   for (uint32_t i = 0; i < client->results.cap; i++)
     if (client->results.slots[i].key)
       rs_result_unref((struct rs_result *)(uintptr_t)client->results.slots[i].value);

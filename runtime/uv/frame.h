@@ -31,7 +31,8 @@ enum rs_frame_type {
   RS_FRAME_LEAVE = 25, /* end this node */
   RS_FRAME_STATUS = 26,
   RS_FRAME_STATUS_REPLY = 27,
-  RS_FRAME_ABOUT = 28 /* u64 pid, info: what a node that has joined says about itself */
+  RS_FRAME_ABOUT = 28, /* u64 pid, info: what a node that has joined says about itself */
+  RS_FRAME_OUTPUT = 40 /* u64 worker, u32 pid, u8 stream, u64 left out, name, bytes: what a job's task has printed */
 };
 
 struct rs_frame {

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "uv/function.h"
+#include "uv/output.h"
 #include "uv/health.h"
 #include "uv/session.h"
 #include "uv/worker.h"
@@ -188,6 +189,7 @@ static void worker_exited(struct rs_node *node, uint64_t number)
     node->exited[node->exited_count++] = (struct exited){worker, at};
     proc->role_deadline = rs_time_min(proc->role_deadline, at);
   }
+  rs_output_worker_gone(proc, worker);
   char path[RS_UV_PATH_MAX];
   rs_socket_path(path, sizeof path, proc->session, worker);
   unlink(path);

@@ -21,6 +21,7 @@
 
 static _Noreturn void leave(struct rs_proc *proc, int status)
 {
+  rs_output_tell(&((struct rs_worker *)proc->role)->output, proc, true);
   rs_proc_flush(proc);
   unlink(proc->unix_path);
   for (uint32_t i = 0; i < proc->ep_count; i++)
@@ -112,7 +113,7 @@ static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
       leave(proc, 1); /* it did not end by itself */
     next = rs_time_min(next, run->kill_at);
   }
-  return next;
+  return rs_time_min(next, rs_output_timer(&worker->output, proc, now));
 }
 
 static void on_open(struct rs_proc *proc, struct rs_peer *peer)
@@ -363,13 +364,14 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   rs_list_push_back(&worker->running, &run->link);
   worker->ready_count--;
   worker->idle--;
-  pthread_mutex_unlock(&proc->lock);
-
   const struct rs_function *function = context->function = task->flags & RS_TASK_ACTOR_CALL
                                                                ? rs_function_find_method(worker->type, task->function)
                                                                : rs_function_find(task->function);
   if (task->flags & RS_TASK_ACTOR_CREATE)
     worker->type = task->function;
+  rs_output_task(&worker->output, proc, task, function ? function->name : "?");
+  pthread_mutex_unlock(&proc->lock);
+
   uint64_t begin = uv_hrtime();
   struct rs_result *result;
   if (function) {
@@ -392,6 +394,8 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
     result->run_ns = run_ns;
     result->node = rs_addr_raylet(proc->self);
   }
+  if (!worker->ready_count)
+    rs_output_tell(&worker->output, proc, false); /* it comes before the result */
   rs_list_remove(&run->link);
   worker->idle++; /* before the step: what it brings needs no other thread */
   rs_proc_input(proc, proc->self,
@@ -444,6 +448,7 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   char error[RS_UV_ERROR_MAX] = "cannot start a loop", path[RS_UV_PATH_MAX];
   prctl(PR_SET_NAME, "raysim-worker");
   prctl(PR_SET_TIMERSLACK, 1UL);
+  rs_output_open(&worker->output, session, self);
   if (rs_proc_init(proc, &ops, worker) != 0) {
     fprintf(stderr, "raysimd: worker: %s\n", error);
     return 1;

@@ -4,6 +4,7 @@
 #define RS_UV_WORKER_H
 
 #include "uv/front.h"
+#include "uv/output.h"
 
 /* A task that the executor has begun. */
 struct rs_run {
@@ -22,6 +23,7 @@ struct rs_worker {
   uint32_t idle;            /* threads that run no function, or are about to */
   pthread_cond_t work;      /* ready_count > 0 */
   pthread_cond_t cancelled; /* of some run */
+  struct rs_output output;
   void *actor;
   uint64_t type; /* of the actor: its creation's function */
 };

@@ -1,4 +1,5 @@
 /* Functions and classes that test_api loads into workers. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -51,6 +52,18 @@ static int nap(struct raysim_context *context)
   for (int i = 0; i < *ms && !raysim_cancelled(context); i += 5)
     nanosleep(&(struct timespec){0, 5000000}, NULL);
   return raysim_return(context, 0, ms, sizeof *ms);
+}
+
+/* Prints its argument; "!" at the end: and crashes. */
+static int say(struct raysim_context *context)
+{
+  size_t size;
+  const char *text = raysim_arg(context, 0, &size);
+  printf("%.*s\n", (int)size, text);
+  fprintf(stderr, "to stderr: %.*s\n", (int)size, text);
+  if (size && text[size - 1] == '!')
+    abort();
+  return raysim_return(context, 0, text, size);
 }
 
 static int crash(struct raysim_context *context)
@@ -144,6 +157,7 @@ void raysim_register_functions(void)
   raysim_register("test.sum", sum);
   raysim_register("test.sleep", nap);
   raysim_register("test.crash", crash);
+  raysim_register("test.say", say);
   raysim_register("test.leave", leave);
   raysim_register("test.fail", fail);
   raysim_register("test.crash_once", crash_once);

@@ -3,6 +3,7 @@
 #include "cli/start.h"
 #include "local.h"
 #include "run_command.h"
+#include "uv/output.h"
 
 #define LIBRARY RS_BINARY_DIR "/tests/uv_functions.so"
 
@@ -200,9 +201,70 @@ static void actors_are_listed(void)
   end(ray);
 }
 
+static void say(struct raysim *ray, const char *text, bool crashes)
+{
+  struct raysim_task_options options = {.max_retries = RAYSIM_NONE};
+  raysim_ref ref = raysim_submit(ray, "test.say", RAYSIM_ARGS(raysim_bytes(text, strlen(text))), &options);
+  struct raysim_value value;
+  CHECK_EQ(raysim_get(ray, ref, 10000, &value) != 0, crashes);
+  raysim_value_free(&value);
+  raysim_release(ray, ref);
+}
+
+/* What tasks print comes to the program's standard error, also what a task prints before it crashes. */
+static void prints_come_to_the_driver(void)
+{
+  char path[] = "/tmp/raysim-out-XXXXXX";
+  int fd = mkstemp(path), err = dup(2);
+  CHECK(fd >= 0);
+  struct raysim *ray = begin("1", "1");
+  dup2(fd, 2);
+  say(ray, "hello 1", false);
+  ssize_t n = pread(fd, output, sizeof output - 1, 0); /* it comes before the result */
+  output[n > 0 ? n : 0] = 0;
+  bool fine = strstr(output, "(test.say pid=") && strstr(output, ", ip=127.0.0.1) hello 1\n") &&
+              strstr(output, ") to stderr: hello 1\n");
+  say(ray, "last words!", true);
+  local_pause_ms(300);
+  n = pread(fd, output, sizeof output - 1, 0);
+  dup2(err, 2);
+  output[n > 0 ? n : 0] = 0;
+  CHECK(fine && says("hello 1") && says(") last words!\n") && says("to stderr: last words!"));
+  CHECK_EQ(RUN(rs_cmd_logs, "--session", session), 0);
+  CHECK(says("worker-0.1-16.out") && says("worker-0.1-16.err"));
+  CHECK_EQ(RUN(rs_cmd_logs, "worker-0.1-16.out", "--tail", "1", "--session", session), 0);
+  CHECK_STR(output, "last words!\n");
+  CHECK_EQ(RUN(rs_cmd_logs, "../token", "--session", session), 1);
+  end(ray);
+  close(fd);
+  close(err);
+  unlink(path);
+}
+
+static void repeated_lines_are_folded(void)
+{
+  char *text = NULL;
+  size_t size;
+  FILE *to = open_memstream(&text, &size);
+  struct rs_fold *fold = rs_fold_new(to);
+  for (uint64_t worker = 1; worker <= 8; worker++)
+    rs_fold_line(fold, RS_S, worker, "(f pid=1)", "step 17 of 20", 13 - (worker % 2));
+  rs_fold_line(fold, RS_S, 1, "(f pid=1)", "step 18 of 20", 13); /* the same worker's are all shown */
+  rs_fold_line(fold, RS_S, 2, "(f pid=2)", "another", 7);
+  CHECK_EQ(rs_fold_settle(fold, 2 * RS_S), 6 * RS_S);
+  CHECK_EQ(rs_fold_settle(fold, 6 * RS_S), RS_TIME_NEVER);
+  rs_fold_free(fold);
+  fclose(to);
+  CHECK_STR(text, "(f pid=1) step 17 of 2\n(f pid=1) step 18 of 20\n(f pid=2) another\n"
+                  "(f pid=1) step 17 of 20 [repeated 7x across cluster]\n");
+  free(text);
+}
+
 const struct rs_test rs_tests[] = {{"nodes, jobs and workers are listed", nodes_jobs_and_workers},
                                    {"tasks are listed, and why they wait", tasks_and_why_they_wait},
                                    {"what has ended is counted and drawn", what_has_ended},
                                    {"objects and memory", objects_and_memory},
                                    {"actors are listed", actors_are_listed},
+                                   {"what tasks print comes to the driver program", prints_come_to_the_driver},
+                                   {"repeated lines are folded", repeated_lines_are_folded},
                                    {0}};
