@@ -93,7 +93,10 @@ static struct rs_effect random_effect(struct rs_rng *rng, unsigned kind)
     e.count = (uint32_t)random_number(rng);
     random_task(rng, &e.task);
     break;
-  case RS_OUT_TASK_KILL: random_id(rng, &e.object); break;
+  case RS_OUT_TASK_KILL:
+    random_id(rng, &e.object);
+    e.count = random_below(rng, 2);
+    break;
   case RS_OUT_WORKER_START:
   case RS_OUT_WORKER_STOP:
   case RS_OUT_HOST_REMOVE: e.to = random_number(rng); break;

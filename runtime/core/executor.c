@@ -19,6 +19,8 @@
  */
 #include "core/executor.h"
 
+#include "core/owner_int.h"
+
 struct queued {
   struct rs_task *task;
   rs_addr from;
@@ -286,9 +288,15 @@ static void on_actor_stop(struct rs_endpoint *ep, const struct rs_m_actor_stop *
 static void on_cancel(struct rs_endpoint *ep, rs_addr from, const struct rs_m_task_cancel *m)
 {
   struct rs_executor *x = ep->executor;
-  if (run_of(x, m->task)) {
-    if (m->force)
-      rs_emit(ep, RS_OUT_TASK_KILL)->object = m->task;
+  const struct run *run = run_of(x, m->task);
+  if (run) {
+    if (m->recursive && ep->owner)
+      rs_owner_cancel_children(ep, m->task, m->force);
+    if (run->task->flags & (RS_TASK_ACTOR_CALL | RS_TASK_ACTOR_CREATE))
+      return; /* as in Ray: a call that has begun goes on, the actor has a state to keep */
+    struct rs_effect *kill = rs_emit(ep, RS_OUT_TASK_KILL);
+    kill->object = m->task;
+    kill->count = !m->force;
     return;
   }
   for (uint32_t l = 0; l < x->lane_count; l++)

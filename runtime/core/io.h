@@ -76,7 +76,8 @@ enum rs_effect_kind {
   RS_OUT_SEND,         /* to, msg */
   RS_OUT_SEND_MANY,    /* many, many_count, msg: the same message to each */
   RS_OUT_TASK_RUN,     /* task, gpus: run it on this endpoint's worker; ends in one TASK_FINISHED or TASK_FAILED */
-  RS_OUT_TASK_KILL,    /* object: id of a running task; it still ends in TASK_FAILED (or FINISHED, if it was faster) */
+  RS_OUT_TASK_KILL,    /* object: id of a running task; it still ends in TASK_FAILED (or FINISHED, if it was faster).
+                          count 0: its process goes if it does not end in time; 1: it is only asked to end */
   RS_OUT_WORKER_START, /* to: start a worker process that plays this endpoint (it gets START, then says WORKER_READY) */
   RS_OUT_WORKER_STOP,  /* to: end that process; PEER_DOWN follows when it is gone */
   RS_OUT_COPY,         /* object, size, to, count (ON_DISK): fetch the object's bytes from that raylet's node into this
@@ -191,7 +192,8 @@ enum rs_call_kind {
   RS_CALL_PUT,          /* object, size, inner: its bytes are in the node's store; or value: the owner keeps it */
   RS_CALL_GET,     /* object: its bytes are wanted; REPLY OBJECT with the value, or stored and pinned, or an error */
   RS_CALL_RELEASE, /* object: the application gives up one count of this reference */
-  RS_CALL_CANCEL,  /* object: the task; force: kill it while it runs; recursive: and what it has submitted */
+  RS_CALL_CANCEL,  /* object: the task; force: kill it while it runs, if it is no actor's; recursive: and what it has
+                      submitted */
   RS_CALL_WAIT,    /* object: REPLY OBJECT with `ready` once it is made (fetch_local: and here), or lost */
   RS_CALL_RETAIN,  /* object: one count more of this reference */
   RS_CALL_UNPIN,   /* object: the bytes that a GET pinned in the node's store are read no more */

@@ -113,6 +113,11 @@ struct rs_task *rs_owner_task_writable(struct owned_task *t)
 /* The task is in no list. Takes the reference to the result. */
 void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result, bool charged)
 {
+  if (t->cancelled && result->status != RS_ERR_CANCELLED) { /* however it failed, that is why nobody minds */
+    rs_result_unref(result);
+    rs_owner_task_fail(ep, t, RS_ERR_CANCELLED);
+    return;
+  }
   bool own_error = result->status == RS_ERR_TASK_FAILED || result->status == RS_ERR_UNKNOWN_FUNCTION;
   bool again = own_error ? (t->task->flags & RS_TASK_RETRY_ERRORS) != 0
                          : result->status != RS_ERR_CANCELLED && result->status != RS_ERR_STORE_FULL &&
@@ -179,12 +184,12 @@ static void submit(struct rs_endpoint *ep, const struct rs_call *call)
   rs_owner_key_unref(o, key);
 }
 
-static void cancel(struct rs_endpoint *ep, const struct rs_call *call)
+void rs_owner_cancel(struct rs_endpoint *ep, struct rs_id task, bool force, bool recursive)
 {
-  struct owned_task *t = rs_map_get_ptr(&ep->owner->tasks, call->object.seq);
-  if (!t || call->object.owner != ep->self)
+  struct owned_task *t = task.owner == ep->self ? rs_map_get_ptr(&ep->owner->tasks, task.seq) : NULL;
+  if (!t)
     return;
-  t->retries_left = 0;
+  t->cancelled = true;
   if (t->state != TASK_PUSHED) {
     if (t->state == TASK_QUEUED && t->key) {
       t->key->queued--;
@@ -198,9 +203,30 @@ static void cancel(struct rs_endpoint *ep, const struct rs_call *call)
     return;
   }
   struct rs_m_task_cancel *m = rs_msg_new(RS_MSG_TASK_CANCEL);
-  m->task = call->object;
-  m->force = call->force;
+  m->task = task;
+  m->force = force;
+  m->recursive = recursive;
   rs_send(ep, t->lease ? t->lease->worker : t->actor->worker, m);
+}
+
+/* In the order of their numbers. O(tasks of this process). */
+void rs_owner_cancel_children(struct rs_endpoint *ep, struct rs_id parent, bool force)
+{
+  const struct rs_map *tasks = &ep->owner->tasks;
+  uint64_t *seqs = rs_alloc(tasks->count * sizeof *seqs);
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < tasks->cap; i++) {
+    const struct owned_task *t = tasks->slots[i].key ? (const void *)(uintptr_t)tasks->slots[i].value : NULL;
+    if (!t || !rs_id_equal(t->task->parent, parent))
+      continue;
+    uint32_t at = count++;
+    for (; at > 0 && seqs[at - 1] > t->task->id.seq; at--)
+      seqs[at] = seqs[at - 1];
+    seqs[at] = t->task->id.seq;
+  }
+  for (uint32_t i = 0; i < count; i++)
+    rs_owner_cancel(ep, (struct rs_id){ep->self, seqs[i]}, force, true);
+  free(seqs);
 }
 
 void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
@@ -228,7 +254,7 @@ void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
     if (!rs_owner_actor_release(ep, call->object))
       rs_owner_object_release(ep, call->object);
     break;
-  case RS_CALL_CANCEL: cancel(ep, call); break;
+  case RS_CALL_CANCEL: rs_owner_cancel(ep, call->object, call->force, call->recursive); break;
   case RS_CALL_ACTOR_FIND:
   case RS_CALL_ACTOR_LIST: rs_owner_handle_find(ep, call); break;
   default: break;

@@ -245,8 +245,10 @@ static void recover_in_flight(struct rs_endpoint *ep, struct owned_actor *a, int
     struct owned_task *t = RS_ENTRY(a->in_flight.prev, struct owned_task, link);
     rs_list_remove(&t->link);
     a->in_flight_count--;
-    if (t->retries_left == 0) {
-      if (reason == RS_ERR_ACTOR_DIED)
+    if (t->cancelled || t->retries_left == 0) {
+      if (t->cancelled)
+        rs_owner_task_fail(ep, t, RS_ERR_CANCELLED);
+      else if (reason == RS_ERR_ACTOR_DIED)
         fail_dead(ep, t, text->bytes, text->used);
       else
         rs_owner_task_fail(ep, t, reason);

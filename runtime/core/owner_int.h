@@ -20,6 +20,7 @@ struct owned_task {
   rs_addr worker;            /* it was pushed to last */
   int32_t retries_left;      /* -1: no limit */
   uint32_t blocked_on;       /* arguments that are not made yet */
+  bool cancelled;            /* the application wants it no more: it ends well or as CANCELLED, without retries */
   bool sent;                 /* its rs_task has been pushed: it is immutable now */
   bool holds_args;           /* it has pinned its arguments */
   enum task_state state;
@@ -130,6 +131,9 @@ void rs_owner_task_fail_text(struct rs_endpoint *ep, struct owned_task *t, int s
                              const struct rs_text *text); /* for good */
 void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result,
                           bool charged); /* or retried */
+
+void rs_owner_cancel(struct rs_endpoint *ep, struct rs_id task, bool force, bool recursive);
+void rs_owner_cancel_children(struct rs_endpoint *ep, struct rs_id parent, bool force); /* and theirs */
 
 /* owner_lease.c */
 void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool front);

@@ -443,7 +443,10 @@ static void put_effect(struct text *t, const struct rs_effect *e)
     put_str(t, " gpus=");
     put_hex(t, e->count);
     break;
-  case RS_OUT_TASK_KILL: put_object(t, e->object, 0); break;
+  case RS_OUT_TASK_KILL:
+    put_object(t, e->object, 0);
+    put_part(t, "gently", e->count);
+    break;
   case RS_OUT_WORKER_START:
   case RS_OUT_WORKER_STOP:
   case RS_OUT_HOST_REMOVE: put_addr(t, " ", e->to); break;

@@ -526,7 +526,10 @@ static void put_effect(struct rs_writer *w, const struct rs_effect *e, bool with
     rs_put_u32(w, e->count);
     rs_put_task(w, e->task);
     break;
-  case RS_OUT_TASK_KILL: rs_put_id(w, e->object); break;
+  case RS_OUT_TASK_KILL:
+    rs_put_id(w, e->object);
+    rs_put_u32(w, e->count);
+    break;
   case RS_OUT_WORKER_START:
   case RS_OUT_WORKER_STOP:
   case RS_OUT_HOST_REMOVE: rs_put_u64(w, e->to); break;
@@ -649,7 +652,10 @@ static void get_effect(struct rs_reader *r, struct rs_effect *e)
     e->count = rs_get_u32(r);
     e->task = rs_get_task(r);
     break;
-  case RS_OUT_TASK_KILL: e->object = rs_get_id(r); break;
+  case RS_OUT_TASK_KILL:
+    e->object = rs_get_id(r);
+    e->count = rs_get_u32(r);
+    break;
   case RS_OUT_WORKER_START:
   case RS_OUT_WORKER_STOP:
   case RS_OUT_HOST_REMOVE: e->to = rs_get_u64(r); break;

@@ -67,7 +67,8 @@ static struct rs_run *find(struct rs_link *list, struct rs_id task)
   return NULL;
 }
 
-static void cancel(struct rs_worker *worker, struct rs_id task)
+/* force: the process goes if the function does not end in time. */
+static void cancel(struct rs_worker *worker, struct rs_id task, bool force)
 {
   struct rs_proc *proc = &worker->proc;
   struct rs_run *run = find(&worker->running, task);
@@ -77,6 +78,8 @@ static void cancel(struct rs_worker *worker, struct rs_id task)
     return;
   atomic_store(&run->cancelled, true);
   pthread_cond_broadcast(&worker->cancelled);
+  if (!force)
+    return;
   run->kill_at = rs_proc_now(proc) + RS_UV_KILL_GRACE_MS * RS_MS;
   proc->role_deadline = rs_time_min(proc->role_deadline, run->kill_at);
   rs_proc_wake(proc);
@@ -88,7 +91,7 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
   struct rs_worker *worker = proc->role;
   switch (effect->kind) {
   case RS_OUT_TASK_RUN: begin(worker, effect); break;
-  case RS_OUT_TASK_KILL: cancel(worker, effect->object); break;
+  case RS_OUT_TASK_KILL: cancel(worker, effect->object, effect->count == 0); break;
   case RS_OUT_FREE: {
     uint8_t body[16];
     struct rs_writer w = {body, sizeof body, 0};

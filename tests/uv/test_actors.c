@@ -102,8 +102,38 @@ static void cancel_one_of_many(void)
   local_stop(cluster);
 }
 
+/* Gently: a sleeping function ends at once, one that does not ask goes on to its end; by force its process ends. */
+static void cancel_gently_and_by_force(void)
+{
+  struct rs_uv_cluster *cluster = local_start(1, 4, NULL);
+  struct rs_uv_client *client = local_attach(cluster);
+  uint64_t tasks[3], begin = 0;
+  for (int i = 0; i < 3; i++) {
+    struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
+    call->tasks[0] = replay_task(client, 20000, 0, 1);
+    call->demand.cpu_e4 = RS_ONE_E4;
+    call->max_retries = 3;
+    tasks[i] = call->tasks[0]->id.seq;
+    rs_uv_client_call(client, call);
+  }
+  local_pause_ms(300);
+  begin = now_ns();
+  for (int i = 0; i < 3; i++) {
+    struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
+    call->object = (struct rs_id){rs_uv_client_self(client), tasks[i]};
+    call->force = i == 1;
+    rs_uv_client_call(client, call);
+  }
+  for (int i = 0; i < 3; i++)
+    take(client, tasks[i], RS_ERR_CANCELLED);
+  CHECK(now_ns() - begin < 2 * RS_S);
+  rs_uv_client_close(client);
+  local_stop(cluster);
+}
+
 const struct rs_test rs_tests[] = {
     {"actors: calls on threads, groups apart", threads},
     {"actors: one of many calls is cancelled", cancel_one_of_many},
+    {"cancel: gently and by force", cancel_gently_and_by_force},
     {0},
 };
