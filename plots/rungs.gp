@@ -24,7 +24,8 @@ unset grid
 set xrange [0:1]
 set yrange [0:1]
 set key samplen 1.5
-plot for [r = 1:TAGS] NaN with boxes fillcolor rgb hue(r) title TAG[r]
+plot for [r = 1:TAGS] NaN with boxes fillcolor rgb hue(r) title TAG[r], \
+     NaN with boxes fillcolor rgb '#8C8C8C' title WHOLE
 unset label 99
 unset key
 
@@ -54,6 +55,7 @@ do for [i = 1:panels] {
     unset ylabel
     set format y ''
   }
-  plot for [s = TAGS:1:-1] $rungs index i - 1 using 1:(column(s + 1)) with filledcurves y1=0 fillcolor rgb hue(s)
+  plot for [s = TAGS:1:-1] $rungs index i - 1 using 1:(column(s + 1)) with filledcurves y1=0 \
+       fillcolor rgb (SINGLE[i] ? '#8C8C8C' : hue(s))
 }
 unset multiplot

@@ -247,6 +247,23 @@ void rs_plot_tags(const struct rs_plot_result *result, uint32_t which, uint32_t 
   }
 }
 
+/* Which cases have no rungs, where others have: SINGLE[case]; and what their one tag is called: WHOLE, or "". */
+static void add_single(const struct rs_plot_result *result, uint32_t longest, struct rs_text *script)
+{
+  const char *whole = "";
+  bool many = json_array_size(json_object_get(rs_plot_case(result, longest), "tags")) > 1;
+  rs_text_add(script, "array SINGLE[%u]\n", result->case_count);
+  for (uint32_t i = 0; i < result->case_count; i++) {
+    const json_t *tags = json_object_get(rs_plot_case(result, i), "tags");
+    bool single = many && json_array_size(tags) == 1;
+    whole = single && json_string_value(json_array_get(tags, 0)) ? json_string_value(json_array_get(tags, 0)) : whole;
+    rs_text_add(script, "SINGLE[%u] = %d\n", i + 1, single);
+  }
+  rs_text_add(script, "WHOLE = ");
+  rs_plot_quote(script, whole, 30);
+  rs_text_add(script, "\n");
+}
+
 static enum rs_plot_step data_rungs(const struct rs_plot_result *result, uint32_t which, struct rs_text *script,
                                     const char **template_name)
 {
@@ -264,6 +281,7 @@ static enum rs_plot_step data_rungs(const struct rs_plot_result *result, uint32_
         json_array_size(json_object_get(rs_plot_case(result, longest), "tags")))
       longest = i;
   rs_plot_tags(result, longest, rungs, script);
+  add_single(result, longest, script);
   rs_text_add(script, "$rungs << EOD\n");
   for (uint32_t i = 0; i < result->case_count; i++) {
     uint32_t rows = 0;

@@ -119,11 +119,71 @@ static enum rs_plot_step try_bars(const struct rs_plot_result *result, uint32_t 
   return step;
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* The scale of a map of busy shares, in percent: from a round number up to 100, such that nine tenths of the cells lie
+ * inside it. In a cluster that is never idle the small gaps are what there is to see. */
+static double lowest_shade(const struct rs_csv *csv, uint32_t groups)
+{
+  static const double widths[] = {0.5, 1, 2, 5, 10, 20, 40};
+  double *idle = rs_alloc((size_t)csv->rows * groups * sizeof *idle), width = 100;
+  uint32_t count = 0;
+  for (uint32_t row = 0; row < csv->rows; row++)
+    for (uint32_t g = 0; g < groups; g++) {
+      double busy = rs_csv_number(csv, row, (int)g + 2);
+      if (!isnan(busy))
+        idle[count++] = 100 - 100 * busy;
+    }
+  qsort(idle, count, sizeof *idle, compare_numbers);
+  for (size_t i = sizeof widths / sizeof *widths; count > 0 && i-- > 0;)
+    if (idle[(uint32_t)((double)(count - 1) * 0.9)] <= widths[i])
+      width = widths[i];
+  free(idle);
+  return 100 - width;
+}
+
+/* A cluster that is busy nearly everywhere, in a search with rungs: which rungs it trains says more than how busy it
+ * is. False: nothing is taken. */
+static bool open_rungs(const struct rs_plot_result *result, uint32_t which, const char *folder, double low,
+                       struct rs_csv *csv)
+{
+  bool missing;
+  const json_t *of = rs_plot_case(result, which);
+  if (low < 90 || json_array_size(json_object_get(of, "tags")) < 2 ||
+      !json_object_get(json_object_get(of, "counts"), "trials"))
+    return false;
+  if (!rs_csv_read(csv, folder, "heat_tags.csv", &missing, result->err, result->err_size))
+    return false;
+  if (csv->rows > 0 && csv->columns > 2)
+    return true;
+  rs_csv_free(csv);
+  return false;
+}
+
+static void add_heat(const struct rs_csv *csv, uint32_t groups, double scale, struct rs_text *script)
+{
+  bool holes = false;
+  rs_text_add(script, "$heat << EOD\n");
+  for (uint32_t g = 0; g < groups; g++) {
+    for (uint32_t row = 0; row < csv->rows; row++) {
+      double value = rs_csv_number(csv, row, (int)g + 2);
+      holes = holes || isnan(value);
+      rs_plot_value(script, scale * value);
+    }
+    rs_text_add(script, "\n");
+  }
+  rs_text_add(script, "EOD\nHOLES = %d\n", holes);
+}
+
 static enum rs_plot_step try_heat(const struct rs_plot_result *result, uint32_t which, const char *folder, double unit,
                                   struct rs_text *script)
 {
-  struct rs_csv csv;
-  bool missing, any = false, holes = false;
+  struct rs_csv csv, rungs;
+  bool missing, any = false;
   if (!rs_csv_read(&csv, folder, "heat.csv", &missing, result->err, result->err_size))
     return RS_PLOT_ERROR;
   uint32_t groups = csv.columns > 2 ? csv.columns - 2 : 0, first = 0, last = 0;
@@ -134,17 +194,18 @@ static enum rs_plot_step try_heat(const struct rs_plot_result *result, uint32_t 
     rs_csv_free(&csv);
     return RS_PLOT_NONE;
   }
-  rs_text_add(script, "NODES = %.0f\nPER_ROW = %u\nGROUPS = %u\nSTEP = %.12g\n$heat << EOD\n",
+  double low = lowest_shade(&csv, groups);
+  rs_text_add(script, "NODES = %.0f\nPER_ROW = %u\nGROUPS = %u\nSTEP = %.12g\nLOW = %.9g\n",
               rs_json_value(rs_plot_case(result, which), "nodes"), last - first + 1, groups,
-              rs_csv_number(&csv, 0, 1) / unit);
-  for (uint32_t g = 0; g < groups; g++) {
-    for (uint32_t row = 0; row < csv.rows; row++)
-      rs_plot_value(script, 100 * rs_csv_number(&csv, row, (int)g + 2));
-    for (uint32_t row = 0; row < csv.rows && !holes; row++)
-      holes = isnan(rs_csv_number(&csv, row, (int)g + 2));
-    rs_text_add(script, "\n");
+              rs_csv_number(&csv, 0, 1) / unit, low);
+  if (open_rungs(result, which, folder, low, &rungs)) {
+    rs_text_add(script, "RUNGS = %zu\n", json_array_size(json_object_get(rs_plot_case(result, which), "tags")));
+    add_heat(&rungs, rungs.columns - 2, 1, script);
+    rs_csv_free(&rungs);
+  } else {
+    rs_text_add(script, "RUNGS = 0\n");
+    add_heat(&csv, groups, 100, script);
   }
-  rs_text_add(script, "EOD\nHOLES = %d\n", holes);
   rs_csv_free(&csv);
   return RS_PLOT_DRAW;
 }

@@ -117,7 +117,7 @@ struct rs_results *rs_results_open(const struct rs_results_opts *opts, char *err
   results->nodes_per_row = (opts->node_count + RS_HEAT_ROWS - 1) / RS_HEAT_ROWS;
   results->heat_rows = (opts->node_count + results->nodes_per_row - 1) / results->nodes_per_row;
   rs_bins_init(&results->load, RS_LOAD_COLUMNS, RS_LOAD_BINS);
-  rs_bins_init(&results->heat, 2 * results->heat_rows, RS_HEAT_BINS);
+  rs_bins_init(&results->heat, 3 * results->heat_rows, RS_HEAT_BINS);
   rs_trials_init(&results->trials, opts->maximise);
   rs_timeline_init(&results->timeline, opts->node_count, timeline_spans(opts));
   rs_timeline_init(&results->gantt, 1, RS_GANTT_SPANS_MAX); /* "one node": it never thins, it overflows */
@@ -215,8 +215,12 @@ static void add_running(struct rs_results *results, const struct rs_task_row *ro
     rs_bin_change(&cells[RS_LOAD_BUSY_GPU], left, -gpu);
     results->busy_gpu += (rs_wide)length * row->gpu_e4;
   }
-  rs_bins_add(&results->heat, row->start_ns, 2 * heat_row, cpu);
-  rs_bins_add(&results->heat, row->end_ns, 2 * heat_row, -cpu);
+  cells = rs_bins_row(&results->heat, row->start_ns, &left) + (size_t)3 * heat_row;
+  rs_bin_change(&cells[0], left, cpu);
+  rs_bin_change(&cells[2], left, cpu * row->tag);
+  cells = rs_bins_row(&results->heat, row->end_ns, &left) + (size_t)3 * heat_row;
+  rs_bin_change(&cells[0], left, -cpu);
+  rs_bin_change(&cells[2], left, -cpu * row->tag);
 }
 
 static void add_queued(struct rs_results *results, uint64_t from_ns, uint64_t to_ns, double cpu)
@@ -280,7 +284,7 @@ static void change_node(struct rs_results *results, uint64_t now, uint32_t node,
   rs_bin_change(&cells[RS_LOAD_NODES], left, sign);
   rs_bin_change(&cells[RS_LOAD_CPU], left, sign * (double)cpu);
   rs_bin_change(&cells[RS_LOAD_GPU], left, sign * (double)gpu);
-  rs_bins_add(&results->heat, now, 2 * heat_row + 1, sign * (double)cpu);
+  rs_bins_add(&results->heat, now, 3 * heat_row + 1, sign * (double)cpu);
   results->cpu_now += sign * (rs_wide)cpu;
   results->gpu_now += sign * (rs_wide)gpu;
   results->cpu_moment += sign * (rs_wide)cpu * (rs_wide)now;

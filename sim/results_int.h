@@ -71,7 +71,7 @@ struct rs_results {
   uint64_t gauges[RS_GAUGE_COUNT];
   bool gauge_used[RS_GAUGE_COUNT];
   uint32_t nodes_per_row, heat_rows;
-  struct rs_bins load, heat; /* heat: busy of row r in column 2r, capacity in 2r + 1 */
+  struct rs_bins load, heat; /* heat: of row r busy in column 3r, capacity in 3r + 1, busy x tag in 3r + 2 */
   struct rs_timeline timeline, gantt;
   struct rs_trials trials;
   struct rs_job *jobs;

@@ -257,8 +257,9 @@ static void write_latency(const struct rs_hist *hist, struct rs_out *out)
   }
 }
 
-/* A row a moment, a column a group of nodes: the share of the group's CPUs that is busy; empty while none is up. */
-static void write_heat(const struct rs_results *results, uint64_t end_ns, struct rs_out *out)
+/* A row a moment, a column a group of nodes: the share of the group's CPUs that is busy, empty while none is up; or the
+ * mean tag of what runs there, weighted with CPUs, empty while nothing does. */
+static void write_heat(const struct rs_results *results, uint64_t end_ns, bool tags, struct rs_out *out)
 {
   double *means;
   uint64_t width_ns;
@@ -276,8 +277,8 @@ static void write_heat(const struct rs_results *results, uint64_t end_ns, struct
   for (uint32_t i = 0; i < bins; i++) {
     row_times(out, i, bins, width_ns, end_ns);
     for (uint32_t r = 0; r < results->heat_rows; r++) {
-      const double *cell = means + ((size_t)i * results->heat_rows + r) * 2;
-      field(out, ratio(cell[0], cell[1]), 3);
+      const double *cell = means + ((size_t)i * results->heat_rows + r) * 3;
+      field(out, tags ? ratio(cell[2], cell[0]) : ratio(cell[0], cell[1]), tags ? 3 : 4);
     }
     rs_out_char(out, '\n');
   }
@@ -362,7 +363,9 @@ static int write_series(struct rs_results *results, uint64_t end_ns, const doubl
 {
   struct rs_trials *trials = &results->trials;
   FILE_OF("load.csv", RS_OUT_PLAIN, write_load(results, means, bins, width_ns, end_ns, &out));
-  FILE_OF("heat.csv", RS_OUT_PLAIN, write_heat(results, end_ns, &out));
+  FILE_OF("heat.csv", RS_OUT_PLAIN, write_heat(results, end_ns, false, &out));
+  if (results->opts.tag_count > 1 || trials->rungs > 1)
+    FILE_OF("heat_tags.csv", RS_OUT_PLAIN, write_heat(results, end_ns, true, &out));
   if (results->latency.count > 0)
     FILE_OF("latency.csv", RS_OUT_PLAIN, write_latency(&results->latency, &out));
   if (trials->count > 0) {

@@ -145,7 +145,13 @@ int rs_run_open_results(const struct rs_run *run, uint32_t node_count, struct rs
   char text[RUNGS_MAX][48];
   const char *tags[RUNGS_MAX];
   uint32_t tag_count = 0;
-  for (uint64_t epochs = tune ? tune->r_min : 1; tune && tag_count < RUNGS_MAX; epochs *= tune->eta, tag_count++) {
+  bool rungs = tune && !(run->scheduler && strcmp(run->scheduler, "fifo") == 0);
+  if (tune && !rungs) { /* a trial of fifo is trained in one go */
+    snprintf(text[0], sizeof text[0], "to the end (%llu epoch%s)", (unsigned long long)tune->r_max,
+             tune->r_max == 1 ? "" : "s");
+    tags[tag_count++] = text[0];
+  }
+  for (uint64_t epochs = tune ? tune->r_min : 1; rungs && tag_count < RUNGS_MAX; epochs *= tune->eta, tag_count++) {
     uint64_t to = epochs < tune->r_max ? epochs : tune->r_max;
     snprintf(text[tag_count], sizeof text[0], "rung %u (%llu epoch%s)", tag_count, (unsigned long long)to,
              to == 1 ? "" : "s");

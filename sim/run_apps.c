@@ -118,6 +118,7 @@ static int add_search(struct program *program, char *err, size_t err_size)
   struct rs_apps *apps = program->apps;
   const struct rs_scenario *scenario = apps->opts.scenario;
   const struct rs_scenario_tune *tune = &program->workload->tune;
+  const char *scheduler = apps->opts.scheduler ? apps->opts.scheduler : tune->schedulers[0];
   struct search *s = program->search = rs_alloc_zero(1, sizeof *s);
   const struct rs_trial_opts trial_opts = {.tune = tune,
                                            .file = scenario->file,
@@ -125,25 +126,26 @@ static int add_search(struct program *program, char *err, size_t err_size)
                                            .straggler_sd = scenario->straggler_sd,
                                            .straggler_fraction = scenario->straggler_fraction,
                                            .time_scale = apps->opts.time_scale,
-                                           .spin = apps->opts.spin};
+                                           .spin = apps->opts.spin,
+                                           .rungs = strcmp(scheduler, "fifo") != 0};
   s->source = rs_trial_source_new(&trial_opts, err, err_size);
   if (!s->source)
     return -1;
   make_space(s, tune);
-  struct rs_tune_opts opts = {
-      .sched = rs_tune_sched_find(apps->opts.scheduler ? apps->opts.scheduler : tune->schedulers[0]),
-      .space = tune->param_count ? &s->space : NULL,
-      .seed = apps->opts.seed,
-      .trainable = rs_trial_trainable_of(s->source),
-      .trainable_arg = s->source,
-      .num_samples = tune->num_samples == RS_SCENARIO_NONE ? RS_TUNE_TRIALS_UNBOUNDED : tune->num_samples,
-      .concurrency = concurrency(apps, tune),
-      .max_failures = limit_u32(tune->max_failures),
-      .time_budget_ns = clock_ns(apps, tune->time_budget_ns),
-      .epochs_per_call_max = tune->epochs_per_call,
-      .reuse_actors = tune->reuse_actors,
-      .observe = on_trial,
-      .observe_arg = program};
+  struct rs_tune_opts opts = {.sched = rs_tune_sched_find(scheduler),
+                              .space = tune->param_count ? &s->space : NULL,
+                              .seed = apps->opts.seed,
+                              .trainable = rs_trial_trainable_of(s->source),
+                              .trainable_arg = s->source,
+                              .num_samples =
+                                  tune->num_samples == RS_SCENARIO_NONE ? RS_TUNE_TRIALS_UNBOUNDED : tune->num_samples,
+                              .concurrency = concurrency(apps, tune),
+                              .max_failures = limit_u32(tune->max_failures),
+                              .time_budget_ns = clock_ns(apps, tune->time_budget_ns),
+                              .epochs_per_call_max = tune->epochs_per_call,
+                              .reuse_actors = tune->reuse_actors,
+                              .observe = on_trial,
+                              .observe_arg = program};
   char why[256];
   if (!rs_sim_demand(&tune->demand, &opts.demand, why, sizeof why)) {
     snprintf(err, err_size, "%s:%u: %s", scenario->file, program->workload->line, why);

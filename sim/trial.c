@@ -159,6 +159,16 @@ static double epochs_of(struct rs_trial_source *s, const struct rs_tune_work *wo
   return sum;
 }
 
+/* As the results name them (run.c): rung k ends at r_min x eta^k epochs, the last one at r_max. */
+static uint32_t rung_of(const struct rs_trial_source *s, uint64_t epoch)
+{
+  const struct rs_scenario_tune *tune = s->opts.tune;
+  uint32_t rung = 0;
+  for (uint64_t end = tune->r_min; s->opts.rungs && end < epoch && end < tune->r_max && rung < 15; end *= tune->eta)
+    rung++;
+  return rung;
+}
+
 static struct rs_task *train(void *arg, const struct rs_tune_work *work)
 {
   struct rs_trial_source *s = arg;
@@ -173,6 +183,7 @@ static struct rs_task *train(void *arg, const struct rs_tune_work *work)
   rs_tune_result_encode(&metrics, result);
   struct rs_replay replay = {.duration_ns = duration_ns(s, work, seconds),
                              .mode = s->opts.spin ? RS_REPLAY_SPIN : RS_REPLAY_SLEEP,
+                             .tag = rung_of(s, work->to),
                              .return_bytes = s->opts.tune->checkpoint_bytes,
                              .result = result,
                              .result_bytes = bytes};

@@ -27,6 +27,7 @@ struct rs_trial_opts {
   double straggler_sd, straggler_fraction;
   double time_scale; /* durations are multiplied by this; 1 in a simulation */
   bool spin;         /* replayed calls compute instead of sleeping */
+  bool rungs;        /* the scheduler has some: a call's tag is the rung that it trains towards, for who watches */
 };
 
 /* Loads the curves. NULL with "file:line: ..." in err. */
