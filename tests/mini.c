@@ -372,7 +372,7 @@ struct mini *mini_new(const struct mini_opts *opts)
   add_place(m, RS_ROLE_GCS, rs_addr_make(0, 1, RS_EP_GCS), NULL);
   node_up(m, 0, m->head_info);
   for (uint32_t i = 1; i <= opts->nodes; i++)
-    node_up(m, i, m->info);
+    node_up(m, i, opts->infos ? opts->infos[i - 1] : m->info);
   m->node_count = opts->nodes + 1;
   for (uint32_t i = 0; i < opts->programs || i < 1; i++)
     add_place(m, RS_ROLE_DRIVER, rs_addr_make(0, 1, RS_EP_DRIVER + i), NULL);
@@ -538,7 +538,7 @@ bool mini_restart_node(struct mini *m, rs_node_id node)
 {
   if (!m->down[node])
     return false;
-  node_up(m, node, m->info);
+  node_up(m, node, m->opts.infos ? m->opts.infos[node - 1] : m->info);
   return true;
 }
 
@@ -638,6 +638,11 @@ void mini_fill_disk(struct mini *m, bool full)
 uint32_t mini_nodes_alive(const struct mini *m)
 {
   return rs_view_alive(rs_gcs_view(at(m, rs_addr_make(0, 1, RS_EP_GCS))->ep));
+}
+
+struct rs_endpoint *mini_gcs(const struct mini *m)
+{
+  return at(m, rs_addr_make(0, 1, RS_EP_GCS))->ep;
 }
 
 struct rs_endpoint *mini_raylet(const struct mini *m, rs_node_id node)

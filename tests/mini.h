@@ -12,8 +12,9 @@
 struct mini;
 
 struct mini_opts {
-  uint32_t nodes;      /* besides node 0, which has no CPUs */
-  struct rs_res total; /* of each */
+  uint32_t nodes;                    /* besides node 0, which has no CPUs */
+  struct rs_res total;               /* of each */
+  struct rs_node_info *const *infos; /* of nodes 1 .. nodes, where they differ or have labels; NULL: total */
   struct rs_config config;
   const struct rs_node_type *node_types; /* autoscaled types; HOST_ADD makes nodes of them */
   uint32_t node_type_count;
@@ -65,6 +66,7 @@ uint32_t mini_most_at_once(const struct mini *m); /* functions that ran at a tim
 uint64_t mini_stored_bytes(const struct mini *m); /* bytes that drivers hold for all stores, in memory */
 uint64_t mini_disk_bytes(const struct mini *m);   /* ... on disks */
 void mini_fill_disk(struct mini *m, bool full);   /* from now on nothing can be written to disks */
+struct rs_endpoint *mini_gcs(const struct mini *m);
 struct rs_endpoint *mini_raylet(const struct mini *m, rs_node_id node);
 rs_node_id mini_ran_on(const struct mini *m, struct rs_id task); /* node of the task's last start */
 

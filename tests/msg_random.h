@@ -62,7 +62,19 @@ UNUSED static void random_demand(struct rs_rng *rng, struct rs_demand *v)
   v->custom_count = (uint8_t)random_customs(rng, v->custom, false);
   v->select_count = random_below(rng, 2) ? 0 : (uint8_t)random_below(rng, RS_SELECT_MAX + 1);
   for (unsigned i = 0; i < v->select_count; i++)
-    v->select[i] = (struct rs_selector){rs_rng_next(rng), random_number(rng), (uint8_t)random_below(rng, 4)};
+    v->select[i] = (struct rs_selector){rs_rng_next(rng), random_number(rng), (uint8_t)random_below(rng, 4), 0};
+  if (random_below(rng, 4) == 0) {
+    v->fallback_count = (uint8_t)(1 + random_below(rng, RS_FALLBACK_MAX));
+    for (unsigned i = 0, at = 0; i < v->select_count; i++) {
+      at += random_below(rng, v->fallback_count - at + 1);
+      v->select[i].alternative = (uint8_t)at;
+    }
+  }
+  if (random_below(rng, 4) == 0) {
+    v->group_owner = 1 + (random_number(rng) >> 1);
+    v->group_seq = 1 + (random_number(rng) >> 1);
+    v->group_bundle = (int32_t)random_below(rng, RS_GROUP_BUNDLES_MAX + 1) - 1;
+  }
 }
 
 UNUSED static void random_left(struct rs_rng *rng, struct rs_res *v)
@@ -100,7 +112,18 @@ UNUSED static void random_addr(struct rs_rng *rng, rs_addr *v) { *v = random_num
 UNUSED static void random_flag(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_below(rng, 2); }
 UNUSED static void random_strategy(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_below(rng, 4); }
 UNUSED static void random_actor_state(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_below(rng, 4); }
+UNUSED static void random_group_strategy(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_below(rng, 4); }
+UNUSED static void random_group_state(struct rs_rng *rng, uint8_t *v) { *v = (uint8_t)random_below(rng, 4); }
 /* clang-format on */
+
+UNUSED static void random_bundle(struct rs_rng *rng, struct rs_bundle *v)
+{
+  random_demand(rng, &v->demand);
+  v->demand.group_owner = v->demand.group_seq = 0;
+  v->demand.group_bundle = 0;
+  v->index = random_below(rng, RS_GROUP_BUNDLES_MAX);
+  v->raylet = random_number(rng);
+}
 
 UNUSED static void random_id(struct rs_rng *rng, struct rs_id *v)
 {
@@ -154,6 +177,10 @@ UNUSED static void random_task(struct rs_rng *rng, struct rs_task **v)
                                    RS_TASK_KEEP};
   task->flags = flags[random_below(rng, sizeof flags / sizeof *flags)];
   task->group = task->flags & RS_TASK_GROUP ? 1 + (random_number(rng) >> 1) : 0;
+  if (random_below(rng, 4) == 0) {
+    task->flags |= RS_TASK_CAPTURE;
+    random_id(rng, &task->placement);
+  }
   random_id(rng, &task->id);
   task->function = random_number(rng);
   if (task->flags & (RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL)) {
@@ -307,6 +334,8 @@ UNUSED static struct rs_msg *random_msg(struct rs_rng *rng, uint16_t type, enum 
 #define same_flag same_u8
 #define same_strategy same_u8
 #define same_actor_state same_u8
+#define same_group_strategy same_u8
+#define same_group_state same_u8
 #define same_id(a, b) rs_id_equal(*(a), *(b))
 
 UNUSED static bool same_customs(const struct rs_custom *a, const struct rs_custom *b)
@@ -328,8 +357,11 @@ UNUSED static bool same_demand(const struct rs_demand *a, const struct rs_demand
 {
   for (unsigned i = 0; i < RS_SELECT_MAX; i++)
     if (a->select[i].key != b->select[i].key || a->select[i].value != b->select[i].value ||
-        a->select[i].op != b->select[i].op)
+        a->select[i].op != b->select[i].op || a->select[i].alternative != b->select[i].alternative)
       return false;
+  if (a->fallback_count != b->fallback_count || a->group_owner != b->group_owner || a->group_seq != b->group_seq ||
+      a->group_bundle != b->group_bundle)
+    return false;
   return a->cpu_e4 == b->cpu_e4 && a->memory_bytes == b->memory_bytes && a->store_bytes == b->store_bytes &&
          a->gpu_e4 == b->gpu_e4 && a->custom_count == b->custom_count && a->select_count == b->select_count &&
          same_customs(a->custom, b->custom);
@@ -375,7 +407,8 @@ UNUSED static bool same_task(struct rs_task *const *left, struct rs_task *const 
       !rs_id_equal(a->id, b->id) || a->function != b->function || !rs_id_equal(a->actor, b->actor) ||
       a->group != b->group || a->actor_seq != b->actor_seq || a->actor_restart != b->actor_restart ||
       a->args_bytes != b->args_bytes || a->job != b->job || !rs_id_equal(a->parent, b->parent) ||
-      a->inner_count != b->inner_count || !same_ids(a->inner, b->inner, a->inner_count))
+      a->inner_count != b->inner_count || !same_ids(a->inner, b->inner, a->inner_count) ||
+      !rs_id_equal(a->placement, b->placement))
     return false;
   for (unsigned i = 0; i < a->dep_count; i++)
     if (!same_dep(&a->deps[i], &b->deps[i]) || !same_value(&a->deps[i].value, &b->deps[i].value))
@@ -423,6 +456,11 @@ UNUSED static bool same_entry(const struct rs_entry *a, const struct rs_entry *b
 UNUSED static bool same_shape(const struct rs_shape *a, const struct rs_shape *b)
 {
   return a->count == b->count && same_demand(&a->demand, &b->demand);
+}
+
+UNUSED static bool same_bundle(const struct rs_bundle *a, const struct rs_bundle *b)
+{
+  return a->index == b->index && a->raylet == b->raylet && same_demand(&a->demand, &b->demand);
 }
 
 #define MSG(NAME, name, number)                                                                                        \

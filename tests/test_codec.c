@@ -168,7 +168,7 @@ static void demands_are_checked(void)
   CHECK_EQ(get_demand("\x00", 1, &d), 0);
   CHECK_EQ(get_demand("\x01\x10\x27\0\0\0\0\0\0", 9, &d), 0);
   CHECK_EQ(d.cpu_e4, 10000);
-  CHECK_EQ(get_demand("\x40", 1, &d), RS_ERR_MALFORMED);                                    /* unknown part */
+  CHECK_EQ(get_demand("\x80", 1, &d), RS_ERR_MALFORMED);                                    /* unknown part */
   CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\0\0", 9, &d), RS_ERR_MALFORMED);                    /* announced, but 0 */
   CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\0\x80", 9, &d), RS_ERR_MALFORMED);                  /* negative */
   CHECK_EQ(get_demand("\x01\1\0\0\0\0\0\2\0", 9, &d), RS_ERR_MALFORMED);                    /* above the limit */
@@ -182,8 +182,15 @@ static void demands_are_checked(void)
   CHECK_EQ(get_demand("\x10\1\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 18, &d), RS_ERR_MALFORMED); /* no name */
   CHECK_EQ(get_demand("\x10\2\7\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 34, &d),
            RS_ERR_MALFORMED); /* the same name twice */
-  CHECK_EQ(get_demand("\x20\1\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3", 19, &d), 0);
-  CHECK_EQ(get_demand("\x20\1\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\4", 19, &d), RS_ERR_MALFORMED); /* no such test */
+  CHECK_EQ(get_demand("\x20\1\0\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\0", 21, &d), 0);
+  CHECK_EQ(get_demand("\x20\1\0\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\4\0", 21, &d), RS_ERR_MALFORMED); /* no test */
+  CHECK_EQ(get_demand("\x20\1\0\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\1", 21, &d), RS_ERR_MALFORMED); /* no fallback 1 */
+  CHECK_EQ(get_demand("\x20\0\1", 3, &d), 0); /* nothing first, and nothing as its fallback */
+  CHECK_EQ(get_demand("\x20\0\0", 3, &d), RS_ERR_MALFORMED);
+  CHECK_EQ(get_demand("\x40\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\xff\xff\xff\xff", 21, &d), 0);
+  CHECK_EQ(d.group_bundle, -1);
+  CHECK_EQ(get_demand("\x40\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\xfe\xff\xff\xff", 21, &d), RS_ERR_MALFORMED);
+  CHECK_EQ(get_demand("\x40\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0", 21, &d), RS_ERR_MALFORMED);
 }
 
 static void resources_are_checked(void)

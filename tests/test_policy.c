@@ -206,7 +206,7 @@ static void world_begin(struct world *w, uint64_t seed, uint32_t node_count)
     if (rs_rng_below(&w->rng, 3) == 0)
       d->select[d->select_count++] =
           (struct rs_selector){rs_name_hash("zone"), rs_name_hash(zones[rs_rng_below(&w->rng, 3)]),
-                               rs_rng_below(&w->rng, 2) ? RS_SELECT_IN : RS_SELECT_NOT_IN};
+                               rs_rng_below(&w->rng, 2) ? RS_SELECT_IN : RS_SELECT_NOT_IN, 0};
   }
 }
 
@@ -663,6 +663,51 @@ static void versions_between_cost_nothing(void)
 
 /* ---- the table ---- */
 
+/* A soft condition is a fallback: the nodes that match come first, others only while these have no room. */
+static void label_alternatives_are_taken_in_order(void)
+{
+  struct rs_node_info *plain = machine(2, 0), *marked = machine(2, 0);
+  CHECK(rs_node_info_add_label(marked, "disk", "ssd"));
+  struct rs_view *view = even_view(plain, 6);
+  for (rs_node_id node = 4; node < 6; node++)
+    rs_view_set(&view, node, &(struct rs_view_node){.info = marked, .state = RS_NODE_ALIVE, .left = marked->total});
+  struct rs_demand demand = {.cpu_e4 = RS_ONE_E4};
+  CHECK(rs_demand_add_select(&demand, 0, "disk", RS_SELECT_IN, "ssd"));
+  demand.fallback_count = 1;
+  for (int p = 0; rs_place_policies[p]; p++) {
+    const struct rs_place_policy *policy = rs_place_policies[p];
+    struct rs_place_opts opts = {.local = 0, .spread_threshold_e4 = 5000, .top_k_absolute = 1};
+    struct rs_view *now = rs_view_ref(view);
+    void *state = policy->create(now, &opts);
+    struct rs_rng rng;
+    rs_rng_seed(&rng, 1);
+    uint64_t work = 0;
+    for (int i = 0; i < 13; i++) {
+      struct rs_choice choice;
+      struct rs_place_request request = {.demand = &demand};
+      enum rs_pick outcome = rs_place_pick(policy, state, now, &request, &rng, &choice, &work);
+      CHECK_EQ(outcome, i < 12 ? RS_PICK_OK : RS_PICK_LATER);
+      if (outcome != RS_PICK_OK)
+        break;
+      CHECK_EQ(choice.node >= 4, i < 4);
+      struct rs_view_node entry = *rs_view_get(now, choice.node);
+      rs_res_take(&entry.left, &demand);
+      rs_view_set(&now, choice.node, &entry);
+      policy->node_changed(state, now, choice.node);
+    }
+    demand.cpu_e4 = 3 * RS_ONE_E4;
+    struct rs_choice choice;
+    struct rs_place_request request = {.demand = &demand};
+    CHECK_EQ(rs_place_pick(policy, state, now, &request, &rng, &choice, &work), RS_PICK_NEVER);
+    demand.cpu_e4 = RS_ONE_E4;
+    policy->destroy(state);
+    rs_view_unref(now);
+  }
+  rs_view_unref(view);
+  rs_node_info_unref(plain);
+  rs_node_info_unref(marked);
+}
+
 static void policies_are_found_by_name(void)
 {
   static const char *const names[] = {"hybrid", "spread", "random", "pack", "locality"};
@@ -709,6 +754,7 @@ const struct rs_test rs_tests[] = {
     {"reads a pick do not grow with the cluster", reads_a_pick_do_not_grow_with_the_cluster},
     {"a full cluster without changes costs nothing", a_full_cluster_without_changes_costs_nothing},
     {"versions between cost nothing", versions_between_cost_nothing},
+    {"label alternatives are taken in order", label_alternatives_are_taken_in_order},
     {"policies are found by name", policies_are_found_by_name},
     {"broken policies are told apart", broken_policies_are_told_apart},
     {0},

@@ -107,7 +107,7 @@ static void names_are_hashed(void)
 static struct rs_demand selecting(const char *key, const char *value, enum rs_select_op op)
 {
   struct rs_demand demand = {.select_count = 1};
-  demand.select[0] = (struct rs_selector){rs_name_hash(key), rs_name_hash(value), (uint8_t)op};
+  demand.select[0] = (struct rs_selector){rs_name_hash(key), rs_name_hash(value), (uint8_t)op, 0};
   return demand;
 }
 
@@ -144,6 +144,38 @@ static void labels_select_nodes(void)
   CHECK_EQ(info->refs, 1);
   rs_node_info_unref(info);
   rs_node_info_unref(NULL);
+}
+
+/* Several INs of one key are one condition with several values; alternatives each stand alone. */
+static void conditions_have_values_and_alternatives(void)
+{
+  struct rs_res total = node_of(4, 0);
+  struct rs_node_info *info = rs_node_info_new(&total);
+  CHECK(rs_node_info_add_label(info, "zone", "a") && rs_node_info_add_label(info, "gpu", "h200"));
+  struct rs_demand demand = {0};
+  CHECK(rs_demand_add_select(&demand, 0, "zone", RS_SELECT_IN, "x"));
+  CHECK(!feasible(info, demand));
+  CHECK(rs_demand_add_select(&demand, 0, "zone", RS_SELECT_IN, "a"));
+  CHECK(feasible(info, demand));
+  CHECK(rs_demand_add_select(&demand, 0, "gpu", RS_SELECT_NOT_IN, "a100"));
+  CHECK(feasible(info, demand));
+  CHECK(rs_demand_add_select(&demand, 0, "gpu", RS_SELECT_NOT_IN, "h200"));
+  CHECK(!feasible(info, demand)); /* several NOT_INs: none of the values */
+  CHECK(rs_demand_add_select(&demand, 1, "zone", RS_SELECT_IN, "x"));
+  CHECK(!feasible(info, demand)); /* INs of another alternative do not count */
+  CHECK(rs_demand_add_select(&demand, 2, "rack", RS_SELECT_NOT_EXISTS, NULL));
+  CHECK(feasible(info, demand));
+  struct rs_demand one;
+  CHECK(rs_demand_alternative(&demand, 0, &one) && one.select_count == 4 && !feasible(info, one));
+  CHECK(rs_demand_alternative(&demand, 2, &one) && one.select_count == 1 && feasible(info, one));
+  CHECK(!rs_demand_alternative(&demand, 3, &one));
+  demand.fallback_count = 3; /* an alternative without conditions takes any node */
+  CHECK(rs_demand_alternative(&demand, 3, &one) && one.select_count == 0 && feasible(info, one));
+  while (demand.select_count < RS_SELECT_MAX)
+    CHECK(rs_demand_add_select(&demand, 3, "zone", RS_SELECT_EXISTS, NULL));
+  CHECK(!rs_demand_add_select(&demand, 3, "zone", RS_SELECT_EXISTS, NULL));
+  CHECK(rs_node_label(info, rs_name_hash("gpu")) == rs_name_hash("h200") && rs_node_label(info, 7) == 0);
+  rs_node_info_unref(info);
 }
 
 static void utilisation_is_that_of_the_critical_resource(void)
@@ -255,12 +287,18 @@ static void demands_compare_by_every_part(void)
     memset(&b.select, 0xff, sizeof b.select); /* beyond select_count: not part of the demand */
     CHECK(rs_demand_equal(&a, &b) && rs_demand_hash(&a) == rs_demand_hash(&b));
     b = a;
-    switch (rs_rng_below(&rng, 5)) {
+    switch (rs_rng_below(&rng, 8)) {
+    case 5: b.fallback_count++; break;
+    case 6: b.group_owner = b.group_seq = 7; break;
+    case 7:
+      a.group_owner = a.group_seq = b.group_owner = b.group_seq = 7;
+      b.group_bundle = -1;
+      break;
     case 0: b.cpu_e4++; break;
     case 1: b.gpu_e4++; break;
     case 2: b.memory_bytes++; break;
     case 3: b.store_bytes++; break;
-    default: b.select[b.select_count++] = (struct rs_selector){1, 2, RS_SELECT_IN};
+    default: b.select[b.select_count++] = (struct rs_selector){1, 2, RS_SELECT_IN, 0};
     }
     CHECK(!rs_demand_equal(&a, &b) && rs_demand_hash(&a) != rs_demand_hash(&b));
   }
@@ -274,6 +312,7 @@ const struct rs_test rs_tests[] = {
     {"custom resources are kept in order", custom_resources_are_kept_in_order},
     {"names are hashed", names_are_hashed},
     {"labels select nodes", labels_select_nodes},
+    {"conditions have values and alternatives", conditions_have_values_and_alternatives},
     {"utilisation is that of the critical resource", utilisation_is_that_of_the_critical_resource},
     {"nothing fits everywhere", nothing_fits_everywhere},
     {"taking and giving conserves", taking_and_giving_conserves},

@@ -1,7 +1,8 @@
 /* autoscaler.c -- which hosts to launch and which to end.
  *
  * A decision is made every autoscaler_update_interval_ms while there is something to decide: demand that waits (shapes
- * from the raylets' reports, actors without a place), a type below its minimum, or a host that has been idle too long.
+ * from the raylets' reports, actors and placement groups without a place), a type below its minimum, or a host that has
+ * been idle too long.
  *
  *   1. Bins: what is left on the nodes that are alive, and the whole of every host that was launched and is not up yet.
  *      Demand is packed into them first fit, shape by shape.
@@ -15,13 +16,7 @@
  *
  * Cost of a decision: O(shapes x nodes) at worst; a full node is skipped for good within one shape.
  */
-#include "core/gcs_int.h"
-
-struct bin {
-  struct rs_res left;
-  uint32_t labels_of; /* node type, or UINT32_MAX for a live node */
-  rs_node_id node;
-};
+#include "core/autoscaler_int.h"
 
 static uint64_t interval_ns(const struct rs_endpoint *ep)
 {
@@ -34,7 +29,7 @@ static uint64_t idle_ns(const struct rs_endpoint *ep, uint32_t type)
   return (own ? own : (uint64_t)ep->config->autoscaler_idle_timeout_ms) * RS_MS;
 }
 
-static uint32_t launching(const struct rs_gcs *g, uint32_t type)
+uint32_t rs_autoscaler_launching(const struct rs_gcs *g, uint32_t type)
 {
   uint32_t count = 0;
   for (uint32_t i = 0; i < g->launch_count; i++)
@@ -81,10 +76,10 @@ void rs_autoscaler_on_registered(struct rs_gcs *g, uint32_t node_type)
     remove_launch(g, found);
 }
 
-static bool launch(struct rs_endpoint *ep, uint32_t type)
+bool rs_autoscaler_launch(struct rs_endpoint *ep, uint32_t type)
 {
   struct rs_gcs *g = ep->gcs;
-  uint32_t running = g->alive_of_type[type], under_way = launching(g, type);
+  uint32_t running = g->alive_of_type[type], under_way = rs_autoscaler_launching(g, type);
   uint64_t at_once = (uint64_t)running * (uint64_t)ep->config->autoscaler_upscaling_speed_e4 / RS_ONE_E4;
   if (running + under_way >= g->types[type].max_count || under_way >= (at_once ? at_once : 1) ||
       g->launch_count >= (uint64_t)ep->config->autoscaler_max_concurrent_launches)
@@ -128,8 +123,8 @@ static uint64_t fill_score(const struct rs_res *total, const struct rs_demand *d
   return kinds ? least * 100000 + sum / kinds : 0;
 }
 
-static uint32_t best_type(const struct rs_endpoint *ep, const struct rs_demand *demand, uint32_t count,
-                          const bool *exhausted)
+uint32_t rs_autoscaler_best_type(const struct rs_endpoint *ep, const struct rs_demand *demand, uint32_t count,
+                                 const bool *exhausted)
 {
   const struct rs_gcs *g = ep->gcs;
   uint32_t best = UINT32_MAX;
@@ -149,15 +144,15 @@ static uint32_t best_type(const struct rs_endpoint *ep, const struct rs_demand *
   return best;
 }
 
-struct packing {
-  struct bin *bins;
-  uint32_t count, cap;
-};
-
-static void add_bin(struct packing *p, const struct rs_res *left, uint32_t type, rs_node_id node)
+void rs_autoscaler_add_bin(struct packing *p, const struct rs_res *left, uint32_t type, rs_node_id node)
 {
   RS_GROW(p->bins, p->count, p->cap);
   p->bins[p->count++] = (struct bin){*left, type, node};
+}
+
+const struct rs_node_info *rs_autoscaler_bin_info(const struct rs_gcs *g, const struct bin *bin)
+{
+  return bin->labels_of != UINT32_MAX ? g->types[bin->labels_of].info : rs_view_get(g->view, bin->node)->info;
 }
 
 static void pack(struct rs_endpoint *ep, struct packing *p, const struct rs_demand *demand, uint32_t count)
@@ -165,8 +160,7 @@ static void pack(struct rs_endpoint *ep, struct packing *p, const struct rs_dema
   struct rs_gcs *g = ep->gcs;
   for (uint32_t i = 0; i < p->count && count; i++) {
     struct bin *bin = &p->bins[i];
-    const struct rs_node_info *info =
-        bin->labels_of != UINT32_MAX ? g->types[bin->labels_of].info : rs_view_get(g->view, bin->node)->info;
+    const struct rs_node_info *info = rs_autoscaler_bin_info(g, bin);
     ep->work.nodes++;
     if (!rs_labels_match(info, demand))
       continue;
@@ -175,27 +169,27 @@ static void pack(struct rs_endpoint *ep, struct packing *p, const struct rs_dema
   }
   bool *exhausted = rs_alloc_zero(g->type_count, sizeof *exhausted);
   while (count) {
-    uint32_t type = best_type(ep, demand, count, exhausted);
+    uint32_t type = rs_autoscaler_best_type(ep, demand, count, exhausted);
     if (type == UINT32_MAX)
       break;
-    if (!launch(ep, type)) {
+    if (!rs_autoscaler_launch(ep, type)) {
       exhausted[type] = true;
       continue;
     }
     struct rs_res left = g->types[type].info->total;
     for (; count && rs_res_fits(&left, demand); count--)
       rs_res_take(&left, demand);
-    add_bin(p, &left, type, RS_NODE_NONE);
+    rs_autoscaler_add_bin(p, &left, type, RS_NODE_NONE);
   }
   free(exhausted);
 }
 
 static bool unmet(const struct rs_gcs *g)
 {
-  if (g->queued || g->actors_waiting)
+  if (g->queued || g->actors_waiting || rs_gcs_group_waiting(g))
     return true;
   for (uint32_t type = 0; type < g->type_count; type++)
-    if (g->alive_of_type[type] + launching(g, type) < g->types[type].min_count)
+    if (g->alive_of_type[type] + rs_autoscaler_launching(g, type) < g->types[type].min_count)
       return true;
   return false;
 }
@@ -208,22 +202,24 @@ static void scale_up(struct rs_endpoint *ep)
   for (rs_node_id id = 0; id < span; id++) {
     const struct rs_view_node *entry = rs_view_get(g->view, id);
     if (entry && entry->state == RS_NODE_ALIVE)
-      add_bin(&p, &entry->left, UINT32_MAX, id);
+      rs_autoscaler_add_bin(&p, &entry->left, UINT32_MAX, id);
   }
   for (uint32_t i = 0; i < g->launch_count; i++)
-    add_bin(&p, &g->types[g->launches[i].node_type].info->total, g->launches[i].node_type, RS_NODE_NONE);
+    rs_autoscaler_add_bin(&p, &g->types[g->launches[i].node_type].info->total, g->launches[i].node_type, RS_NODE_NONE);
   for (uint32_t id = 0; id < g->node_span; id++)
     for (uint32_t i = 0; g->nodes[id].alive && i < g->nodes[id].shape_count; i++)
       pack(ep, &p, &g->nodes[id].shapes[i].demand, g->nodes[id].shapes[i].count);
   RS_LIST_EACH(&g->classes, at, after)
   {
     const struct actor_class *class = RS_ENTRY(at, struct actor_class, link);
-    if (class->queued)
+    if (class->queued && !class->demand.group_seq)
       pack(ep, &p, &class->demand, class->queued);
   }
+  rs_autoscaler_pack_groups(ep, &p);
   free(p.bins);
   for (uint32_t type = 0; type < g->type_count; type++)
-    while (g->alive_of_type[type] + launching(g, type) < g->types[type].min_count && launch(ep, type))
+    while (g->alive_of_type[type] + rs_autoscaler_launching(g, type) < g->types[type].min_count &&
+           rs_autoscaler_launch(ep, type))
       ;
 }
 
@@ -254,9 +250,11 @@ static void scale_down(struct rs_endpoint *ep)
     if (!node->alive || node->busy || node->draining)
       continue;
     uint32_t type = rs_view_get(g->view, id)->info->node_type;
-    if (type >= g->type_count || staying[type] <= g->types[type].min_count || !rs_list_empty(&node->actors))
+    if (type >= g->type_count || staying[type] <= g->types[type].min_count || !rs_list_empty(&node->actors) ||
+        rs_gcs_group_on_node(g, node->raylet))
       continue;
     uint64_t due = rs_time_add(node->idle_since, idle_ns(ep, type));
+    due = due > node->wanted_until ? due : node->wanted_until;
     if (due > ep->now) {
       g->idle_check_at = rs_time_min(g->idle_check_at, due);
       continue;

@@ -20,6 +20,7 @@ void rs_call_free(struct rs_call *call)
 {
   if (!call)
     return;
+  free(call->bundles);
   for (uint32_t i = 0; i < call->task_count; i++)
     rs_task_unref(call->tasks[i]);
   rs_value_unref(call->value);
@@ -38,5 +39,6 @@ void rs_reply_free(struct rs_reply *reply)
     free(reply->ids);
   rs_value_unref(reply->value);
   rs_msg_unref(reply->answer);
+  free(reply->nodes);
   free(reply);
 }

@@ -46,6 +46,18 @@ static inline void put_actor_state(struct rs_writer *w, const uint8_t *v)
   rs_put_u8(w, *v);
 }
 
+static inline void put_group_strategy(struct rs_writer *w, const uint8_t *v)
+{
+  RS_ASSERT(*v <= RS_GROUP_STRICT_SPREAD);
+  rs_put_u8(w, *v);
+}
+
+static inline void put_group_state(struct rs_writer *w, const uint8_t *v)
+{
+  RS_ASSERT(*v <= RS_GROUP_REMOVED);
+  rs_put_u8(w, *v);
+}
+
 static void put_entry(struct rs_writer *w, const struct rs_entry *v)
 {
   RS_ASSERT(v->node <= RS_NODE_MAX && v->state <= RS_NODE_DEAD);
@@ -58,6 +70,14 @@ static void put_entry(struct rs_writer *w, const struct rs_entry *v)
   rs_put_flag(w, v->info != 0);
   if (v->info)
     rs_put_info(w, v->info);
+}
+
+static void put_bundle(struct rs_writer *w, const struct rs_bundle *v)
+{
+  RS_ASSERT(v->index < RS_GROUP_BUNDLES_MAX && v->demand.group_seq == 0);
+  rs_put_demand(w, &v->demand);
+  rs_put_u32(w, v->index);
+  rs_put_u64(w, v->raylet);
 }
 
 static void put_shape(struct rs_writer *w, const struct rs_shape *v)
@@ -78,6 +98,8 @@ static inline void get_id(struct rs_reader *r, struct rs_id *v) { *v = rs_get_id
 static inline void get_flag(struct rs_reader *r, uint8_t *v) { *v = rs_get_flag(r); }
 static inline void get_strategy(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_STRATEGY_NODE_AFFINITY_SOFT); }
 static inline void get_actor_state(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_ACTOR_DEAD); }
+static inline void get_group_strategy(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_GROUP_STRICT_SPREAD); }
+static inline void get_group_state(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_GROUP_REMOVED); }
 static inline void get_demand(struct rs_reader *r, struct rs_demand *v) { rs_get_demand(r, v); }
 static inline void get_left(struct rs_reader *r, struct rs_res *v) { rs_get_res(r, v); }
 static inline void get_info(struct rs_reader *r, struct rs_node_info **v) { *v = rs_get_info(r); }
@@ -115,6 +137,15 @@ static void get_entry(struct rs_reader *r, struct rs_entry *v)
     v->info = rs_get_info(r);
 }
 
+static void get_bundle(struct rs_reader *r, struct rs_bundle *v)
+{
+  rs_get_demand(r, &v->demand);
+  v->index = rs_get_u32(r);
+  v->raylet = rs_get_u64(r);
+  if (v->index >= RS_GROUP_BUNDLES_MAX || v->demand.group_seq)
+    rs_get_fail(r, RS_ERR_MALFORMED);
+}
+
 static void get_shape(struct rs_reader *r, struct rs_shape *v)
 {
   rs_get_demand(r, &v->demand);
@@ -131,6 +162,7 @@ enum {
   LEAST_id = 16,
   LEAST_dep = RS_DEP_BYTES,
   LEAST_shape = 5,
+  LEAST_bundle = 13,
   LEAST_entry = 23,
   LEAST_task = RS_TASK_BYTES_MIN,
   LEAST_result = RS_RESULT_BYTES_MIN

@@ -42,7 +42,7 @@ struct rs_id rs_get_id(struct rs_reader *r)
 
 /* ---- demands and resources ---- */
 
-enum { HAS_CPU = 1, HAS_MEMORY = 2, HAS_STORE = 4, HAS_GPU = 8, HAS_CUSTOM = 16, HAS_SELECT = 32 };
+enum { HAS_CPU = 1, HAS_MEMORY = 2, HAS_STORE = 4, HAS_GPU = 8, HAS_CUSTOM = 16, HAS_SELECT = 32, HAS_GROUP = 64 };
 
 static bool amount_valid(int64_t amount)
 {
@@ -102,11 +102,29 @@ static bool gpus_valid(uint32_t gpu_e4)
   return gpu_e4 <= RS_ONE_E4 || (gpu_e4 % RS_ONE_E4 == 0 && gpu_e4 <= RS_GPU_MAX * RS_ONE_E4);
 }
 
+static void put_selectors(struct rs_writer *w, const struct rs_demand *demand)
+{
+  RS_ASSERT(demand->select_count <= RS_SELECT_MAX && demand->fallback_count <= RS_FALLBACK_MAX);
+  rs_put_u8(w, demand->select_count);
+  rs_put_u8(w, demand->fallback_count);
+  for (unsigned i = 0; i < demand->select_count; i++) {
+    const struct rs_selector *select = &demand->select[i];
+    RS_ASSERT(select->op <= RS_SELECT_NOT_EXISTS && select->alternative <= demand->fallback_count);
+    RS_ASSERT(i == 0 || select->alternative >= select[-1].alternative);
+    rs_put_u64(w, select->key);
+    rs_put_u64(w, select->value);
+    rs_put_u8(w, select->op);
+    rs_put_u8(w, select->alternative);
+  }
+}
+
 void rs_put_demand(struct rs_writer *w, const struct rs_demand *demand)
 {
   uint8_t mask = (uint8_t)((demand->cpu_e4 ? HAS_CPU : 0) | (demand->memory_bytes ? HAS_MEMORY : 0) |
                            (demand->store_bytes ? HAS_STORE : 0) | (demand->gpu_e4 ? HAS_GPU : 0) |
-                           (demand->custom_count ? HAS_CUSTOM : 0) | (demand->select_count ? HAS_SELECT : 0));
+                           (demand->custom_count ? HAS_CUSTOM : 0) |
+                           (demand->select_count || demand->fallback_count ? HAS_SELECT : 0) |
+                           (demand->group_seq ? HAS_GROUP : 0));
   rs_put_u8(w, mask);
   if (mask & HAS_CPU)
     put_amount(w, demand->cpu_e4);
@@ -120,22 +138,47 @@ void rs_put_demand(struct rs_writer *w, const struct rs_demand *demand)
   }
   if (mask & HAS_CUSTOM)
     put_customs(w, demand->custom, demand->custom_count, false);
-  if (mask & HAS_SELECT) {
-    RS_ASSERT(demand->select_count <= RS_SELECT_MAX);
-    rs_put_u8(w, demand->select_count);
-    for (unsigned i = 0; i < demand->select_count; i++) {
-      RS_ASSERT(demand->select[i].op <= RS_SELECT_NOT_EXISTS);
-      rs_put_u64(w, demand->select[i].key);
-      rs_put_u64(w, demand->select[i].value);
-      rs_put_u8(w, demand->select[i].op);
-    }
+  if (mask & HAS_SELECT)
+    put_selectors(w, demand);
+  RS_ASSERT(demand->group_seq || (demand->group_owner == 0 && demand->group_bundle == 0));
+  if (mask & HAS_GROUP) {
+    RS_ASSERT(demand->group_owner && demand->group_bundle >= -1 && demand->group_bundle < RS_GROUP_BUNDLES_MAX);
+    rs_put_u64(w, demand->group_owner);
+    rs_put_u64(w, demand->group_seq);
+    rs_put_u32(w, (uint32_t)demand->group_bundle);
   }
+}
+
+static void get_selectors(struct rs_reader *r, struct rs_demand *demand)
+{
+  demand->select_count = rs_get_at_most(r, RS_SELECT_MAX);
+  demand->fallback_count = rs_get_at_most(r, RS_FALLBACK_MAX);
+  if (demand->select_count == 0 && demand->fallback_count == 0)
+    rs_get_fail(r, RS_ERR_MALFORMED);
+  for (unsigned i = 0; i < demand->select_count; i++) {
+    demand->select[i].key = rs_get_u64(r);
+    demand->select[i].value = rs_get_u64(r);
+    demand->select[i].op = rs_get_at_most(r, RS_SELECT_NOT_EXISTS);
+    demand->select[i].alternative = rs_get_at_most(r, demand->fallback_count);
+    if (i && demand->select[i].alternative < demand->select[i - 1].alternative)
+      rs_get_fail(r, RS_ERR_MALFORMED);
+  }
+}
+
+static void get_group(struct rs_reader *r, struct rs_demand *demand)
+{
+  demand->group_owner = rs_get_u64(r);
+  demand->group_seq = rs_get_u64(r);
+  demand->group_bundle = (int32_t)rs_get_u32(r);
+  if (!demand->group_owner || !demand->group_seq || demand->group_bundle < -1 ||
+      demand->group_bundle >= RS_GROUP_BUNDLES_MAX)
+    rs_get_fail(r, RS_ERR_MALFORMED);
 }
 
 void rs_get_demand(struct rs_reader *r, struct rs_demand *demand)
 {
   memset(demand, 0, sizeof *demand);
-  uint8_t mask = rs_get_at_most(r, 2 * HAS_SELECT - 1);
+  uint8_t mask = rs_get_at_most(r, 2 * HAS_GROUP - 1);
   if (mask & HAS_CPU)
     demand->cpu_e4 = get_amount(r, false);
   if (mask & HAS_MEMORY)
@@ -149,16 +192,10 @@ void rs_get_demand(struct rs_reader *r, struct rs_demand *demand)
   }
   if (mask & HAS_CUSTOM)
     demand->custom_count = get_customs(r, demand->custom, false);
-  if (mask & HAS_SELECT) {
-    demand->select_count = rs_get_at_most(r, RS_SELECT_MAX);
-    if (demand->select_count == 0)
-      rs_get_fail(r, RS_ERR_MALFORMED);
-    for (unsigned i = 0; i < demand->select_count; i++) {
-      demand->select[i].key = rs_get_u64(r);
-      demand->select[i].value = rs_get_u64(r);
-      demand->select[i].op = rs_get_at_most(r, RS_SELECT_NOT_EXISTS);
-    }
-  }
+  if (mask & HAS_SELECT)
+    get_selectors(r, demand);
+  if (mask & HAS_GROUP)
+    get_group(r, demand);
 }
 
 void rs_put_res(struct rs_writer *w, const struct rs_res *res)
@@ -244,7 +281,8 @@ struct rs_node_info *rs_get_info(struct rs_reader *r)
 /* ---- values, tasks and results ---- */
 
 enum {
-  TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP | RS_TASK_GROUP,
+  TASK_FLAGS =
+      RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP | RS_TASK_GROUP | RS_TASK_CAPTURE,
   LOW_FLAGS = 63,     /* these are in a task's first byte, the others in the byte that MORE announces */
   TASK_HAS_MORE = 64, /* in the first byte: a byte of what follows comes next */
   TASK_HAS_ACTOR = 128,
@@ -363,6 +401,8 @@ void rs_put_task(struct rs_writer *w, const struct rs_task *task)
     rs_put_id(w, task->parent);
   if (more & MORE_JOB)
     rs_put_u64(w, task->job);
+  if (task->flags & RS_TASK_CAPTURE)
+    rs_put_id(w, task->placement);
   if (more & MORE_INNER) {
     rs_put_u16(w, task->inner_count);
     put_ids(w, task->inner, task->inner_count);
@@ -402,6 +442,8 @@ static uint8_t get_task_head(struct rs_reader *r, struct rs_task *head)
     head->parent = rs_get_id(r);
   if (more & MORE_JOB && (head->job = rs_get_u64(r)) == RS_ADDR_NONE)
     rs_get_fail(r, RS_ERR_MALFORMED);
+  if (head->flags & RS_TASK_CAPTURE)
+    head->placement = rs_get_id(r);
   if (more & MORE_INNER && (head->inner_count = rs_get_u16(r)) == 0)
     rs_get_fail(r, RS_ERR_MALFORMED);
   if (head->return_count > RS_TASK_RETURNS_MAX || head->dep_count > RS_TASK_DEPS_MAX ||

@@ -60,6 +60,8 @@ struct rs_executor {
   struct rs_id actor; /* {0, 0}: a pool worker */
   uint32_t actor_restart;
   enum ending ending;
+  struct rs_id placement; /* the group for what is submitted here; {0, 0}: none */
+  rs_addr job;            /* of the last task that began */
   struct stored *stored;
   uint32_t stored_count, stored_cap;
 };
@@ -178,12 +180,26 @@ static void run_lane(struct rs_endpoint *ep, uint32_t index)
   while (lane->count && lane->running < lane->limit) {
     struct queued next = dequeue(lane);
     lane->running++;
+    if (!(next.task->flags & RS_TASK_ACTOR_CALL))
+      x->placement = next.task->placement;
+    x->job = rs_task_job(next.task);
     *run_new(x) = (struct run){next.task, next.from, index};
     rs_trace(ep, RS_TRACE_TASK_STARTED, next.task->id.owner, next.task->id.seq, next.task->actor_seq);
     struct rs_effect *run = rs_emit(ep, RS_OUT_TASK_RUN);
     run->task = rs_task_ref(next.task);
     run->count = x->gpus;
   }
+}
+
+struct rs_id rs_executor_placement(const struct rs_executor *x)
+{
+  return x->placement;
+}
+
+rs_addr rs_executor_life(const struct rs_endpoint *ep)
+{
+  const struct rs_executor *x = ep->executor;
+  return x->actor.owner || x->job == RS_ADDR_NONE ? ep->self : x->job;
 }
 
 static struct lane *lane_of(struct rs_executor *x, const struct rs_task *task)

@@ -12,6 +12,13 @@ bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from,
 void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result);
 void rs_executor_on_exit(struct rs_endpoint *ep); /* the actor that runs here is to end */
+
+/* The placement group into which what the application submits here goes (RS_TASK_CAPTURE); {0, 0}: none. */
+struct rs_id rs_executor_placement(const struct rs_executor *executor);
+
+/* With whose end what is made here ends: this process for an actor, else the driver program of the running task. */
+rs_addr rs_executor_life(const struct rs_endpoint *ep);
+
 void rs_executor_sanity_check(const struct rs_executor *executor);
 
 #endif

@@ -23,6 +23,7 @@ struct rs_gcs *rs_gcs_new(struct rs_endpoint *ep, const struct rs_start *start)
   (void)ep;
   struct rs_gcs *g = rs_alloc_zero(1, sizeof *g);
   g->view = rs_view_new();
+  g->groups = rs_gcs_group_new();
   rs_list_init(&g->actors);
   rs_list_init(&g->classes);
   rs_list_init(&g->awaited);
@@ -41,6 +42,7 @@ void rs_gcs_free(struct rs_gcs *g)
   rs_gcs_kv_free(g);
   rs_gcs_job_free(g);
   rs_gcs_ended_free(g);
+  rs_gcs_group_free_all(g->groups);
   for (int slot = 0; slot < 2; slot++)
     if (g->placer[slot])
       g->policy[slot]->destroy(g->placer[slot]);
@@ -95,6 +97,7 @@ static void set_entry(struct rs_endpoint *ep, rs_node_id id, const struct rs_vie
   for (int slot = 0; slot < 2; slot++)
     if (g->placer[slot])
       g->policy[slot]->node_changed(g->placer[slot], g->view, id);
+  rs_gcs_group_node_changed(g, id);
   g->stirred = true;
 }
 
@@ -110,9 +113,12 @@ void rs_gcs_refresh(struct rs_endpoint *ep, rs_node_id id)
   RS_LIST_EACH(&node->actors, at, after)
   {
     const struct gcs_actor *actor = RS_ENTRY(at, struct gcs_actor, place_link);
+    if (actor->class->demand.group_seq)
+      continue; /* its bundle is deducted */
     if ((actor->phase == ACTOR_REQUESTED || actor->unreported) && rs_res_fits(&entry.left, &actor->class->demand))
       rs_res_take(&entry.left, &actor->class->demand);
   }
+  rs_gcs_group_deduct(g, node->raylet, &entry.left);
   set_entry(ep, id, &entry);
 }
 
@@ -234,6 +240,7 @@ void rs_gcs_declare_dead(struct rs_endpoint *ep, rs_node_id id, int reason)
   rs_send_many(ep, g->subscribers, g->subscriber_count, m);
   rs_send(ep, node->raylet, m);
   rs_gcs_actor_on_node_dead(ep, node);
+  rs_gcs_group_on_node_dead(ep, node->raylet);
 }
 
 static void watch(struct rs_gcs *g, struct gcs_node *node)
@@ -285,6 +292,7 @@ static void on_register(struct rs_endpoint *ep, rs_addr raylet, const struct rs_
   node->introduced = true;
   node->busy = false;
   node->idle_since = ep->now;
+  node->wanted_until = 0;
   node->reported = m->info->total;
   struct rs_view_node entry = {.info = m->info, .raylet = raylet, .state = RS_NODE_ALIVE, .left = m->info->total};
   set_entry(ep, id, &entry);
@@ -330,6 +338,7 @@ static void on_report(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_
   entry.report_seq = m->seq;
   rs_view_set(&g->view, id, &entry);
   rs_gcs_actor_on_report(ep, node);
+  rs_gcs_group_on_report(g, raylet);
   rs_gcs_refresh(ep, id);
   if (!node->busy)
     rs_autoscaler_on_idle(ep, node);
@@ -454,7 +463,7 @@ bool rs_gcs_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg
   case RS_MSG_JOB_START: rs_gcs_job_on_start(ep, from, (const void *)msg); return true;
   case RS_MSG_JOB_END: rs_gcs_job_on_end(ep, from, (const void *)msg); return true;
   case RS_MSG_TASK_EVENTS: rs_gcs_ended_on_events(ep, (const void *)msg); return true;
-  default: return rs_gcs_actor_on_message(ep, from, msg);
+  default: return rs_gcs_group_on_message(ep, from, msg) || rs_gcs_actor_on_message(ep, from, msg);
   }
 }
 
@@ -466,6 +475,7 @@ void rs_gcs_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
   rs_gcs_actor_on_worker_down(ep, peer);
   rs_gcs_actor_on_owner_down(ep, peer);
   rs_gcs_job_on_driver_down(ep, peer);
+  rs_gcs_group_on_peer_down(ep, peer);
 }
 
 void rs_gcs_on_host(struct rs_endpoint *ep, uint64_t request, bool up, rs_addr raylet)
@@ -479,6 +489,7 @@ void rs_gcs_settle(struct rs_endpoint *ep)
 {
   merge_newcomers(ep->gcs);
   rs_gcs_actor_settle(ep);
+  rs_gcs_group_settle(ep);
   rs_gcs_actor_schedule(ep);
   rs_autoscaler_settle(ep);
   tell_contention(ep);
@@ -492,6 +503,7 @@ uint64_t rs_gcs_deadline(const struct rs_endpoint *ep)
 {
   const struct rs_gcs *g = ep->gcs;
   uint64_t deadline = rs_time_min(rs_autoscaler_deadline(ep), rs_gcs_actor_deadline(ep));
+  deadline = rs_time_min(deadline, rs_gcs_group_deadline(g));
   if (g->changed_count && (g->watcher_count || g->newcomer_count))
     deadline = rs_time_min(deadline, publish_due_at(ep));
   if (g->newcomer_count > g->newcomers_told)
@@ -518,4 +530,5 @@ void rs_gcs_sanity_check(const struct rs_gcs *g)
   for (const struct rs_link *at = g->actors.next; at != &g->actors; at = at->next, actors++)
     waiting += RS_ENTRY(at, struct gcs_actor, all_link)->phase == ACTOR_WAITING;
   RS_ASSERT(actors == g->actor_count && waiting == g->actors_waiting);
+  rs_gcs_group_sanity_check(g);
 }

@@ -15,6 +15,7 @@ void rs_gcs_sanity_check(const struct rs_gcs *gcs);
 
 /* What the head knows, for `raysim status`: nodes alive, and the current version of the view (borrowed). */
 const struct rs_view *rs_gcs_view(const struct rs_endpoint *ep);
+uint32_t rs_gcs_group_count(const struct rs_endpoint *ep);
 uint32_t rs_gcs_actor_count(const struct rs_endpoint *ep);
 uint64_t rs_gcs_queued(const struct rs_endpoint *ep); /* lease requests that wait, as last reported */
 

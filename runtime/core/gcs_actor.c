@@ -274,8 +274,11 @@ static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_
 {
   struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_request, m->request);
   struct rs_text text = {0};
-  if (actor && actor->raylet == raylet)
-    lost(ep, actor, m->reason, &text, false);
+  if (!actor || actor->raylet != raylet)
+    return;
+  if (actor->class->demand.group_seq)
+    rs_gcs_group_actor_refused(ep, &actor->class->demand);
+  lost(ep, actor, m->reason, &text, false);
 }
 
 /* It may finish what was sent to it. */
@@ -454,11 +457,18 @@ void rs_gcs_actor_on_report(struct rs_endpoint *ep, struct gcs_node *node)
 static bool place(struct rs_endpoint *ep, struct actor_class *class)
 {
   struct rs_gcs *g = ep->gcs;
+  int reason;
   int slot = class->strategy == RS_STRATEGY_SPREAD;
   struct rs_choice choice = {RS_NODE_NONE, 0};
   bool affine = class->strategy == RS_STRATEGY_NODE_AFFINITY || class->strategy == RS_STRATEGY_NODE_AFFINITY_SOFT;
   const struct rs_view_node *entry = affine ? rs_view_get(g->view, class->target) : NULL;
-  if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &class->demand)) {
+  if (class->demand.group_seq) {
+    enum rs_pick outcome = rs_gcs_group_pick(ep, &class->demand, &choice.node, &reason);
+    if (outcome == RS_PICK_NEVER)
+      end(ep, RS_ENTRY(class->queue.next, struct gcs_actor, place_link), reason, rs_error_text(reason));
+    if (outcome != RS_PICK_OK)
+      return outcome == RS_PICK_NEVER;
+  } else if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &class->demand)) {
     if (!rs_res_fits(&entry->left, &class->demand))
       return false;
     choice.node = class->target;
@@ -476,7 +486,8 @@ static bool place(struct rs_endpoint *ep, struct actor_class *class)
       g->placer[slot] = g->policy[slot]->create(g->view, &opts);
     }
     struct rs_place_request request = {.demand = &class->demand};
-    if (g->policy[slot]->pick(g->placer[slot], g->view, &request, &ep->rng, &choice, &ep->work.nodes) != RS_PICK_OK)
+    if (rs_place_pick(g->policy[slot], g->placer[slot], g->view, &request, &ep->rng, &choice, &ep->work.nodes) !=
+        RS_PICK_OK)
       return false;
   }
   struct gcs_actor *actor = RS_ENTRY(class->queue.next, struct gcs_actor, place_link);
@@ -511,8 +522,10 @@ void rs_gcs_actor_schedule(struct rs_endpoint *ep)
   RS_LIST_EACH(&g->classes, at, after)
   {
     struct actor_class *class = RS_ENTRY(at, struct actor_class, link);
+    class->refs++; /* its last actor may die in it */
     while (class->queued && place(ep, class))
       ;
+    class_unref(class);
   }
   g->stirred = false;
 }

@@ -5,6 +5,9 @@
 #include "core/gcs.h"
 #include "core/graves.h"
 #include "core/text.h"
+#include "policy/bundles.h"
+
+struct gcs_groups;
 
 struct gcs_node {
   rs_addr raylet; /* the newest incarnation that registered */
@@ -15,6 +18,7 @@ struct gcs_node {
   uint64_t waiting;       /* contention source, see raylet_int.h */
   uint64_t queued;
   uint64_t idle_since;
+  uint64_t wanted_until; /* the autoscaler counts on its room for a group that still lacks other hosts */
   uint32_t shape_count;
   struct rs_shape *shapes;
   struct rs_link actors; /* placed or being placed here */
@@ -103,6 +107,7 @@ struct rs_gcs {
   bool stirred;
   void *placer[2];
   const struct rs_place_policy *policy[2];
+  struct gcs_groups *groups;
   /* autoscaler */
   const struct rs_node_type *types;
   uint32_t type_count;
@@ -149,6 +154,29 @@ void rs_gcs_watch_settle(struct rs_endpoint *ep);
 uint64_t rs_gcs_watch_deadline(const struct rs_endpoint *ep);
 void rs_gcs_watch_free_all(struct rs_gcs *g);
 uint64_t rs_gcs_name_key(const uint8_t *name, uint32_t name_bytes, const uint8_t *space, uint32_t space_bytes);
+
+/* gcs_group.c */
+struct gcs_groups *rs_gcs_group_new(void);
+void rs_gcs_group_free_all(struct gcs_groups *groups);
+bool rs_gcs_group_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
+void rs_gcs_group_on_node_dead(struct rs_endpoint *ep, rs_addr raylet);
+void rs_gcs_group_on_peer_down(struct rs_endpoint *ep, rs_addr peer); /* a process: an owner, or one that asked */
+void rs_gcs_group_on_report(struct rs_gcs *g, rs_addr raylet);
+void rs_gcs_group_deduct(const struct rs_gcs *g, rs_addr raylet, struct rs_res *left); /* what no report shows yet */
+void rs_gcs_group_node_changed(struct rs_gcs *g, rs_node_id node);                     /* its entry in the view */
+bool rs_gcs_group_on_node(const struct rs_gcs *g, rs_addr raylet);                     /* are there bundles? */
+void rs_gcs_group_settle(struct rs_endpoint *ep);
+uint64_t rs_gcs_group_deadline(const struct rs_gcs *g);
+void rs_gcs_group_sanity_check(const struct rs_gcs *g);
+
+/* The node of a bundle for an actor whose demand is in a group. NEVER: *reason says why it cannot be. */
+enum rs_pick rs_gcs_group_pick(struct rs_endpoint *ep, const struct rs_demand *demand, rs_node_id *node, int *reason);
+void rs_gcs_group_actor_refused(struct rs_endpoint *ep, const struct rs_demand *demand);
+
+uint32_t rs_gcs_group_waiting(const struct rs_gcs *g); /* groups that have bundles without a place */
+void rs_gcs_group_demand(const struct rs_gcs *g,
+                         void (*each)(void *ctx, const struct rs_bundles_request *missing, uint64_t topology_value),
+                         void *ctx);
 
 /* autoscaler.c */
 void rs_autoscaler_on_host(struct rs_endpoint *ep, uint64_t request, bool up);

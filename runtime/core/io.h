@@ -34,6 +34,7 @@
 #include "base/time.h"
 #include "core/config.h"
 #include "core/msg.h"
+#include "policy/bundles.h"
 
 struct rs_endpoint;
 struct rs_call;
@@ -206,6 +207,10 @@ enum rs_call_kind {
   RS_CALL_ACTOR_FIND, /* object: a number of our own; actor->name in actor->name_space: REPLY FOUND */
   RS_CALL_ACTOR_LIST, /* object: likewise; the named actors of actor->name_space; force: of all: REPLY FOUND */
   RS_CALL_ACTOR_EXIT, /* in a task of an actor: it ends once what runs has ended */
+  RS_CALL_GROUP_CREATE, /* object: the group's id, from this owner's numbers; group_strategy, topology, group_name,
+                           detached, bundles. REPLY GROUP each time its state changes */
+  RS_CALL_GROUP_REMOVE, /* object: the group. What runs in it ends */
+  RS_CALL_GROUP_GET,    /* object, or group_name: anybody's group; REPLY GROUP with its state, and when that changes */
   RS_CALL_KINDS
 };
 
@@ -252,6 +257,13 @@ struct rs_call {
   uint32_t inner_count;   /* of a PUT without value: the references inside the object */
   struct rs_id *inner;    /* rs_alloc'ed, the call's */
   struct rs_msg *ask;     /* ASK: one reference; its `request` is the application's own number */
+  uint8_t group_strategy; /* GROUP_CREATE: enum rs_group_strategy */
+  bool detached;          /* GROUP_CREATE: it outlives this owner */
+  bool no_capture;        /* SUBMIT, ACTOR_CREATE: not in the group of the task that runs here */
+  uint64_t topology;      /* GROUP_CREATE: rs_name_hash of a label's key, or 0 */
+  uint64_t group_name;    /* GROUP_CREATE, GROUP_GET: rs_name_hash of its name, or 0 */
+  uint32_t bundle_count;
+  struct rs_demand *bundles; /* rs_alloc'ed, the call's */
   uint32_t task_count;
   struct rs_task **tasks; /* the call holds one reference to each */
 };
@@ -261,6 +273,9 @@ void rs_call_free(struct rs_call *call);
 
 enum rs_actor_state { RS_ACTOR_PENDING, RS_ACTOR_ALIVE, RS_ACTOR_RESTARTING, RS_ACTOR_DEAD };
 
+/* PENDING: no place yet, or lost and being placed again. CREATED: every bundle has its place. */
+enum rs_group_state { RS_GROUP_PENDING, RS_GROUP_CREATED, RS_GROUP_RESCHEDULING, RS_GROUP_REMOVED };
+
 enum rs_reply_kind {
   RS_REPLY_TASK,   /* result: a task or actor call has ended for good, after all retries */
   RS_REPLY_ACTOR,  /* id, state, node; DEAD: status says why, OK when it ended by itself or without handles */
@@ -268,6 +283,7 @@ enum rs_reply_kind {
   RS_REPLY_ANSWER, /* answer: to an ASK. None comes once the head is gone, with which the cluster ends */
   RS_REPLY_FOUND,  /* id: the call's object; ids: the actor, or none (NO_ACTOR). Of a LIST: those that have names;
                       result: in data the namespace and the name of each, both with a final 0 */
+  RS_REPLY_GROUP,  /* id, state (enum rs_group_state), status (why it is gone), name, nodes of its bundles */
   RS_REPLY_KINDS
 };
 
@@ -275,7 +291,7 @@ struct rs_reply {
   enum rs_reply_kind kind;
   struct rs_id id;
   int32_t status;
-  uint8_t state; /* enum rs_actor_state */
+  uint8_t state; /* enum rs_actor_state, enum rs_group_state */
   bool stored;   /* OBJECT, of a GET: the bytes are in this node's store, pinned until RS_CALL_UNPIN */
   bool ready;    /* OBJECT: the answer to a WAIT */
   rs_addr node;  /* raylet of the node where the task ran or the actor lives */
@@ -287,6 +303,9 @@ struct rs_reply {
   struct rs_id
       *ids; /* references inside the object: the value's, or with `stored` the reply's own. ACTOR, FOUND: actors */
   struct rs_msg *answer; /* ANSWER: one reference (KV_REPLY, JOB_REPLY, STATE_REPLY); NULL otherwise */
+  uint64_t name;         /* GROUP: rs_name_hash of its name, or 0 */
+  uint32_t node_count;
+  rs_addr *nodes; /* GROUP: the raylet of each bundle, RS_ADDR_NONE without a place; the reply's own */
 };
 void rs_reply_free(struct rs_reply *reply);
 

@@ -36,6 +36,13 @@ struct rs_shape {
   uint32_t count;
 };
 
+/* One bundle of a placement group: what it holds, its number, and its node's raylet (none: it has no place). */
+struct rs_bundle {
+  struct rs_demand demand;
+  uint32_t index;
+  rs_addr raylet;
+};
+
 enum rs_msg_type {
 #define MSG(NAME, name, number) RS_MSG_##NAME = number,
 #define F(type, field)
@@ -51,9 +58,11 @@ enum rs_msg_type {
 
 /* The C types behind the table's type names. */
 typedef uint8_t rs_type_u8;
-typedef uint8_t rs_type_flag;        /* 0 or 1 */
-typedef uint8_t rs_type_strategy;    /* enum rs_strategy */
-typedef uint8_t rs_type_actor_state; /* enum rs_actor_state */
+typedef uint8_t rs_type_flag;           /* 0 or 1 */
+typedef uint8_t rs_type_strategy;       /* enum rs_strategy */
+typedef uint8_t rs_type_actor_state;    /* enum rs_actor_state */
+typedef uint8_t rs_type_group_strategy; /* enum rs_group_strategy */
+typedef uint8_t rs_type_group_state;    /* enum rs_group_state */
 typedef uint16_t rs_type_u16;
 typedef uint32_t rs_type_u32;
 typedef uint64_t rs_type_u64;
@@ -72,6 +81,7 @@ typedef struct rs_dep rs_type_dep;
 typedef struct rs_entry rs_type_entry;
 typedef struct rs_shape rs_type_shape;
 typedef struct rs_row *rs_type_row;
+typedef struct rs_bundle rs_type_bundle;
 
 #define MSG(NAME, name, number)                                                                                        \
   struct rs_m_##name {                                                                                                 \

@@ -16,7 +16,7 @@ struct rs_owner *rs_owner_new(void)
 {
   struct rs_owner *o = rs_alloc_zero(1, sizeof *o);
   struct rs_link *lists[] = {&o->keys,  &o->dirty,        &o->delayed,   &o->actors, &o->stored,
-                             &o->ready, &o->dirty_actors, &o->postponed, &o->unsure};
+                             &o->ready, &o->dirty_actors, &o->postponed, &o->unsure, &o->groups};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   rs_graves_init(&o->graves);
@@ -36,6 +36,7 @@ void rs_owner_free(struct rs_owner *o)
   }
   rs_map_free(&o->tasks);
   rs_owner_lease_free_all(o);
+  rs_owner_group_free_all(o);
   rs_owner_actor_free_all(o);
   rs_owner_object_free_all(o);
   rs_owner_events_free(o);
@@ -169,9 +170,13 @@ static struct owned_task *task_new(struct rs_endpoint *ep, struct rs_task *task,
 static void submit(struct rs_endpoint *ep, const struct rs_call *call)
 {
   struct rs_owner *o = ep->owner;
-  struct sched_key *key = rs_owner_key_of(ep, &call->demand, call->strategy, call->target);
+  struct rs_demand demand;
+  bool captured = rs_owner_group_captures(ep, call, &demand);
+  struct sched_key *key = rs_owner_key_of(ep, &demand, call->strategy, call->target);
   for (uint32_t i = 0; i < call->task_count; i++) {
-    struct owned_task *t = task_new(ep, call->tasks[i], call->max_retries);
+    struct rs_task *child = captured ? rs_owner_group_child(call->tasks[i], &demand) : NULL;
+    struct owned_task *t = task_new(ep, child ? child : call->tasks[i], call->max_retries);
+    rs_task_unref(child);
     t->key = key;
     key->refs++;
     if (o->orphaned)
@@ -257,6 +262,9 @@ void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
   case RS_CALL_CANCEL: rs_owner_cancel(ep, call->object, call->force, call->recursive); break;
   case RS_CALL_ACTOR_FIND:
   case RS_CALL_ACTOR_LIST: rs_owner_handle_find(ep, call); break;
+  case RS_CALL_GROUP_CREATE: rs_owner_group_create(ep, call); break;
+  case RS_CALL_GROUP_REMOVE: rs_owner_group_remove(ep, call); break;
+  case RS_CALL_GROUP_GET: rs_owner_group_get(ep, call); break;
   default: break;
   }
 }
@@ -304,7 +312,7 @@ void rs_owner_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_m
   case RS_MSG_JOB_REPLY:
   case RS_MSG_STATE_REPLY: on_answer(ep, msg); return;
   default:
-    if (!rs_owner_lease_on_message(ep, from, msg))
+    if (!rs_owner_group_on_message(ep, msg) && !rs_owner_lease_on_message(ep, from, msg))
       rs_owner_object_on_message(ep, from, msg);
   }
 }
@@ -317,6 +325,7 @@ static void orphan(struct rs_endpoint *ep)
     return;
   o->orphaned = true;
   rs_owner_actor_orphan(ep, RS_ERR_NODE_DIED);
+  rs_owner_group_orphan(ep);
   uint32_t count = 0;
   uint64_t *seqs = rs_alloc(o->tasks.count * sizeof *seqs);
   RS_LIST_EACH(&o->keys, at, after)
@@ -354,8 +363,10 @@ void rs_owner_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     orphan(ep);
     return;
   }
-  if (peer == ep->head) /* which gives up the actors of an owner that it lost: both ends agree that they are gone */
+  if (peer == ep->head) { /* which gives up what an owner that it lost has made: both ends agree that it is gone */
     rs_owner_actor_orphan(ep, RS_ERR_PEER_LOST);
+    rs_owner_group_on_head_lost(ep);
+  }
   rs_owner_lease_on_peer_down(ep, peer);
   rs_owner_actor_on_peer_down(ep, peer);
 }

@@ -65,8 +65,8 @@ void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call)
   a->detached = call->actor && call->actor->detached;
   struct rs_m_actor_create *m = rs_msg_new(RS_MSG_ACTOR_CREATE);
   m->actor = a->id;
-  m->creation = rs_task_ref(creation);
-  m->demand = call->demand;
+  bool captured = rs_owner_group_captures(ep, call, &m->demand);
+  m->creation = captured ? rs_owner_group_child(creation, &m->demand) : rs_task_ref(creation);
   m->hold = call->hold;
   m->max_restarts = call->max_restarts;
   m->max_task_retries = call->max_retries;

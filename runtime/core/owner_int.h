@@ -39,6 +39,11 @@ struct sched_key {
   uint32_t queued, lease_count, request_count;
   rs_node_id target;
   uint8_t strategy;
+  bool refused;  /* a raylet of its group had no room: requests wait from now on, until none is needed */
+  uint32_t turn; /* of the raylets of its group */
+  uint32_t raylet_count;
+  uint64_t group_version; /* that these are of */
+  rs_addr *raylets;
   uint32_t dep_count; /* of the one task that a key with arguments in stores stands for */
   struct rs_dep *deps;
 };
@@ -110,6 +115,8 @@ struct rs_owner {
   struct rs_map actor_by_id, actor_by_worker, objects;
   struct rs_link keys, dirty, delayed, actors, stored, postponed;
   struct rs_link ready, dirty_actors; /* looked at when the step settles: no recursion along dependencies */
+  struct rs_link groups;
+  struct rs_map group_by_id;
   uint64_t last_request;
   uint64_t last_seq; /* highest sequence number that the application has used */
   uint32_t nodes;    /* as the raylets tell */
@@ -150,6 +157,21 @@ void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason
 void rs_owner_lease_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_owner_lease_on_node_dead(struct rs_endpoint *ep, rs_addr raylet);
 void rs_owner_lease_free_all(struct rs_owner *o);
+void rs_owner_lease_ask(struct rs_endpoint *ep, struct sched_key *key, rs_addr raylet, uint32_t count, bool waits);
+
+/* owner_group.c */
+void rs_owner_group_create(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_group_remove(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_group_get(struct rs_endpoint *ep, const struct rs_call *call);
+bool rs_owner_group_on_message(struct rs_endpoint *ep, const struct rs_msg *msg);
+void rs_owner_group_on_head_lost(struct rs_endpoint *ep);
+void rs_owner_group_orphan(struct rs_endpoint *ep);
+void rs_owner_group_stale(struct rs_endpoint *ep, const struct sched_key *key);
+void rs_owner_group_request(struct rs_endpoint *ep,
+                            struct sched_key *key); /* leases for what waits, as many as needed */
+bool rs_owner_group_captures(const struct rs_endpoint *ep, const struct rs_call *call, struct rs_demand *demand);
+struct rs_task *rs_owner_group_child(struct rs_task *task, const struct rs_demand *demand);
+void rs_owner_group_free_all(struct rs_owner *o);
 
 /* owner_actor.c */
 void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call);

@@ -28,6 +28,7 @@ void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key)
   rs_list_remove(&key->link);
   rs_list_remove(&key->dirty_link);
   rs_map_remove(&o->key_by_hash, key->hash, NULL);
+  free(key->raylets);
   free(key->deps);
   free(key);
 }
@@ -143,9 +144,37 @@ static void send_request(struct rs_endpoint *ep, struct sched_key *key, rs_addr 
   rs_send(ep, raylet, m);
 }
 
+static void add_requests(struct rs_owner *o, struct sched_key *key, rs_addr raylet, uint32_t count, uint8_t hops)
+{
+  for (uint32_t i = 0; i < count; i++) {
+    struct request *request = rs_alloc_zero(1, sizeof *request);
+    request->key = key;
+    request->number = ++o->last_request;
+    request->raylet = raylet;
+    request->hops = hops;
+    rs_list_push_back(&key->requests, &request->link);
+    rs_list_init(&request->postponed_link);
+    rs_map_put_ptr(&o->request_by_number, request->number, request);
+  }
+  key->request_count += count;
+  key->refs += count;
+}
+
+/* `count` leases of a raylet that has bundles of the key's group. waits: they may wait there. */
+void rs_owner_lease_ask(struct rs_endpoint *ep, struct sched_key *key, rs_addr raylet, uint32_t count, bool waits)
+{
+  uint64_t first = ep->owner->last_request + 1;
+  add_requests(ep->owner, key, raylet, count, waits);
+  send_request(ep, key, raylet, first, count, waits);
+}
+
 static void request_more(struct rs_endpoint *ep, struct sched_key *key)
 {
   struct rs_owner *o = ep->owner;
+  if (key->demand.group_seq) {
+    rs_owner_group_request(ep, key);
+    return;
+  }
   int64_t limit = ep->config->max_pending_lease_requests_per_scheduling_category;
   if (limit < 0)
     limit = o->nodes > FIRST_REQUESTS ? o->nodes : FIRST_REQUESTS;
@@ -156,17 +185,7 @@ static void request_more(struct rs_endpoint *ep, struct sched_key *key)
   if (key->queued > (uint64_t)limit && count < (uint64_t)limit / REQUEST_STEPS)
     return; /* there is no hurry while that many are under way: topped up by a burst, which is one message */
   uint64_t first = o->last_request + 1;
-  for (uint32_t i = 0; i < count; i++) {
-    struct request *request = rs_alloc_zero(1, sizeof *request);
-    request->key = key;
-    request->number = ++o->last_request;
-    request->raylet = key->home;
-    rs_list_push_back(&key->requests, &request->link);
-    rs_list_init(&request->postponed_link);
-    rs_map_put_ptr(&o->request_by_number, request->number, request);
-  }
-  key->request_count += count;
-  key->refs += count;
+  add_requests(o, key, key->home, count, 0);
   send_request(ep, key, key->home, first, count, 0);
 }
 
@@ -186,21 +205,25 @@ static void request_forget(struct rs_owner *o, struct request *request)
 static void cancel_requests(struct rs_endpoint *ep, struct sched_key *key)
 {
   struct rs_owner *o = ep->owner;
-  rs_addr told[2] = {RS_ADDR_NONE, RS_ADDR_NONE}; /* others than home and our own decide at once: nothing waits there */
+  struct rs_map told = {0};
   key->refs++;
+  key->refused = false;
   RS_LIST_EACH(&key->requests, at, after)
   {
     struct request *request = RS_ENTRY(at, struct request, link);
     rs_addr raylet = request->raylet;
-    bool waits_there = request->hops == 0 || key->strategy >= RS_STRATEGY_NODE_AFFINITY || key->dep_count;
-    if (raylet != RS_ADDR_NONE && waits_there && told[0] != raylet && told[1] != raylet) {
-      told[told[0] != RS_ADDR_NONE] = raylet;
+    /* others than home and our own decide at once: nothing waits there */
+    bool waits_there =
+        request->hops == 0 || key->strategy >= RS_STRATEGY_NODE_AFFINITY || key->dep_count || key->demand.group_seq;
+    if (raylet != RS_ADDR_NONE && waits_there && !rs_map_find(&told, raylet)) {
+      rs_map_put(&told, raylet, 1);
       struct rs_m_lease_cancel *m = rs_msg_new(RS_MSG_LEASE_CANCEL);
       m->key = key->hash;
       rs_send(ep, raylet, m);
     }
     request_forget(o, request);
   }
+  rs_map_free(&told);
   rs_owner_key_unref(o, key);
 }
 
@@ -223,10 +246,10 @@ void rs_owner_lease_settle(struct rs_endpoint *ep)
       rs_owner_lease_refill(ep, RS_ENTRY(at, struct lease, hungry_link));
     }
     rs_list_remove(&key->dirty_link);
+    if (key->queued)
+      request_more(ep, key); /* or it finds that there is no hope for them */
     if (key->queued == 0 && key->request_count)
       cancel_requests(ep, key);
-    else
-      request_more(ep, key);
     rs_owner_key_unref(o, key);
   }
 }
@@ -386,6 +409,25 @@ static void ask_again(struct rs_endpoint *ep, struct request *request, rs_addr r
   send_request(ep, request->key, raylet, request->number, 1, hops);
 }
 
+static void postpone(struct rs_endpoint *ep, struct request *request);
+
+/* A raylet of the group had no room, or not the bundle. */
+static void on_group_reject(struct rs_endpoint *ep, struct request *request, int reason)
+{
+  struct rs_owner *o = ep->owner;
+  struct sched_key *key = request->key;
+  key->refs++;
+  if (reason == RS_ERR_NO_ROOM) {
+    key->refused = true;
+    request_forget(o, request);
+  } else {
+    rs_owner_group_stale(ep, key);
+    postpone(ep, request);
+  }
+  rs_owner_key_changed(o, key);
+  rs_owner_key_unref(o, key);
+}
+
 static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
 {
   struct rs_owner *o = ep->owner;
@@ -393,6 +435,10 @@ static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
   if (!request)
     return;
   struct sched_key *key = request->key;
+  if (key->demand.group_seq && (m->reason == RS_ERR_NO_ROOM || m->reason == RS_ERR_GROUP_STALE)) {
+    on_group_reject(ep, request, m->reason);
+    return;
+  }
   if (m->reason == RS_ERR_NO_ROOM) {
     ask_again(ep, request, ep->raylet, 0);
     return;
@@ -465,6 +511,14 @@ static void ask_postponed(struct rs_endpoint *ep)
     if (request->due_at > ep->now)
       return;
     rs_list_remove(&request->postponed_link);
+    if (request->key->demand.group_seq) { /* another raylet may have the bundle by now */
+      struct sched_key *key = request->key;
+      key->refs++;
+      request_forget(o, request);
+      rs_owner_key_changed(o, key);
+      rs_owner_key_unref(o, key);
+      continue;
+    }
     ask_again(ep, request, ep->raylet, 0);
   }
 }
@@ -524,6 +578,7 @@ void rs_owner_lease_free_all(struct rs_owner *o)
     struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
     RS_LIST_EACH(&key->leases, link, next) free(RS_ENTRY(link, struct lease, link));
     RS_LIST_EACH(&key->requests, link, next) free(RS_ENTRY(link, struct request, link));
+    free(key->raylets);
     free(key->deps);
     free(key);
   }

@@ -128,6 +128,14 @@ static void print_demand(struct text *t, const struct rs_demand *v)
     put_hex(t, v->select[i].key);
     put_str(t, ops[v->select[i].op & 3]);
     put_hex(t, v->select[i].value);
+    put_part(t, "alternative", v->select[i].alternative);
+  }
+  put_part(t, "fallbacks", v->fallback_count);
+  if (v->group_seq) {
+    put_str(t, " group=");
+    print_id(t, &(struct rs_id){v->group_owner, v->group_seq});
+    put_str(t, " bundle=");
+    put_signed(t, v->group_bundle);
   }
   put_str(t, " }");
 }
@@ -245,6 +253,19 @@ static void print_entry(struct text *t, const struct rs_entry *v)
   print_left(t, &v->left);
 }
 
+#define print_group_strategy print_u8
+#define print_group_state print_u8
+
+static void print_bundle(struct text *t, const struct rs_bundle *v)
+{
+  put_char(t, '#');
+  put_unsigned(t, v->index);
+  put_char(t, ' ');
+  print_demand(t, &v->demand);
+  put_str(t, " at ");
+  print_addr(t, &v->raylet);
+}
+
 static void print_shape(struct text *t, const struct rs_shape *v)
 {
   put_unsigned(t, v->count);
@@ -315,10 +336,10 @@ static void put_addr(struct text *t, const char *label, rs_addr addr)
 
 static void put_call(struct text *t, const struct rs_call *call)
 {
-  static const char kinds[][14] = {"SUBMIT", "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL", "PUT",
-                                   "GET",    "RELEASE",      "CANCEL",     "WAIT",       "RETAIN",
-                                   "UNPIN",  "BLOCKED",      "UNBLOCKED",  "CREATE",     "ABORT",
-                                   "ASK",    "ACTOR_FIND",   "ACTOR_LIST", "ACTOR_EXIT"};
+  static const char kinds[][14] = {
+      "SUBMIT",     "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL",   "PUT",          "GET",      "RELEASE", "CANCEL",
+      "WAIT",       "RETAIN",       "UNPIN",      "BLOCKED",      "UNBLOCKED",    "CREATE",   "ABORT",   "ASK",
+      "ACTOR_FIND", "ACTOR_LIST",   "ACTOR_EXIT", "GROUP_CREATE", "GROUP_REMOVE", "GROUP_GET"};
   put_char(t, ' ');
   put_str(t, call->kind < RS_CALL_KINDS ? kinds[call->kind] : "?");
   put_str(t, " demand=");
@@ -388,7 +409,7 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
 
 static void put_reply(struct text *t, const struct rs_reply *reply)
 {
-  static const char kinds[][14] = {" TASK ", " ACTOR ", " OBJECT ", " ANSWER ", " FOUND "};
+  static const char kinds[][14] = {" TASK ", " ACTOR ", " OBJECT ", " ANSWER ", " FOUND ", " GROUP "};
   put_str(t, reply->kind < RS_REPLY_KINDS ? kinds[reply->kind] : " ? ");
   print_id(t, &reply->id);
   put_char(t, ' ');
@@ -399,6 +420,7 @@ static void put_reply(struct text *t, const struct rs_reply *reply)
   put_part(t, "ids", reply->id_count);
   put_part(t, "stored", reply->stored);
   put_part(t, "ready", reply->ready);
+  put_part(t, "bundles", reply->node_count);
   if (reply->value) {
     put_str(t, " value=");
     print_value(t, &reply->value);

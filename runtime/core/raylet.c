@@ -31,7 +31,8 @@ struct rs_raylet *rs_raylet_new(struct rs_endpoint *ep, const struct rs_start *s
   r->store = rs_store_new((uint64_t)start->info->total.store_bytes);
   r->next_ep = RS_EP_WORKER;
   r->next_recall_at = RS_TIME_NEVER;
-  struct rs_link *lists[] = {&r->classes, &r->fetching, &r->grants, &r->idle, &r->starting, &r->need_worker};
+  struct rs_link *lists[] = {&r->classes,  &r->fetching,    &r->grants, &r->idle,
+                             &r->starting, &r->need_worker, &r->bundles};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   return r;
@@ -63,6 +64,7 @@ void rs_raylet_free(struct rs_raylet *r)
     free(grant->deps);
     free(grant);
   }
+  rs_raylet_group_free(r);
   rs_raylet_view_free(r);
   rs_raylet_pool_free(r);
   rs_map_free(&r->class_by_hash);
@@ -161,7 +163,7 @@ static void take_one(struct rs_raylet *r, struct waiting *w)
 
 /* ---- grants ---- */
 
-static void reject(struct rs_endpoint *ep, rs_addr owner, uint64_t request, int reason)
+void rs_raylet_reject(struct rs_endpoint *ep, rs_addr owner, uint64_t request, int reason)
 {
   struct rs_m_lease_reject *m = rs_msg_new(RS_MSG_LEASE_REJECT);
   m->request = request;
@@ -192,7 +194,12 @@ static void grant_one(struct rs_endpoint *ep, struct waiting *w)
     for (uint32_t i = 0; i < grant->dep_count; i++)
       rs_store_lease(ep, grant->deps[i].id);
   }
-  grant->gpus = rs_res_take(&r->left, &grant->class->hold);
+  if (grant->class->demand.group_seq) {
+    grant->bundle = rs_raylet_group_room(r, &grant->class->demand);
+    RS_ASSERT(grant->bundle);
+    grant->bundle->grants++;
+  }
+  grant->gpus = rs_res_take(grant->bundle ? &grant->bundle->left : &r->left, &grant->class->hold);
   rs_list_push_back(&r->grants, &grant->link);
   rs_list_init(&grant->worker_link);
   rs_map_put_ptr(&r->grant_by_lease, grant->lease, grant);
@@ -221,7 +228,11 @@ void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant)
 void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop_worker)
 {
   struct rs_raylet *r = ep->local;
-  rs_res_give(&r->left, &r->info->total, &grant->class->hold, grant->gpus);
+  struct bundle *bundle = grant->bundle;
+  rs_res_give(bundle ? &bundle->left : &r->left, bundle ? &bundle->total : &r->info->total, &grant->class->hold,
+              grant->gpus);
+  if (bundle)
+    bundle->grants--;
   rs_list_remove(&grant->link);
   if (!rs_list_empty(&grant->worker_link)) {
     rs_list_remove(&grant->worker_link);
@@ -316,7 +327,7 @@ void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, int statu
   if (w->fetching == UINT32_MAX)
     return;
   if (status != RS_ERR_OK) {
-    reject(ep, w->owner, w->request, status);
+    rs_raylet_reject(ep, w->owner, w->request, status);
     w->fetching = UINT32_MAX;
     rs_list_remove(&w->link);
     rs_list_push_back(&r->fetching, &w->link); /* swept when the step settles */
@@ -389,7 +400,7 @@ static int decide_affine(struct rs_endpoint *ep, struct lease_class *class, stru
   else if (r->version == 0)
     return 0;
   else if (class->strategy == RS_STRATEGY_NODE_AFFINITY)
-    reject(ep, w->owner, w->request, RS_ERR_INFEASIBLE);
+    rs_raylet_reject(ep, w->owner, w->request, RS_ERR_INFEASIBLE);
   else
     return -1;
   take_one(r, w);
@@ -401,13 +412,20 @@ static bool is_affine(unsigned strategy)
   return strategy == RS_STRATEGY_NODE_AFFINITY || strategy == RS_STRATEGY_NODE_AFFINITY_SOFT;
 }
 
+/* Is there room now for a class that waits for this node alone? */
+static bool has_room(const struct rs_raylet *r, const struct lease_class *class)
+{
+  return class->demand.group_seq ? rs_raylet_group_room(r, &class->demand) != NULL
+                                 : rs_res_fits(&r->left, &class->demand);
+}
+
 /* Decides the head request of one class; false when it has to wait. */
 static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
 {
   struct rs_raylet *r = ep->local;
   struct waiting *w = RS_ENTRY(class->queue.next, struct waiting, link);
   if (class->here) {
-    if (!rs_res_fits(&r->left, &class->demand) || !rs_store_args_fit(ep, w->deps, w->dep_count))
+    if (!has_room(r, class) || !rs_store_args_fit(ep, w->deps, w->dep_count))
       return false; /* until a grant ends */
     grant_one(ep, w);
     take_one(r, w);
@@ -468,6 +486,33 @@ static void schedule(struct rs_endpoint *ep)
   }
 }
 
+/* A request in a placement group: waits here, or is granted now or refused. */
+static void on_group_request(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m)
+{
+  struct rs_raylet *r = ep->local;
+  int refusal = rs_raylet_group_check(r, &m->demand);
+  if (refusal == RS_ERR_OK && m->hops > 0 && !m->actor) {
+    commit(ep, waiting_new(r, m, owner, true));
+    return;
+  }
+  for (uint32_t i = 0; i < m->count; i++) {
+    if (refusal != RS_ERR_OK || !rs_raylet_group_room(r, &m->demand)) {
+      rs_raylet_reject(ep, owner, m->request + i, refusal != RS_ERR_OK ? refusal : RS_ERR_NO_ROOM);
+      continue;
+    }
+    struct rs_m_lease_request one = *m;
+    one.request += i;
+    one.count = 1;
+    struct waiting *w = waiting_new(r, &one, owner, true);
+    if (w->dep_count) {
+      commit(ep, w);
+    } else {
+      grant_one(ep, w);
+      waiting_free(r, w);
+    }
+  }
+}
+
 static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m)
 {
   struct rs_raylet *r = ep->local;
@@ -475,16 +520,18 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
     return;
   bool ours = is_affine(m->strategy) && m->target == rs_addr_node(ep->self);
   rs_trace(ep, RS_TRACE_LEASE_QUEUED, owner, m->request, m->key);
-  if (ours && rs_node_feasible(r->info, &m->demand)) {
+  if (m->demand.group_seq) {
+    on_group_request(ep, owner, m);
+  } else if (ours && rs_node_feasible(r->info, &m->demand)) {
     struct waiting *w = waiting_new(r, m, owner, true);
     commit(ep, w);
   } else if (ours && m->strategy == RS_STRATEGY_NODE_AFFINITY) {
     for (uint32_t i = 0; i < m->count; i++)
-      reject(ep, owner, m->request + i, RS_ERR_INFEASIBLE);
+      rs_raylet_reject(ep, owner, m->request + i, RS_ERR_INFEASIBLE);
   } else if (m->hops > 0) {
     for (uint32_t i = 0; i < m->count; i++) {
       if (r->draining || !rs_res_fits(&r->left, &m->demand) || !rs_labels_match(r->info, &m->demand)) {
-        reject(ep, owner, m->request + i, RS_ERR_NO_ROOM);
+        rs_raylet_reject(ep, owner, m->request + i, RS_ERR_NO_ROOM);
         continue;
       }
       struct rs_m_lease_request one = *m;
@@ -543,6 +590,35 @@ static void cancel(struct rs_endpoint *ep, rs_addr owner, uint64_t key, bool all
     struct waiting *w = RS_ENTRY(at, struct waiting, link);
     if (w->owner == owner && (all || w->key == key))
       drop_waiting(ep, w, false);
+  }
+}
+
+void rs_raylet_refuse_waiting(struct rs_endpoint *ep, struct rs_id group, int reason)
+{
+  struct rs_raylet *r = ep->local;
+  for (struct rs_link *at = r->classes.next; at != &r->classes;) {
+    struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
+    bool gone = class->demand.group_owner == group.owner && class->demand.group_seq == group.seq &&
+                rs_raylet_group_check(r, &class->demand) != RS_ERR_OK;
+    class->refs++;
+    RS_LIST_EACH(&class->queue, link, next)
+    {
+      struct waiting *w = RS_ENTRY(link, struct waiting, link);
+      for (uint32_t i = 0; gone && i < w->count; i++)
+        rs_raylet_reject(ep, w->owner, w->request + i, reason);
+      if (gone)
+        drop_waiting(ep, w, true);
+    }
+    RS_LIST_EACH(&r->fetching, link, next)
+    {
+      struct waiting *w = RS_ENTRY(link, struct waiting, link);
+      if (!gone || w->class != class || w->fetching == UINT32_MAX)
+        continue;
+      rs_raylet_reject(ep, w->owner, w->request, reason);
+      drop_waiting(ep, w, false);
+    }
+    at = at->next;
+    rs_raylet_class_unref(r, class);
   }
 }
 
@@ -669,7 +745,7 @@ bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_
       rs_store_on_created(ep, from, m->object, m->size);
     return true;
   }
-  default: return rs_store_on_message(ep, from, msg);
+  default: return rs_raylet_group_on_message(ep, msg) || rs_store_on_message(ep, from, msg);
   }
 }
 
@@ -740,11 +816,20 @@ void rs_raylet_sanity_check(const struct rs_raylet *r)
   uint32_t grants = 0;
   for (const struct rs_link *at = r->grants.next; at != &r->grants; at = at->next) {
     const struct grant *grant = RS_ENTRY(at, struct grant, link);
+    grants++;
+    if (grant->bundle)
+      continue;
     cpu += grant->class->hold.cpu_e4;
     memory += grant->class->hold.memory_bytes;
     gpu += grant->class->hold.gpu_e4;
-    grants++;
   }
+  for (const struct rs_link *at = r->bundles.next; at != &r->bundles; at = at->next) {
+    const struct bundle *bundle = RS_ENTRY(at, struct bundle, link);
+    cpu += bundle->demand.cpu_e4;
+    memory += bundle->demand.memory_bytes;
+    gpu += bundle->demand.gpu_e4;
+  }
+  rs_raylet_group_sanity_check(r);
   RS_ASSERT(grants == r->grant_count && grants == r->grant_by_lease.count);
   RS_ASSERT(cpu == r->info->total.cpu_e4 && memory == r->info->total.memory_bytes);
   for (int i = 0; i < r->info->total.gpu_count; i++) {

@@ -4,6 +4,7 @@
 #define RS_CORE_RAYLET_INT_H
 
 #include "core/raylet.h"
+#include "policy/bundles.h"
 
 /* Contention, as the GCS tells it: nobody waits, one (owner, scheduling key) waits, or several do. */
 #define RS_WAITING_NONE UINT64_C(0)
@@ -56,11 +57,26 @@ struct pool_worker {
   enum worker_state state;
 };
 
+/* Resources of this node that belong to a placement group. */
+struct bundle {
+  struct rs_link link;       /* in raylet->bundles */
+  struct rs_link group_link; /* among those of its group, by number */
+  struct rs_id group;
+  uint32_t index;
+  uint32_t grants; /* that draw from it */
+  uint64_t attempt;
+  bool committed;
+  rs_gpu_mask gpus;
+  struct rs_demand demand;
+  struct rs_res total, left;
+};
+
 struct grant {
   struct rs_link link;        /* in raylet->grants, oldest first */
   struct rs_link worker_link; /* in raylet->need_worker until there is one */
   struct lease_class *class;
   struct pool_worker *worker;
+  struct bundle *bundle; /* that it draws from; NULL: the node itself */
   uint64_t lease;
   rs_addr owner;
   uint64_t request, key;
@@ -94,6 +110,10 @@ struct rs_raylet {
   uint64_t next_recall_at;
   bool stirred; /* something may make a blocked class go on */
   bool draining;
+  /* placement groups */
+  struct rs_link bundles;
+  struct rs_map groups; /* id -> local_group */
+  uint32_t bundle_count;
   /* workers */
   struct rs_map workers; /* address -> pool_worker */
   struct rs_link idle, starting, need_worker;
@@ -127,6 +147,17 @@ void rs_raylet_changed(struct rs_raylet *r); /* resources or queue changed: repo
 void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, int status);
 void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop_worker);
 void rs_raylet_class_unref(struct rs_raylet *r, struct lease_class *class);
+void rs_raylet_reject(struct rs_endpoint *ep, rs_addr owner, uint64_t request, int reason);
+void rs_raylet_refuse_waiting(struct rs_endpoint *ep, struct rs_id group,
+                              int reason); /* for bundles not here any more */
+
+/* raylet_group.c */
+bool rs_raylet_group_on_message(struct rs_endpoint *ep, const struct rs_msg *msg);
+struct bundle *rs_raylet_group_room(const struct rs_raylet *r,
+                                    const struct rs_demand *demand); /* with room now, or NULL */
+int rs_raylet_group_check(const struct rs_raylet *r, const struct rs_demand *demand);
+void rs_raylet_group_free(struct rs_raylet *r);
+void rs_raylet_group_sanity_check(const struct rs_raylet *r);
 
 /* raylet_pool.c */
 void rs_raylet_pool_assign(struct rs_endpoint *ep,

@@ -216,7 +216,7 @@ enum rs_pick rs_raylet_view_pick(struct rs_endpoint *ep, const struct waiting *w
       request.locality[k - 1] = b;
       request.locality[k] = a;
     }
-  return r->policy[slot]->pick(r->placer[slot], r->view, &request, &ep->rng, choice, &ep->work.nodes);
+  return rs_place_pick(r->policy[slot], r->placer[slot], r->view, &request, &ep->rng, choice, &ep->work.nodes);
 }
 
 void rs_raylet_view_free(struct rs_raylet *r)
@@ -269,13 +269,14 @@ void rs_raylet_report_settle(struct rs_endpoint *ep)
   m->left = r->left;
   m->queued = r->queued > UINT32_MAX ? UINT32_MAX : (uint32_t)r->queued;
   m->waiting = waiting_source(r);
-  m->busy = r->grant_count > 0 || r->queued > 0 || !rs_list_empty(&r->fetching) || rs_store_holds_primary(r->store);
+  m->busy = r->grant_count > 0 || r->bundle_count > 0 || r->queued > 0 || !rs_list_empty(&r->fetching) ||
+            rs_store_holds_primary(r->store);
   m->draining = r->draining;
   uint32_t cap = 0;
   RS_LIST_EACH(&r->classes, at, after)
   {
     const struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
-    if (class->queued == 0 || m->shapes_count == 64)
+    if (class->queued == 0 || m->shapes_count == 64 || class->demand.group_seq) /* a group's resources are there */
       continue;
     RS_GROW(m->shapes, m->shapes_count, cap);
     m->shapes[m->shapes_count++] =

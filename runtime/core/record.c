@@ -330,6 +330,34 @@ static struct rs_msg *get_sized_msg(struct rs_reader *r)
   return msg;
 }
 
+static void put_group_call(struct rs_writer *w, const struct rs_call *call)
+{
+  rs_put_u8(w, call->group_strategy);
+  rs_put_flag(w, call->detached);
+  rs_put_u64(w, call->topology);
+  rs_put_u64(w, call->group_name);
+  rs_put_u32(w, call->bundle_count);
+  for (uint32_t i = 0; i < call->bundle_count; i++)
+    rs_put_demand(w, &call->bundles[i]);
+}
+
+static void get_group_call(struct rs_reader *r, struct rs_call *call)
+{
+  call->group_strategy = get_kind(r, RS_GROUP_STRICT_SPREAD + 1);
+  call->detached = rs_get_flag(r);
+  call->topology = rs_get_u64(r);
+  call->group_name = rs_get_u64(r);
+  uint32_t count = rs_get_u32(r);
+  if (rs_get_left(r) < count)
+    rs_get_fail(r, RS_ERR_TRUNCATED);
+  if (r->error || count == 0)
+    return;
+  call->bundles = rs_alloc_zero(count, sizeof *call->bundles);
+  call->bundle_count = count;
+  for (uint32_t i = 0; i < count; i++)
+    rs_get_demand(r, &call->bundles[i]);
+}
+
 static void put_call(struct rs_writer *w, const struct rs_call *call)
 {
   rs_put_u8(w, (uint8_t)call->kind);
@@ -351,6 +379,9 @@ static void put_call(struct rs_writer *w, const struct rs_call *call)
   for (uint32_t i = 0; i < call->inner_count; i++)
     rs_put_id(w, call->inner[i]);
   put_sized_msg(w, call->ask);
+  rs_put_flag(w, call->no_capture);
+  if (call->kind == RS_CALL_GROUP_CREATE || call->kind == RS_CALL_GROUP_GET)
+    put_group_call(w, call);
   rs_put_u32(w, call->task_count);
   for (uint32_t i = 0; i < call->task_count; i++)
     rs_put_task(w, call->tasks[i]);
@@ -394,6 +425,9 @@ static struct rs_call *get_call(struct rs_reader *r)
   head.value = rs_get_value(r);
   head.inner = get_ids(r, &head.inner_count);
   head.ask = rs_get_flag(r) ? get_sized_msg(r) : NULL;
+  head.no_capture = rs_get_flag(r);
+  if (head.kind == RS_CALL_GROUP_CREATE || head.kind == RS_CALL_GROUP_GET)
+    get_group_call(r, &head);
   head.task_count = rs_get_u32(r);
   if (rs_get_left(r) / RS_TASK_BYTES_MIN < head.task_count)
     rs_get_fail(r, RS_ERR_TRUNCATED);
@@ -402,6 +436,7 @@ static struct rs_call *get_call(struct rs_reader *r)
     free(head.inner);
     free(head.actor);
     rs_msg_unref(head.ask);
+    free(head.bundles);
     return 0;
   }
   struct rs_call *call = rs_call_new(head.kind, head.task_count);
@@ -511,6 +546,14 @@ void rs_record_input_free(struct rs_input *input)
 
 /* ---- effects ---- */
 
+static void put_group_reply(struct rs_writer *w, const struct rs_reply *reply)
+{
+  rs_put_u64(w, reply->name);
+  rs_put_u32(w, reply->node_count);
+  for (uint32_t i = 0; i < reply->node_count; i++)
+    rs_put_u64(w, reply->nodes[i]);
+}
+
 /* What an effect consists of. Without `with_msg` its message is left out: the hash adds the message's own. */
 static void put_effect(struct rs_writer *w, const struct rs_effect *e, bool with_msg)
 {
@@ -568,6 +611,8 @@ static void put_effect(struct rs_writer *w, const struct rs_effect *e, bool with
     for (uint32_t i = 0; i < e->reply->id_count && !e->reply->value; i++)
       rs_put_id(w, e->reply->ids[i]);
     put_sized_msg(w, e->reply->answer);
+    if (e->reply->kind == RS_REPLY_GROUP)
+      put_group_reply(w, e->reply);
     break;
   case RS_OUT_EXIT: break;
   case RS_OUT_TRACE:
@@ -598,6 +643,20 @@ void rs_record_effects(struct rs_bytes *out, const struct rs_effects *effects)
   append(out, put_effects, effects);
 }
 
+static void get_group_reply(struct rs_reader *r, struct rs_reply *reply)
+{
+  reply->name = rs_get_u64(r);
+  uint32_t count = rs_get_u32(r);
+  if (rs_get_left(r) / 8 < count)
+    rs_get_fail(r, RS_ERR_TRUNCATED);
+  if (r->error || count == 0)
+    return;
+  reply->nodes = rs_alloc_zero(count, sizeof *reply->nodes);
+  reply->node_count = count;
+  for (uint32_t i = 0; i < count; i++)
+    reply->nodes[i] = rs_get_u64(r);
+}
+
 static struct rs_reply *get_reply(struct rs_reader *r)
 {
   struct rs_reply *reply = rs_alloc_zero(1, sizeof *reply);
@@ -623,6 +682,8 @@ static struct rs_reply *get_reply(struct rs_reader *r)
   }
   if (rs_get_flag(r))
     reply->answer = get_sized_msg(r);
+  if (reply->kind == RS_REPLY_GROUP)
+    get_group_reply(r, reply);
   return reply;
 }
 

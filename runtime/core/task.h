@@ -44,16 +44,18 @@ struct rs_dep {
   struct rs_value *value; /* of a pushed task: its bytes, where it is small; the task has one reference */
 };
 
-/* RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions). KEEP: the owner keeps the returns until
- * the application releases each; without it they go once the reply is given and no task submitted by then reads them.
- * GROUP: a call that names a concurrency group.
+/* CAPTURE: what the task submits goes into its placement group, `placement` (Ray's
+ * placement_group_capture_child_tasks). RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions).
+ * KEEP: the owner keeps the returns until the application releases each; without it they go once the reply is given and
+ * no task submitted by then reads them. GROUP: a call that names a concurrency group.
  */
 enum {
   RS_TASK_ACTOR_CREATE = 1,
   RS_TASK_ACTOR_CALL = 2,
   RS_TASK_RETRY_ERRORS = 4,
   RS_TASK_KEEP = 8,
-  RS_TASK_GROUP = 32
+  RS_TASK_GROUP = 32,
+  RS_TASK_CAPTURE = 512
 };
 
 struct rs_task {
@@ -71,6 +73,7 @@ struct rs_task {
   uint64_t group;         /* of a call with GROUP: rs_name_hash of the concurrency group's name; 0: the default one */
   rs_addr job;            /* the driver program that it works for; RS_ADDR_NONE: its owner */
   struct rs_id parent;    /* the task that submitted it; {0, 0}: a driver program did */
+  struct rs_id placement; /* with CAPTURE; else {0, 0} */
   struct rs_dep *deps;    /* dep_count of them, in the same allocation */
   struct rs_id *inner; /* inner_count references inside the arguments: the task borrows these objects while it runs */
   uint8_t *args;

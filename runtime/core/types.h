@@ -52,6 +52,12 @@ static inline bool rs_addr_same_node(rs_addr a, rs_addr b)
   return (a >> 28) == (b >> 28);
 } /* and incarnation */
 
+/* A bundle's number and its node's number and incarnation, as one number of a trace. */
+static inline uint64_t rs_bundle_place(uint32_t index, rs_addr raylet)
+{
+  return (uint64_t)index << 36 | raylet >> 28;
+}
+
 struct rs_id {
   uint64_t owner; /* an rs_addr */
   uint64_t seq;   /* > 0 */

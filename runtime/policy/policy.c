@@ -17,6 +17,26 @@ const struct rs_place_policy *rs_place_policy_by_name(const char *name)
   return NULL;
 }
 
+enum rs_pick rs_place_pick(const struct rs_place_policy *policy, void *state, const struct rs_view *view,
+                           const struct rs_place_request *request, struct rs_rng *rng, struct rs_choice *out,
+                           uint64_t *work)
+{
+  if (request->demand->fallback_count == 0)
+    return policy->pick(state, view, request, rng, out, work);
+  enum rs_pick outcome = RS_PICK_NEVER;
+  struct rs_place_request one = *request;
+  struct rs_demand demand;
+  one.demand = &demand;
+  for (unsigned i = 0; rs_demand_alternative(request->demand, i, &demand); i++) {
+    enum rs_pick of_one = policy->pick(state, view, &one, rng, out, work);
+    if (of_one == RS_PICK_OK)
+      return RS_PICK_OK;
+    if (of_one == RS_PICK_LATER)
+      outcome = RS_PICK_LATER;
+  }
+  return outcome;
+}
+
 const char *rs_place_policy_check(const struct rs_place_policy *policy)
 {
   if (!policy)

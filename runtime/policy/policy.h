@@ -62,6 +62,12 @@ struct rs_place_policy {
                        struct rs_rng *rng, struct rs_choice *out, uint64_t *work);
 };
 
+/* The policy's choice for the first of the demand's label alternatives that has one. LATER where none has room now and
+ * some could be held; NEVER where none could. This is what the roles call. */
+enum rs_pick rs_place_pick(const struct rs_place_policy *policy, void *state, const struct rs_view *view,
+                           const struct rs_place_request *request, struct rs_rng *rng, struct rs_choice *out,
+                           uint64_t *work);
+
 /* NULL where a policy from a shared library can be used, else one line that says what is wrong with it. Looks at the
  * ABI version first and at nothing else where that differs. */
 const char *rs_place_policy_check(const struct rs_place_policy *policy);

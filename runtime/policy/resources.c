@@ -153,20 +153,44 @@ bool rs_res_fits(const struct rs_res *left, const struct rs_demand *demand)
   return amounts_fit(left, demand) && choose_devices(left, demand->gpu_e4, &devices);
 }
 
-bool rs_labels_match(const struct rs_node_info *info, const struct rs_demand *demand)
+uint64_t rs_node_label(const struct rs_node_info *info, uint64_t key)
+{
+  for (uint32_t i = 0; i < info->label_count; i++)
+    if (info->labels[i].key == key)
+      return info->labels[i].value;
+  return 0;
+}
+
+static bool has_label(const struct rs_node_info *info, uint64_t key)
+{
+  for (uint32_t i = 0; i < info->label_count; i++)
+    if (info->labels[i].key == key)
+      return true;
+  return false;
+}
+
+/* Does the value of this key satisfy an IN of the alternative? */
+static bool in_any(const struct rs_node_info *info, const struct rs_demand *demand, unsigned alternative, uint64_t key)
 {
   for (int i = 0; i < demand->select_count; i++) {
     const struct rs_selector *want = &demand->select[i];
-    bool has_key = false, has_value = false;
-    for (uint32_t j = 0; j < info->label_count; j++)
-      if (info->labels[j].key == want->key) {
-        has_key = true;
-        has_value = info->labels[j].value == want->value;
-      }
-    bool match = false;
+    if (want->alternative == alternative && want->op == RS_SELECT_IN && want->key == key && has_label(info, key) &&
+        rs_node_label(info, key) == want->value)
+      return true;
+  }
+  return false;
+}
+
+static bool alternative_matches(const struct rs_node_info *info, const struct rs_demand *demand, unsigned alternative)
+{
+  for (int i = 0; i < demand->select_count; i++) {
+    const struct rs_selector *want = &demand->select[i];
+    if (want->alternative != alternative)
+      continue;
+    bool has_key = has_label(info, want->key), match = false;
     switch (want->op) {
-    case RS_SELECT_IN: match = has_value; break;
-    case RS_SELECT_NOT_IN: match = !has_value; break;
+    case RS_SELECT_IN: match = in_any(info, demand, alternative, want->key); break;
+    case RS_SELECT_NOT_IN: match = !has_key || rs_node_label(info, want->key) != want->value; break;
     case RS_SELECT_EXISTS: match = has_key; break;
     case RS_SELECT_NOT_EXISTS: match = !has_key; break;
     default: break;
@@ -174,6 +198,41 @@ bool rs_labels_match(const struct rs_node_info *info, const struct rs_demand *de
     if (!match)
       return false;
   }
+  return true;
+}
+
+bool rs_labels_match(const struct rs_node_info *info, const struct rs_demand *demand)
+{
+  for (unsigned i = 0; i <= demand->fallback_count; i++)
+    if (alternative_matches(info, demand, i))
+      return true;
+  return false;
+}
+
+bool rs_demand_alternative(const struct rs_demand *demand, unsigned alternative, struct rs_demand *out)
+{
+  if (alternative > demand->fallback_count)
+    return false;
+  *out = *demand;
+  out->select_count = out->fallback_count = 0;
+  for (int i = 0; i < demand->select_count; i++)
+    if (demand->select[i].alternative == alternative) {
+      out->select[out->select_count] = demand->select[i];
+      out->select[out->select_count++].alternative = 0;
+    }
+  return true;
+}
+
+bool rs_demand_add_select(struct rs_demand *demand, unsigned alternative, const char *key, enum rs_select_op op,
+                          const char *value)
+{
+  RS_ASSERT(alternative <= RS_FALLBACK_MAX && op <= RS_SELECT_NOT_EXISTS && alternative >= demand->fallback_count);
+  if (demand->select_count == RS_SELECT_MAX)
+    return false;
+  demand->fallback_count = (uint8_t)alternative;
+  bool valued = op == RS_SELECT_IN || op == RS_SELECT_NOT_IN;
+  demand->select[demand->select_count++] =
+      (struct rs_selector){rs_name_hash(key), valued ? rs_name_hash(value) : 0, (uint8_t)op, (uint8_t)alternative};
   return true;
 }
 
@@ -295,14 +354,16 @@ bool rs_res_equal(const struct rs_res *a, const struct rs_res *b)
 bool rs_demand_equal(const struct rs_demand *a, const struct rs_demand *b)
 {
   if (a->cpu_e4 != b->cpu_e4 || a->memory_bytes != b->memory_bytes || a->store_bytes != b->store_bytes ||
-      a->gpu_e4 != b->gpu_e4 || a->custom_count != b->custom_count || a->select_count != b->select_count)
+      a->gpu_e4 != b->gpu_e4 || a->custom_count != b->custom_count || a->select_count != b->select_count ||
+      a->fallback_count != b->fallback_count || a->group_seq != b->group_seq || a->group_owner != b->group_owner ||
+      a->group_bundle != b->group_bundle)
     return false;
   for (int i = 0; i < a->custom_count; i++)
     if (a->custom[i].name != b->custom[i].name || a->custom[i].amount_e4 != b->custom[i].amount_e4)
       return false;
   for (int i = 0; i < a->select_count; i++)
     if (a->select[i].key != b->select[i].key || a->select[i].value != b->select[i].value ||
-        a->select[i].op != b->select[i].op)
+        a->select[i].op != b->select[i].op || a->select[i].alternative != b->select[i].alternative)
       return false;
   return true;
 }
@@ -320,7 +381,14 @@ uint64_t rs_demand_hash(const struct rs_demand *demand)
   for (int i = 0; i < demand->select_count; i++) {
     hash = rs_mix64(hash ^ demand->select[i].key);
     hash = rs_mix64(hash ^ demand->select[i].value);
-    hash = rs_mix64(hash ^ demand->select[i].op);
+    hash = rs_mix64(hash ^ ((uint64_t)demand->select[i].alternative << 8 | demand->select[i].op));
+  }
+  if (demand->fallback_count)
+    hash = rs_mix64(hash ^ demand->fallback_count);
+  if (demand->group_seq) {
+    hash = rs_mix64(hash ^ demand->group_owner);
+    hash = rs_mix64(hash ^ demand->group_seq);
+    hash = rs_mix64(hash ^ (uint32_t)demand->group_bundle);
   }
   return hash;
 }

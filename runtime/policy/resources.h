@@ -14,10 +14,12 @@
 #include <stdint.h>
 
 #define RS_ONE_E4 10000
-#define RS_GPU_MAX 16   /* devices a node */
-#define RS_CUSTOM_MAX 4 /* custom resource names a node or a demand */
-#define RS_LABEL_MAX 8  /* labels a node */
-#define RS_SELECT_MAX 4 /* label selectors a demand */
+#define RS_GPU_MAX 16             /* devices a node */
+#define RS_CUSTOM_MAX 4           /* custom resource names a node or a demand */
+#define RS_LABEL_MAX 8            /* labels a node */
+#define RS_SELECT_MAX 8           /* label conditions a demand, over all its alternatives */
+#define RS_GROUP_BUNDLES_MAX 1024 /* bundles a placement group */
+#define RS_FALLBACK_MAX 7         /* further alternatives a demand */
 
 /* A name (custom resource, label key or value, node type) is its 64-bit FNV-1a hash inside the core. 0 is "no name". */
 uint64_t rs_name_hash(const char *name);
@@ -45,12 +47,21 @@ struct rs_label {
   uint64_t key, value;
 };
 
+/* One condition on a node's labels. Conditions of one alternative must all hold; but several INs of the same key name
+ * the values of one condition (Ray's In("a", "b")). A node without the label satisfies NOT_IN, as in Ray. */
 struct rs_selector {
   uint64_t key, value; /* value is ignored by EXISTS and NOT_EXISTS */
   uint8_t op;
+  uint8_t
+      alternative; /* 0: the first choice; 1 .. fallback_count: taken in this order where an earlier one has no room */
 };
 
-/* What a task or actor asks for. A zero demand fits on every node. */
+/* What a task or actor asks for. A zero demand fits on every node.
+ *
+ * Labels: the alternatives are Ray's label_selector and its fallback_strategy. A node can hold the demand when every
+ * condition of some alternative holds; an alternative without conditions takes any node. Ray's NodeLabel strategy with
+ * hard and soft conditions is hard+soft first, hard alone as the fallback.
+ * Group: a demand with group_seq draws from the bundles of that placement group instead of from the node. */
 struct rs_demand {
   int64_t cpu_e4;
   int64_t memory_bytes;
@@ -58,8 +69,11 @@ struct rs_demand {
   uint32_t gpu_e4;
   uint8_t custom_count;
   uint8_t select_count;
-  struct rs_custom custom[RS_CUSTOM_MAX]; /* sorted by name, amounts > 0 */
-  struct rs_selector select[RS_SELECT_MAX];
+  uint8_t fallback_count;
+  int32_t group_bundle;                     /* of the group's bundles; -1: any. 0 without a group */
+  uint64_t group_owner, group_seq;          /* id of a placement group; 0: none */
+  struct rs_custom custom[RS_CUSTOM_MAX];   /* sorted by name, amounts > 0 */
+  struct rs_selector select[RS_SELECT_MAX]; /* in order of their alternatives */
 };
 
 /* The devices that a demand was given: bit i = device i. A shared device has one bit. */
@@ -95,6 +109,17 @@ bool rs_res_fits(const struct rs_res *left, const struct rs_demand *demand);
 /* Could it ever run there: does it fit into the total, and do the labels match? */
 bool rs_node_feasible(const struct rs_node_info *info, const struct rs_demand *demand);
 bool rs_labels_match(const struct rs_node_info *info, const struct rs_demand *demand);
+
+/* The demand with one of its alternatives as its only one; false where there is no such alternative. */
+bool rs_demand_alternative(const struct rs_demand *demand, unsigned alternative, struct rs_demand *out);
+
+/* Adds one condition to an alternative that is not below those of the conditions before; false: RS_SELECT_MAX reached.
+ */
+bool rs_demand_add_select(struct rs_demand *demand, unsigned alternative, const char *key, enum rs_select_op op,
+                          const char *value);
+
+/* The value of a node's label, 0 where it has none. */
+uint64_t rs_node_label(const struct rs_node_info *info, uint64_t key);
 
 /* Takes the demand; it must fit. Of the devices that can hold a fraction the fullest is taken (lowest index among
  * equals), so that whole devices stay free. Returns the devices taken. */
