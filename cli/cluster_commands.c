@@ -3,10 +3,10 @@
 #include "cli/start.h"
 
 const struct cli_command cli_cluster_commands[] = {
-    {"start", "--head [--nodes N] [--num-cpus K] [--port P] | --address=HOST:PORT", "start a head or join one",
+    {"start", "--head [--nodes N] [--num-cpus K] [OPTIONS] | --address=HOST:PORT [OPTIONS]", "start a head or join one",
      rs_cmd_start},
-    {"stop", "[--session DIR]", "end the processes of a session", rs_cmd_stop},
-    {"status", "[--format json]", "nodes and resources of the running cluster", rs_cmd_status},
+    {"stop", "[--session FOLDER] [--force]", "end the processes of a session", rs_cmd_stop},
+    {"status", "[--session FOLDER] [--format text|json]", "nodes and resources of the running cluster", rs_cmd_status},
     {"list", "nodes|workers|tasks|actors|objects|jobs [--filter KEY=VALUE]...", "what a running cluster consists of",
      rs_cmd_list},
     {"summary", "tasks|actors|objects", "their numbers, by function and state", rs_cmd_summary},

@@ -44,7 +44,7 @@ static int help(void)
   puts("usage: raysim [OPTIONS] SCENARIO.xml       simulate a scenario and write its results\n"
        "       raysim --real SCENARIO.xml          run the same scenario on a local cluster of processes\n"
        "       raysim --local SCENARIO.xml         simulate the local cluster that --real would start\n"
-       "       raysim --swarm SEED                 one seeded random experiment with invariant checkers\n"
+       "       raysim --swarm SEED[+COUNT]         seeded random experiments with invariant checkers\n"
        "       raysim COMMAND ...\n\n"
        "options of a run:\n"
        "  --seed N            seed of the first repetition\n"
@@ -65,6 +65,18 @@ static int help(void)
   return 0;
 }
 
+static bool asks_for_help(int argc, char **argv)
+{
+  return argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+}
+
+/* Of a command that has no more to say than its line in the table; the cluster's have their own. */
+static int command_help(const struct cli_command *c)
+{
+  printf("usage: raysim %s %s\n\n  %s\n", c->name, c->usage, c->doc);
+  return 0;
+}
+
 int main(int argc, char **argv)
 {
   if (argc < 2) {
@@ -80,7 +92,8 @@ int main(int argc, char **argv)
   for (unsigned t = 0; t < sizeof tables / sizeof *tables; t++)
     for (const struct cli_command *c = tables[t]; c->name; c++)
       if (strcmp(argv[1], c->name) == 0)
-        return c->run(argc - 1, argv + 1);
+        return tables[t] == cli_sim_commands && asks_for_help(argc, argv) ? command_help(c)
+                                                                          : c->run(argc - 1, argv + 1);
   size_t length = strlen(argv[1]);
   bool option = argv[1][0] == '-',
        file = strchr(argv[1], '/') || (length > 4 && strcmp(argv[1] + length - 4, ".xml") == 0);

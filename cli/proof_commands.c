@@ -8,6 +8,10 @@
 #include "sim/compare.h"
 #include "sim/swarm.h"
 
+#ifndef RS_COMMIT /* when the build was configured; without a checkout nobody knows */
+#define RS_COMMIT NULL
+#endif
+
 int cli_compare(int argc, char **argv)
 {
   return rs_cmd_compare(argc, argv);
@@ -22,6 +26,6 @@ int cli_swarm(const char *text)
     count = strtoull(end + 1, &end, 10);
   if (errno || end == text || *end || count == 0)
     return cli_usage_error("--swarm \"%s\": wanted a seed, or SEED+COUNT for several", text);
-  struct rs_swarm_opts opts = {0};
+  struct rs_swarm_opts opts = {.commit = RS_COMMIT};
   return rs_swarm_many(seed, count, &opts) ? 1 : 0;
 }

@@ -26,8 +26,6 @@ if(TARGET rs_sim)
   rs_test_programs(tests/sim sim rs_sim)
   # Swarm mode has a label of its own; a failure names the commit where there is one.
   set_tests_properties(test_swarm test_swarm_simgrid PROPERTIES LABELS swarm)
-  execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} rev-parse --short=12 HEAD OUTPUT_VARIABLE rs_commit
-                  OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE rs_no_commit)
   if(NOT rs_no_commit)
     target_compile_definitions(test_swarm PRIVATE RS_COMMIT="${rs_commit}")
   endif()

@@ -19,6 +19,10 @@
 #include "base/alloc.h"
 #include "sim/swarm_int.h"
 
+#ifndef RS_VERSION
+#define RS_VERSION "0"
+#endif
+
 #define EVENTS_MAX UINT64_C(20000000)
 #define REST_NS (UINT64_C(4000) * RS_S) /* autoscaled hosts and their idle timeouts included */
 
@@ -149,9 +153,10 @@ bool rs_swarm_run(uint64_t seed, const struct rs_swarm_opts *opts, struct rs_swa
     }
   }
   if (result->check != RS_CHECK_NONE)
-    fprintf(out, "swarm: seed %" PRIu64 " FAILED (%s): %s\n  commit %s; again with: raysim --swarm %" PRIu64 "\n", seed,
-            result->check < RS_CHECK_KINDS ? rs_check_name((enum rs_check)result->check) : "abort", result->what,
-            opts->commit ? opts->commit : "unknown", seed);
+    fprintf(out,
+            "swarm: seed %" PRIu64 " FAILED (%s): %s\n  raysim %s, commit %s; again with: raysim --swarm %" PRIu64 "\n",
+            seed, result->check < RS_CHECK_KINDS ? rs_check_name((enum rs_check)result->check) : "abort", result->what,
+            RS_VERSION, opts->commit ? opts->commit : "unknown", seed);
   else if (!opts->quiet)
     fprintf(out,
             "swarm: seed %" PRIu64 " passed: %" PRIu64 " tasks (%" PRIu64 " failed, %" PRIu64 " retries, %" PRIu64

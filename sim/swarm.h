@@ -43,7 +43,7 @@ struct rs_swarm_opts {
   bool no_faults;     /* draw the cluster and the programs, but no faults */
   bool once;          /* leave the second run out */
   bool quiet;         /* no line for a seed that passes */
-  const char *commit; /* for the report of a failure; NULL: unknown */
+  const char *commit; /* beside the version in the report of a failure; NULL: unknown */
   FILE *out;          /* NULL: stdout */
 };
 

@@ -45,6 +45,7 @@ struct arguments {
   bool head, block;
   const char *address, *bind, *token, *load, *policy, *session;
   const char *num_cpus, *num_gpus, *memory;
+  const char *head_only; /* the last option that a node that joins does not have */
   uint32_t nodes;
   uint16_t port;
   double cpus, gpus, memory_bytes;
@@ -126,6 +127,7 @@ static int parse(int argc, char **argv, struct arguments *a)
     }
     if (strcmp(name, "--block") == 0) {
       a->block = true;
+      a->head_only = "--block";
       continue;
     }
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
@@ -136,6 +138,8 @@ static int parse(int argc, char **argv, struct arguments *a)
     else
       return wrong(name, NULL, "a known option with a value is wanted; see raysim start --help");
 #define IS(text) (length == sizeof text - 1 && strncmp(name, text, length) == 0)
+    if (IS("--nodes") || IS("--port") || IS("--set") || (IS("--policy") && !rs_policy_is_library(value)))
+      a->head_only = argv[equals ? i : i - 1];
     if (IS("--address"))
       a->address = value;
     else if (IS("--bind"))
@@ -181,6 +185,10 @@ static int parse(int argc, char **argv, struct arguments *a)
   }
   if (a->head == (a->address != NULL))
     return wrong("--head or --address=HOST:PORT", NULL, "exactly one of them is wanted");
+  if (a->address && a->head_only)
+    return wrong(a->head_only, NULL, "goes with --head; a node takes the cluster's when it joins");
+  if (a->head && (a->token || a->session))
+    return wrong(a->token ? "--token-file" : "--session", NULL, "goes with --address; --head makes its own");
   if (a->address && !numeric(a->address))
     return wrong("--address", a->address, "a numeric address and a port are wanted, such as 127.0.0.1:6379");
   return 0;

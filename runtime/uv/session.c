@@ -64,12 +64,15 @@ void rs_session_token_path(const char *session, char *out, size_t cap)
   snprintf(out, cap, "%s/token", session);
 }
 
+static void clean_all(const char *base);
+
 int rs_session_create(char *out, char *error)
 {
   char base[RS_UV_PATH_MAX - 64], token[RS_UV_PATH_MAX];
   int rc = base_folder(base, sizeof base, error);
   if (rc != 0)
     return rc;
+  clean_all(base);
   uint8_t nonce[RS_NONCE_BYTES];
   if (!rs_auth_init()) {
     snprintf(error, RS_UV_ERROR_MAX, "libsodium does not start");
@@ -171,12 +174,43 @@ void rs_session_remove(const char *session)
     nftw(session, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Removes what a dead cluster left. Its head was that process, which runs no more (a number that another process has
+ * now does not count); what else it names, and still is that process, ends with it. A session without the word of a
+ * head is one that begins, for so long. Only folders of this user that look like a session. */
+static void clean(const char *session, const struct stat *st)
+{
+  struct rs_session_head head;
+  if (!S_ISDIR(st->st_mode) || st->st_uid != geteuid() || rs_session_live(session))
+    return;
+  if (!rs_session_read_head(session, &head) && time(NULL) - st->st_mtim.tv_sec <= STALE_AFTER_S)
+    return;
+  rs_session_kill_all(session);
+  rs_session_remove(session);
+}
+
+static void clean_all(const char *base)
+{
+  DIR *dir = opendir(base);
+  for (struct dirent *entry; dir && (entry = readdir(dir));) {
+    char path[RS_UV_PATH_MAX + 256];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", base, entry->d_name);
+    if (strncmp(entry->d_name, "s-", 2) == 0 && strlen(entry->d_name) <= 60 && lstat(path, &st) == 0)
+      clean(path, &st);
+  }
+  if (dir)
+    closedir(dir);
+}
+
 int rs_session_find(const char *wanted, char *out, char *error)
 {
   if (!wanted || !*wanted)
     wanted = getenv("RAYSIM_SESSION");
   if (wanted && *wanted) {
     if (strlen(wanted) >= RS_UV_PATH_MAX || !rs_session_live(wanted)) {
+      struct stat st;
+      if (strlen(wanted) < RS_UV_PATH_MAX && lstat(wanted, &st) == 0)
+        clean(wanted, &st);
       snprintf(error, RS_UV_ERROR_MAX, "%.200s: no cluster runs there", wanted);
       return RS_ERR_REFUSED;
     }
@@ -199,10 +233,7 @@ int rs_session_find(const char *wanted, char *out, char *error)
     if (stat(path, &st) != 0)
       continue;
     if (!rs_session_live(path)) {
-      if (time(NULL) - st.st_mtim.tv_sec > STALE_AFTER_S) {
-        rs_session_kill_all(path);
-        rs_session_remove(path);
-      }
+      clean(path, &st);
       continue;
     }
     if (!out[0] || st.st_mtim.tv_sec > best.tv_sec ||

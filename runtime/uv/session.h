@@ -26,7 +26,7 @@ struct rs_session_head {
 /* Start time of a process in the kernel's ticks; 0: there is none. */
 uint64_t rs_process_start_time(int pid);
 
-/* Makes a new session with its token. `out` has RS_UV_PATH_MAX bytes. */
+/* Makes a new session with its token, and removes what dead ones left. `out` has RS_UV_PATH_MAX bytes. */
 int rs_session_create(char *out, char *error);
 
 int rs_session_write_head(const char *session, const char *host, uint16_t port); /* of the calling process */

@@ -107,6 +107,11 @@ refused 2 'absent.so' validate --real bad.xml
 "$raysim" validate --real --quiet good.xml >stdout 2>err || fail "validate --real of a good scenario"
 rm -f first
 
+for command in start stop status validate plot compare calibrate; do
+  "$raysim" $command --help >stdout 2>err || fail "$command --help: an exit status of its own"
+  [ ! -s err ] && grep -q "^usage: raysim $command" stdout || fail "$command --help: no usage"
+done
+
 refused 2 'plto' plto good.xml
 refused 2 '--qiet' --qiet good.xml
 refused 2 'which scenario' --quiet

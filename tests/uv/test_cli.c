@@ -84,4 +84,55 @@ static void whole_life(void)
   CHECK_EQ(RUN(rs_cmd_status, "--session", session), 1);
 }
 
-const struct rs_test rs_tests[] = {{"usage", usage}, {"whole_life", whole_life}, {0}};
+/* The head is killed: its folder goes with the next command that looks for a cluster or starts one, at once; one that
+ * begins, and one that lives, stay. */
+static void left_by_a_killed_head(void)
+{
+  for (int how = 0; how < 3; how++) {
+    CHECK_EQ(RUN(rs_cmd_start, "--head", "--nodes", "2", "--num-cpus", "1"), 0);
+    char session[RS_UV_PATH_MAX], young[RS_UV_PATH_MAX];
+    const char *at = strstr(output, "session ");
+    CHECK(at && sscanf(at, "session %255s", session) == 1);
+    struct rs_session_head head;
+    CHECK(rs_session_read_head(session, &head));
+    snprintf(young, sizeof young, "%.*s/s-1-test", (int)(strrchr(session, '/') - session), session);
+    CHECK_EQ(mkdir(young, 0700), 0);
+    kill(head.pid, SIGKILL);
+    for (int i = 0; i < 300 && rs_process_start_time(head.pid) == head.start_time; i++)
+      local_pause_ms(10);
+    struct stat st;
+    CHECK_EQ(stat(session, &st), 0);
+    if (how == 0) {
+      CHECK_EQ(RUN(rs_cmd_stop, "--session", session), 1);
+      CHECK_EQ(lines(), 1);
+    } else if (how == 1) {
+      RUN(rs_cmd_status, "--format", "text"); /* of another cluster of this user, if there is one */
+    } else {
+      char other[RS_UV_PATH_MAX];
+      CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus", "1"), 0);
+      at = strstr(output, "session ");
+      CHECK(at && sscanf(at, "session %255s", other) == 1);
+      CHECK(rs_session_live(other));
+      CHECK_EQ(RUN(rs_cmd_stop, "--session", other), 0);
+    }
+    CHECK(stat(session, &st) != 0);
+    CHECK_EQ(rmdir(young), 0);
+  }
+}
+
+static void options_of_the_other_form(void)
+{
+  CHECK_EQ(RUN(rs_cmd_start, "--address=127.0.0.1:1", "--nodes", "3"), 2);
+  CHECK(strstr(output, "--nodes") != NULL && lines() == 1);
+  CHECK_EQ(RUN(rs_cmd_start, "--address=127.0.0.1:1", "--policy=pack"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--address=127.0.0.1:1", "--block"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--address=127.0.0.1:1", "--set", "trace_level=1"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--token-file", "/dev/null"), 2);
+  CHECK(strstr(output, "--token-file") != NULL && lines() == 1);
+}
+
+const struct rs_test rs_tests[] = {{"usage", usage},
+                                   {"whole_life", whole_life},
+                                   {"left_by_a_killed_head", left_by_a_killed_head},
+                                   {"options_of_the_other_form", options_of_the_other_form},
+                                   {0}};
