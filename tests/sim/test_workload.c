@@ -503,11 +503,13 @@ static void demands(void)
   CHECK(rs_sim_demand(&from, &demand, why, sizeof why));
   CHECK(!rs_node_feasible(info, &demand));
   CHECK(!rs_sim_demand_fits(&from, &type));
-  from.label_count = 5;
-  struct rs_scenario_label five[5] = {labels[0], labels[0], labels[0], labels[0], labels[0]};
-  from.labels = five;
+  from.label_count = 9;
+  struct rs_scenario_label nine[9];
+  for (int i = 0; i < 9; i++)
+    nine[i] = labels[0];
+  from.labels = nine;
   CHECK(!rs_sim_demand(&from, &demand, why, sizeof why));
-  CHECK_STR(why, "asks for more than 4 labels");
+  CHECK_STR(why, "asks for more than 8 labels");
   rs_node_info_unref(info);
   rs_node_info_unref(elsewhere);
 }
