@@ -75,7 +75,7 @@ uint64_t rs_memory_available(void)
   uint64_t least = field("/proc/meminfo", "MemAvailable:") + field("/proc/meminfo", "SwapFree:");
   if (least == 0)
     least = UINT64_MAX;
-  const int limits[] = {RLIMIT_AS, RLIMIT_DATA};
+  const __rlimit_resource_t limits[] = {RLIMIT_AS, RLIMIT_DATA};
   for (unsigned i = 0; i < sizeof limits / sizeof limits[0]; i++) {
     struct rlimit limit;
     if (getrlimit(limits[i], &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < least)

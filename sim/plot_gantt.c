@@ -139,8 +139,9 @@ static double lowest_shade(const struct rs_csv *csv, uint32_t groups)
         idle[count++] = 100 - 100 * busy;
     }
   qsort(idle, count, sizeof *idle, compare_numbers);
-  for (size_t i = sizeof widths / sizeof *widths; count > 0 && i-- > 0;)
-    if (idle[(uint32_t)((double)(count - 1) * 0.9)] <= widths[i])
+  double gap = count > 0 ? idle[(uint32_t)((double)(count - 1) * 0.9)] : 100;
+  for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+    if (gap <= widths[i] && widths[i] < width)
       width = widths[i];
   free(idle);
   return 100 - width;
