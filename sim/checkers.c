@@ -33,6 +33,7 @@ struct task_record {
   uint32_t pushes, runs, retried;
   int64_t left; /* retries left, as last told */
   uint32_t replies;
+  bool rebuilt;                    /* a return of it was lost: it runs again */
   bool succeeded, cancelled, hurt; /* hurt: a worker that had it died, or a connection of it broke */
 };
 
@@ -286,6 +287,23 @@ void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply)
                   reply->id.owner, reply->id.seq, rs_error_text(reply->status));
 }
 
+/* A return of a task was lost, and it runs once more: at the cost of a retry, and only after its success. */
+static void rebuilt(struct rs_checker *c, struct rs_id id, int64_t left)
+{
+  struct task_record *t = task_of(c, id);
+  if (!c->faults)
+    rs_check_fail(c, RS_CHECK_LOST, "a return of task %" PRIx64 "/%" PRIu64 " is made again and nothing was struck",
+                  id.owner, id.seq);
+  if (!t || t->task.max_retries == 0 || (t->task.max_retries > 0 && left >= t->left))
+    rs_check_fail(c, RS_CHECK_RETRIES, "task %" PRIx64 "/%" PRIu64 " is run once more with %" PRId64 " retries left",
+                  id.owner, id.seq, left);
+  if (!t)
+    return;
+  t->left = left;
+  t->rebuilt = true;
+  t->succeeded = false;
+}
+
 void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc)
 {
   if (trace == RS_TRACE_TASK_PUSHED) {
@@ -297,7 +315,7 @@ void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b
     struct task_record *t = task_of(c, (struct rs_id){a, b});
     int64_t left = (int64_t)cc, limit = t ? t->task.max_retries : 0;
     c->retried++;
-    if (!t || t->replies)
+    if (!t || (t->replies && !t->rebuilt))
       rs_check_fail(c, RS_CHECK_RETRIES, "task %" PRIx64 "/%" PRIu64 " is retried after its end", a, b);
     else if (limit >= 0 && (left < 0 || left > t->left))
       rs_check_fail(c, RS_CHECK_RETRIES, "task %" PRIx64 "/%" PRIu64 " has %" PRId64 " of %" PRId64 " retries left", a,
@@ -305,6 +323,8 @@ void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b
     else
       t->left = left;
   }
+  if (trace == RS_TRACE_TASK_REBUILT)
+    rebuilt(c, (struct rs_id){a, b}, (int64_t)cc);
   if (trace == RS_TRACE_NODE_DEAD && !c->node_faults && !rs_map_find(&c->gone, a))
     rs_check_fail(c, RS_CHECK_DEATH, "node %u is declared dead and lives", rs_addr_node(a));
   if (trace == RS_TRACE_OBJECT_LOST && !c->faults)

@@ -75,10 +75,30 @@ static void owner_at_rest(struct rs_checker *c, const struct rs_endpoint *ep)
   uint32_t actors = 0;
   for (const struct rs_link *at = o->actors.next; at != &o->actors; at = at->next)
     actors++;
-  if (o->tasks.count || o->objects.count || actors || o->lease_by_worker.count || o->request_by_number.count)
+  if (o->tasks.count || o->refs.count || actors || o->lease_by_worker.count || o->request_by_number.count)
     rs_check_fail(c, RS_CHECK_EMPTY, "owner %" PRIx64 ": %u tasks, %u objects, %u actors, %u leases, %u requests",
-                  ep->self, o->tasks.count, o->objects.count, actors, o->lease_by_worker.count,
+                  ep->self, o->tasks.count, o->refs.count, actors, o->lease_by_worker.count,
                   o->request_by_number.count);
+  if (o->borrowed.count || o->borrowers.count || !rs_list_empty(&o->adds) || !rs_list_empty(&o->deferred) ||
+      !rs_list_empty(&o->carried) || o->lineage_bytes)
+    rs_check_fail(c, RS_CHECK_EMPTY, "owner %" PRIx64 ": %u borrowed, %u borrowers, %" PRIu64 " bytes of lineage",
+                  ep->self, o->borrowed.count, o->borrowers.count, o->lineage_bytes);
+}
+
+static void print_refs(const struct rs_map *refs, FILE *out)
+{
+  for (uint32_t k = 0, shown = 0; k < refs->cap && shown < 8; k++) {
+    if (!refs->slots[k].key)
+      continue;
+    const struct ref *ref = (const void *)(uintptr_t)refs->slots[k].value;
+    const struct ref_more none = {0}, *more = ref->more ? ref->more : &none;
+    fprintf(out,
+            "    object %" PRIx64 "/%" PRIu64
+            " fate %d, %u counts, %u holds, %u places, %u lends, %u gets, %u waits%s\n",
+            ref->id.owner, ref->id.seq, ref->fate, ref->count, ref->holds, ref->location_count, more->lend_count,
+            more->gets, more->waits + more->local_waits, ref->pulling ? ", pulling" : "");
+    shown++;
+  }
 }
 
 void rs_check_print(const struct rs_rest *rest, FILE *out)
@@ -87,7 +107,7 @@ void rs_check_print(const struct rs_rest *rest, FILE *out)
   for (uint32_t i = 0; i < rest->owner_count; i++) {
     const struct rs_owner *o = rest->owners[i]->owner;
     fprintf(out, "  owner %" PRIx64 "%s: %u tasks, %u objects, %u leases, %u requests\n", rest->owners[i]->self,
-            o->orphaned ? " (orphaned)" : "", o->tasks.count, o->objects.count, o->lease_by_worker.count,
+            o->orphaned ? " (orphaned)" : "", o->tasks.count, o->refs.count, o->lease_by_worker.count,
             o->request_by_number.count);
     for (uint32_t k = 0, shown = 0; k < o->tasks.cap && shown < 8; k++) {
       const struct owned_task *t = o->tasks.slots[k].key ? (const void *)(uintptr_t)o->tasks.slots[k].value : NULL;
@@ -112,14 +132,8 @@ void rs_check_print(const struct rs_rest *rest, FILE *out)
                 q->number, q->raylet, q->hops, key->dep_count, key->demand.cpu_e4);
       }
     }
-    for (uint32_t k = 0, shown = 0; k < o->objects.cap && shown < 8; k++)
-      if (o->objects.slots[k].key) {
-        const struct owned_object *obj = (const void *)(uintptr_t)o->objects.slots[k].value;
-        fprintf(out, "    object %" PRIu64 " fate %d, %u pins, %u places%s%s%s\n", obj->id.seq, (int)obj->fate,
-                obj->pins, obj->location_count, obj->released ? ", released" : "", obj->wanted ? ", wanted" : "",
-                obj->pulling ? ", pulling" : "");
-        shown++;
-      }
+    print_refs(&o->refs, out);
+    print_refs(&o->borrowed, out);
   }
   for (uint32_t i = 0; i < rest->raylet_count; i++) {
     const struct rs_raylet *r = rest->raylets[i]->local;

@@ -382,8 +382,11 @@ static void trace(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
   swarm_net_note(n, e->c);
 }
 
-static void reply(struct swarm_net *n, struct rs_reply *r)
+static void reply(struct swarm_net *n, rs_addr self, struct rs_reply *r)
 {
+  if (r->kind == RS_REPLY_OBJECT && r->stored)
+    swarm_net_push(
+        n, (struct event){.due_ns = n->now + swarm_net_up_to(n, RS_S), .kind = EV_UNPIN, .to = self, .object = r->id});
   if (r->kind == RS_REPLY_TASK && r->status == RS_ERR_OK && n->plant == RS_PLANT_REPLY_WRONG &&
       !n->checker->node_faults)
     r->status = RS_ERR_NODE_DIED;
@@ -456,7 +459,7 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
     if (swarm_net_place(n, e->to))
       swarm_net_node_down(n, rs_addr_node(e->to), false, false);
     break;
-  case RS_OUT_REPLY: reply(n, e->reply); break;
+  case RS_OUT_REPLY: reply(n, self, e->reply); break;
   case RS_OUT_EXIT:
     if (rs_addr_ep(self) == RS_EP_RAYLET)
       swarm_net_node_down(n, rs_addr_node(self), false, false);
@@ -556,6 +559,14 @@ static void on_spilled(struct swarm_net *n, struct place *p, struct event *e)
   step(n, p, &(struct rs_input){.kind = RS_IN_SPILL_DONE, .object = e->object, .status = e->status});
 }
 
+/* A program has read what it got. */
+static void unpin(struct swarm_net *n, struct place *p, struct rs_id object)
+{
+  struct rs_call call = {.kind = RS_CALL_UNPIN, .object = object};
+  if (p)
+    step(n, p, &(struct rs_input){.kind = RS_IN_CALL, .call = &call});
+}
+
 static void handle(struct swarm_net *n, struct event *e)
 {
   struct place *p = e->to ? swarm_net_place(n, e->to) : NULL;
@@ -598,6 +609,7 @@ static void handle(struct swarm_net *n, struct event *e)
     break;
   case EV_FAULT: swarm_net_fault(n, &n->plan->faults[e->number]); break;
   case EV_ACT: swarm_load_act(n->load, (uint32_t)e->number); break;
+  case EV_UNPIN: unpin(n, p, e->object); break;
   }
   drop_event(e);
 }

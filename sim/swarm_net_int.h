@@ -19,7 +19,8 @@ enum event_kind {
   EV_HOST,
   EV_NODE,
   EV_FAULT,
-  EV_ACT
+  EV_ACT,
+  EV_UNPIN
 };
 
 struct event {

@@ -126,7 +126,7 @@ static int decode(const void *bytes, size_t size)
 
 static void bad_values_are_refused(void)
 {
-  CHECK_EQ(decode("\x63\x00", 2), RS_ERR_MALFORMED); /* no message 99 */
+  CHECK_EQ(decode("\xff\x00", 2), RS_ERR_MALFORMED); /* no message 255 */
   CHECK_EQ(decode("\x00\x00", 2), RS_ERR_MALFORMED);
   CHECK_EQ(decode("\x06\x00", 2), RS_ERR_OK); /* SUBSCRIBE */
   CHECK_EQ(decode("", 0), RS_ERR_TRUNCATED);

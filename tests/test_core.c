@@ -247,6 +247,7 @@ static void dependencies_and_objects(void)
   mini_free(m);
 }
 
+/* retries 0: it cannot be made again. */
 static void lost_object_fails_its_readers(void)
 {
   struct mini_opts opts;
@@ -256,7 +257,7 @@ static void lost_object_fails_its_readers(void)
   struct rs_task *big = mini_task(m, 10 * RS_MS, 10 << 20, 0);
   struct rs_id big_id = id_of(big);
   big->flags = RS_TASK_KEEP;
-  mini_submit(m, big, 1, 3);
+  mini_submit(m, big, 1, 0);
   mini_run(m, 2 * RS_S);
   mini_kill_node(m, mini_ran_on(m, big_id));
   mini_run(m, 3 * RS_S);

@@ -115,7 +115,7 @@ static void on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg
     rs_owner_on_message(ep, from, msg);
 }
 
-static void on_peer_down(struct rs_endpoint *ep, rs_addr peer)
+static void on_peer_down(struct rs_endpoint *ep, rs_addr peer, bool unreachable)
 {
   rs_state_on_peer_down(ep, peer);
   if (ep->gcs)
@@ -125,7 +125,7 @@ static void on_peer_down(struct rs_endpoint *ep, rs_addr peer)
   if (ep->executor)
     rs_executor_on_peer_down(ep, peer);
   if (ep->owner && !ep->exited)
-    rs_owner_on_peer_down(ep, peer);
+    rs_owner_on_peer_down(ep, peer, unreachable);
 }
 
 static void on_call(struct rs_endpoint *ep, const struct rs_call *call)
@@ -155,7 +155,7 @@ static void dispatch(struct rs_endpoint *ep, const struct rs_input *input)
   case RS_IN_TIMER: break; /* every step looks at the deadlines below */
   case RS_IN_MESSAGE: on_message(ep, input->peer, input->msg); break;
   case RS_IN_SEND_FAILED:
-  case RS_IN_PEER_DOWN: on_peer_down(ep, input->peer); break;
+  case RS_IN_PEER_DOWN: on_peer_down(ep, input->peer, input->kind == RS_IN_SEND_FAILED); break;
   case RS_IN_TASK_FINISHED:
   case RS_IN_TASK_FAILED:
     RS_ASSERT(ep->executor);

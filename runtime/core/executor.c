@@ -21,6 +21,8 @@
 
 #include "core/owner_int.h"
 
+#define RETURNED_MAX 1024u
+
 struct queued {
   struct rs_task *task;
   rs_addr from;
@@ -62,6 +64,7 @@ struct rs_executor {
   enum ending ending;
   struct rs_id placement; /* the group for what is submitted here; {0, 0}: none */
   rs_addr job;            /* of the last task that began */
+  bool blocked;           /* a task that runs here waits for an object: nothing may be queued behind it */
   struct stored *stored;
   uint32_t stored_count, stored_cap;
 };
@@ -108,6 +111,12 @@ void rs_executor_on_start(struct rs_endpoint *ep)
 
 static void send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *result)
 {
+  if (result->id_count)
+    rs_owner_begin(ep);
+  if (ep->owner) { /* which knows whether references have to be announced first */
+    rs_owner_send_result(ep, to, result);
+    return;
+  }
   struct rs_m_tasks_done *done = rs_msg_new(RS_MSG_TASKS_DONE);
   done->results_count = 1;
   done->results = rs_alloc(sizeof *done->results);
@@ -210,6 +219,47 @@ static struct lane *lane_of(struct rs_executor *x, const struct rs_task *task)
   return NULL;
 }
 
+/* What has not begun goes back to where it came from: it could be what the running task waits for. An actor's calls
+ * stay: their order is theirs. */
+static void give_back(struct rs_endpoint *ep)
+{
+  struct rs_executor *x = ep->executor;
+  struct lane *lane = &x->only;
+  if (x->actor.owner || x->run_count == 0)
+    return;
+  struct rs_m_tasks_returned *m = NULL;
+  rs_addr to = RS_ADDR_NONE;
+  while (lane->count) {
+    struct queued next = dequeue(lane);
+    if (m && (next.from != to || m->tasks_count == RETURNED_MAX)) {
+      rs_send(ep, to, m);
+      m = NULL;
+    }
+    if (!m) {
+      m = rs_msg_new(RS_MSG_TASKS_RETURNED);
+      m->tasks = rs_alloc((lane->count + 1) * sizeof *m->tasks);
+      to = next.from;
+    }
+    m->tasks[m->tasks_count++] = next.task->id;
+    rs_task_unref(next.task);
+  }
+  if (m)
+    rs_send(ep, to, m);
+}
+
+void rs_executor_on_blocked(struct rs_endpoint *ep, bool blocked)
+{
+  struct rs_executor *x = ep->executor;
+  if (x->blocked == blocked || x->run_count == 0)
+    return;
+  x->blocked = blocked;
+  struct rs_m_worker_blocked *m = rs_msg_new(RS_MSG_WORKER_BLOCKED);
+  m->blocked = blocked;
+  rs_send(ep, ep->raylet, m);
+  if (blocked)
+    give_back(ep);
+}
+
 static void on_push(struct rs_endpoint *ep, rs_addr from, const struct rs_m_push_tasks *m)
 {
   struct rs_executor *x = ep->executor;
@@ -228,6 +278,8 @@ static void on_push(struct rs_endpoint *ep, rs_addr from, const struct rs_m_push
     else
       enqueue(lane, task, from);
   }
+  if (x->blocked)
+    give_back(ep);
   for (uint32_t l = 0; l < x->lane_count; l++)
     run_lane(ep, l);
 }
@@ -356,6 +408,16 @@ static void on_stored(struct rs_endpoint *ep, struct rs_id object, int status)
   }
 }
 
+/* The raylet has no use for this process, which may be of use to others: as an owner, or with a result under way. */
+static void on_retire(struct rs_endpoint *ep)
+{
+  const struct rs_executor *x = ep->executor;
+  if (x->run_count == 0 && x->stored_count == 0 && !(ep->owner && rs_owner_busy(ep->owner)))
+    rs_exit(ep);
+  else
+    rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_WORKER_STAYS));
+}
+
 bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
 {
   switch (msg->type) {
@@ -364,6 +426,7 @@ bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from, const struct r
   case RS_MSG_ACTOR_STOP: on_actor_stop(ep, (const void *)msg); return true;
   case RS_MSG_TASK_CANCEL: on_cancel(ep, from, (const void *)msg); return true;
   case RS_MSG_WORKER_EXIT: rs_exit(ep); return true;
+  case RS_MSG_WORKER_RETIRE: on_retire(ep); return true;
   case RS_MSG_PULLED: {
     const struct rs_m_pulled *m = (const void *)msg;
     on_stored(ep, m->object, m->status);
@@ -384,6 +447,11 @@ void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
   rs_task_unref(run->task);
   *run = x->runs[--x->run_count];
   x->lanes[lane].running--;
+  if (x->blocked && x->run_count == 0) { /* it ended while it waited */
+    rs_owner_unblock(ep);
+    x->blocked = false;
+    rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_WORKER_BLOCKED));
+  }
   uint32_t stored = 0;
   for (uint32_t i = 0; i < result->return_count; i++) {
     const struct rs_return *r = &result->returns[i];

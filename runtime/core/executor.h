@@ -8,7 +8,8 @@ struct rs_executor *rs_executor_new(void);
 void rs_executor_free(struct rs_executor *executor);
 void rs_executor_on_start(struct rs_endpoint *ep);
 bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from,
-                            const struct rs_msg *msg); /* false: not for this role */
+                            const struct rs_msg *msg);             /* false: not for this role */
+void rs_executor_on_blocked(struct rs_endpoint *ep, bool blocked); /* a running task waits, or goes on */
 void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result);
 void rs_executor_on_exit(struct rs_endpoint *ep); /* the actor that runs here is to end */

@@ -10,13 +10,16 @@
 
 #include <string.h>
 
+#include "core/executor.h"
 #include "core/owner_int.h"
 
 struct rs_owner *rs_owner_new(void)
 {
   struct rs_owner *o = rs_alloc_zero(1, sizeof *o);
-  struct rs_link *lists[] = {&o->keys,  &o->dirty,        &o->delayed,   &o->actors, &o->stored,
-                             &o->ready, &o->dirty_actors, &o->postponed, &o->unsure, &o->groups};
+  struct rs_link *lists[] = {&o->keys,   &o->dirty,        &o->delayed,   &o->actors,        &o->stored,
+                             &o->ready,  &o->dirty_actors, &o->postponed, &o->borrowed_list, &o->lent,
+                             &o->doomed, &o->adds,         &o->deferred,  &o->carried,       &o->lineages,
+                             &o->dying,  &o->rebuild,      &o->unsure,    &o->groups};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   rs_graves_init(&o->graves);
@@ -38,9 +41,36 @@ void rs_owner_free(struct rs_owner *o)
   rs_owner_lease_free_all(o);
   rs_owner_group_free_all(o);
   rs_owner_actor_free_all(o);
-  rs_owner_object_free_all(o);
+  rs_owner_ref_free_all(o);
+  rs_owner_lineage_free_all(o);
+  rs_owner_borrow_free_all(o);
   rs_owner_events_free(o);
   free(o);
+}
+
+void rs_owner_subscribe(struct rs_endpoint *ep)
+{
+  struct rs_owner *o = ep->owner;
+  if (o->subscribed || o->orphaned)
+    return;
+  o->subscribed = true;
+  rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_SUBSCRIBE));
+  if (ep->executor)
+    rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_WORKER_OWNS));
+}
+
+void rs_owner_begin(struct rs_endpoint *ep)
+{
+  if (ep->owner)
+    return;
+  ep->owner = rs_owner_new();
+  rs_owner_subscribe(ep);
+}
+
+bool rs_owner_busy(const struct rs_owner *o)
+{
+  return o->tasks.count || o->refs.count || !rs_list_empty(&o->actors) || !rs_list_empty(&o->adds) ||
+         !rs_list_empty(&o->deferred) || !rs_list_empty(&o->carried);
 }
 
 static void reply(struct rs_endpoint *ep, const struct owned_task *t, struct rs_result *result)
@@ -63,10 +93,13 @@ void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t, struct rs_r
   rs_map_remove(&o->tasks, t->task->id.seq, NULL);
   rs_list_remove(&t->link);
   if (t->blocked_on)
-    rs_owner_object_unwait(ep, t);
-  rs_owner_object_unpin_args(ep, t);
-  rs_owner_object_made(ep, t->task, result);
-  reply(ep, t, result);
+    rs_owner_args_unwait(ep, t);
+  rs_owner_object_made(ep, t, result); /* what its value contains is held before its arguments are let go */
+  rs_owner_args_drop(ep, t);
+  if (t->again)
+    rs_result_unref(result);
+  else
+    reply(ep, t, result);
   if (t->key)
     rs_owner_key_unref(o, t->key);
   rs_task_unref(t->task);
@@ -135,16 +168,33 @@ void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct r
 
 void rs_owner_task_ready(struct rs_endpoint *ep, struct owned_task *t)
 {
-  if (!t->actor) {
-    int status = rs_owner_object_resolve(ep, t);
-    if (status != RS_ERR_OK) {
-      rs_owner_task_fail(ep, t, status);
-      return;
-    }
-    rs_owner_key_submit(ep, t, false);
-  } else {
+  if (t->actor) {
     rs_owner_actor_submit(ep, t);
+    return;
   }
+  struct rs_result *error = NULL;
+  switch (rs_owner_args_resolve(ep, t, &error)) {
+  case ARGS_READY: rs_owner_key_submit(ep, t, false); break;
+  case ARGS_WAIT: t->state = TASK_BLOCKED; break;
+  case ARGS_LOST: rs_owner_task_end(ep, t, error); break;
+  }
+}
+
+void rs_owner_task_rerun(struct rs_endpoint *ep, struct lineage *lineage)
+{
+  struct rs_owner *o = ep->owner;
+  struct owned_task *t = rs_alloc_zero(1, sizeof *t);
+  t->task = rs_task_ref(lineage->task);
+  t->retries_left = lineage->retries_left;
+  t->state = TASK_BLOCKED;
+  t->sent = t->again = true;
+  t->key = lineage->key;
+  t->key->refs++;
+  rs_list_init(&t->link);
+  rs_map_put_ptr(&o->tasks, t->task->id.seq, t);
+  rs_trace(ep, RS_TRACE_TASK_REBUILT, ep->self, t->task->id.seq, (uint64_t)(int64_t)t->retries_left);
+  if (!rs_owner_args_block(ep, t))
+    rs_list_push_back(&o->ready, &t->link);
 }
 
 /* ---- calls ---- */
@@ -181,9 +231,9 @@ static void submit(struct rs_endpoint *ep, const struct rs_call *call)
     key->refs++;
     if (o->orphaned)
       rs_owner_task_fail(ep, t, RS_ERR_NODE_DIED);
-    else if (call->tasks[i]->dep_count == 0)
+    else if (call->tasks[i]->dep_count + call->tasks[i]->inner_count == 0)
       rs_owner_key_submit(ep, t, false);
-    else if (!rs_owner_object_block(ep, t))
+    else if (!rs_owner_args_block(ep, t))
       rs_owner_task_ready(ep, t);
   }
   rs_owner_key_unref(o, key);
@@ -234,17 +284,43 @@ void rs_owner_cancel_children(struct rs_endpoint *ep, struct rs_id parent, bool 
   free(seqs);
 }
 
-void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
+/* A task of this worker waits for an object, or goes on: the first to wait frees the CPU, the last to go on takes it.
+ */
+static void block(struct rs_endpoint *ep, bool blocked)
 {
   struct rs_owner *o = ep->owner;
+  if (!ep->executor || (!blocked && o->blocked == 0))
+    return;
+  o->blocked += blocked ? 1u : -1u;
+  if (o->blocked == (blocked ? 1u : 0u))
+    rs_executor_on_blocked(ep, blocked);
+}
+
+void rs_owner_unblock(struct rs_endpoint *ep)
+{
+  if (ep->owner)
+    ep->owner->blocked = 0;
+}
+
+/* One count of an object or of an actor's handle. An actor of which nobody counts anything is let go directly. */
+static void release(struct rs_endpoint *ep, struct rs_id id)
+{
+  const struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, id);
+  if (ref && ref->count) {
+    rs_owner_ref_release(ep, id);
+    if (id.owner == ep->self || rs_owner_ref_find(ep->owner, ep->self, id))
+      return;
+  }
+  rs_owner_actor_release(ep, id);
+}
+
+void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
+{
   if (call->kind == RS_CALL_ASK) { /* a question makes nobody an owner of anything */
     rs_send(ep, ep->head, rs_msg_ref(call->ask));
     return;
   }
-  if (!o->subscribed && !o->orphaned) {
-    o->subscribed = true;
-    rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_SUBSCRIBE));
-  }
+  rs_owner_subscribe(ep);
   switch (call->kind) {
   case RS_CALL_SUBMIT: submit(ep, call); break;
   case RS_CALL_ACTOR_CREATE: rs_owner_actor_create(ep, call); break;
@@ -254,11 +330,12 @@ void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
     break;
   case RS_CALL_ACTOR_KILL: rs_owner_actor_kill(ep, call); break;
   case RS_CALL_PUT: rs_owner_object_put(ep, call); break;
-  case RS_CALL_GET: rs_owner_object_get(ep, call->object); break;
-  case RS_CALL_RELEASE:
-    if (!rs_owner_actor_release(ep, call->object))
-      rs_owner_object_release(ep, call->object);
-    break;
+  case RS_CALL_GET: rs_owner_get(ep, call); break;
+  case RS_CALL_WAIT: rs_owner_wait(ep, call); break;
+  case RS_CALL_RETAIN: rs_owner_ref_retain(ep, call->object); break;
+  case RS_CALL_RELEASE: release(ep, call->object); break;
+  case RS_CALL_BLOCKED:
+  case RS_CALL_UNBLOCKED: block(ep, call->kind == RS_CALL_BLOCKED); break;
   case RS_CALL_CANCEL: rs_owner_cancel(ep, call->object, call->force, call->recursive); break;
   case RS_CALL_ACTOR_FIND:
   case RS_CALL_ACTOR_LIST: rs_owner_handle_find(ep, call); break;
@@ -282,13 +359,15 @@ static void on_done(struct rs_endpoint *ep, rs_addr worker, const struct rs_m_ta
     else if (actor)
       rs_owner_actor_on_result(ep, actor, m->results[i]);
   }
+  rs_owner_borrow_on_results(ep, worker, m);
   if (lease)
     rs_owner_lease_refill(ep, lease);
 }
 
 static void on_node_dead(struct rs_endpoint *ep, rs_addr raylet)
 {
-  rs_owner_object_on_node_dead(ep, raylet);
+  rs_owner_borrow_on_node_dead(ep, raylet);
+  rs_owner_object_on_node_gone(ep, raylet);
   rs_owner_lease_on_node_dead(ep, raylet);
 }
 
@@ -312,8 +391,9 @@ void rs_owner_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_m
   case RS_MSG_JOB_REPLY:
   case RS_MSG_STATE_REPLY: on_answer(ep, msg); return;
   default:
-    if (!rs_owner_group_on_message(ep, msg) && !rs_owner_lease_on_message(ep, from, msg))
-      rs_owner_object_on_message(ep, from, msg);
+    if (!rs_owner_group_on_message(ep, msg) && !rs_owner_lease_on_message(ep, from, msg) &&
+        !rs_owner_object_on_message(ep, from, msg))
+      rs_owner_borrow_on_message(ep, from, msg);
   }
 }
 
@@ -355,9 +435,10 @@ static void orphan(struct rs_endpoint *ep)
       rs_owner_task_fail(ep, t, RS_ERR_NODE_DIED);
   }
   free(seqs);
+  rs_owner_get_fail_all(ep, RS_ERR_NODE_DIED);
 }
 
-void rs_owner_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
+void rs_owner_on_peer_down(struct rs_endpoint *ep, rs_addr peer, bool unreachable)
 {
   if (peer == ep->raylet) {
     orphan(ep);
@@ -367,6 +448,9 @@ void rs_owner_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     rs_owner_actor_orphan(ep, RS_ERR_PEER_LOST);
     rs_owner_group_on_head_lost(ep);
   }
+  if (rs_addr_ep(peer) == RS_EP_RAYLET) /* which drops the objects of an owner that it lost, too */
+    rs_owner_object_on_node_gone(ep, peer);
+  rs_owner_borrow_on_peer_down(ep, peer, unreachable);
   rs_owner_lease_on_peer_down(ep, peer);
   rs_owner_actor_on_peer_down(ep, peer);
 }
@@ -382,7 +466,8 @@ void rs_owner_settle(struct rs_endpoint *ep)
     rs_owner_task_ready(ep, t);
   }
   rs_owner_actor_settle(ep);
-  while (!rs_list_empty(&o->ready) || !rs_list_empty(&o->dirty_actors)) {
+  while (!rs_list_empty(&o->rebuild) || !rs_list_empty(&o->ready) || !rs_list_empty(&o->dirty_actors)) {
+    rs_owner_lineage_settle(ep);
     if (!rs_list_empty(&o->ready)) {
       struct owned_task *t = RS_ENTRY(o->ready.next, struct owned_task, link);
       rs_list_remove(&t->link);
@@ -392,6 +477,7 @@ void rs_owner_settle(struct rs_endpoint *ep)
   }
   rs_owner_lease_settle(ep);
   rs_owner_events_settle(ep);
+  rs_owner_borrow_settle(ep);
 }
 
 uint64_t rs_owner_deadline(const struct rs_endpoint *ep)
@@ -406,6 +492,7 @@ uint64_t rs_owner_deadline(const struct rs_endpoint *ep)
 
 void rs_owner_sanity_check(const struct rs_owner *o)
 {
+  rs_owner_ref_sanity_check(o);
   for (const struct rs_link *at = o->keys.next; at != &o->keys; at = at->next) {
     const struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
     uint32_t queued = 0, leases = 0, requests = 0;

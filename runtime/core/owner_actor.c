@@ -116,7 +116,7 @@ void rs_owner_actor_call(struct rs_endpoint *ep, struct owned_task *t)
   }
   t->actor = a;
   a->released = false;
-  rs_owner_object_block(ep, t); /* it keeps its place in the order of calls while it waits */
+  rs_owner_args_block(ep, t); /* it keeps its place in the order of calls while it waits */
   rs_owner_actor_submit(ep, t);
   warn(ep, a);
 }
@@ -143,10 +143,17 @@ static void pump(struct rs_endpoint *ep, struct owned_actor *a)
     a->queued--;
     if (t->retries_left == RS_RETRIES_OF_ACTOR)
       t->retries_left = a->max_task_retries;
-    int status = rs_owner_object_resolve(ep, t);
-    if (status != RS_ERR_OK) {
-      rs_owner_task_fail(ep, t, status);
+    struct rs_result *error = NULL;
+    enum args_state args = rs_owner_args_resolve(ep, t, &error);
+    if (args == ARGS_LOST) {
+      rs_owner_task_end(ep, t, error);
       continue;
+    }
+    if (args == ARGS_WAIT) { /* one was lost and is made again: it keeps its place */
+      t->state = TASK_BLOCKED;
+      rs_list_push_front(&a->queue, &t->link);
+      a->queued++;
+      break;
     }
     struct rs_task *task = rs_owner_task_writable(t);
     task->actor_seq = a->next_seq++;
@@ -292,6 +299,8 @@ static void bury(struct rs_endpoint *ep, struct owned_actor *a, int reason, cons
   fail_all(ep, &a->in_flight, &a->in_flight_count, text);
   fail_all(ep, &a->queue, &a->queued, text);
   rs_owner_handle_free(ep, a);
+  if (id.owner == ep->self)
+    rs_owner_ref_actor_dead(ep, id);
   rs_owner_handle_tell(ep, id, RS_ACTOR_DEAD, reason, RS_ADDR_NONE, text, other);
 }
 

@@ -1,5 +1,6 @@
-/* owner_int.h -- the owner's state, shared by owner.c (tasks), owner_lease.c (leases), owner_actor.c and
- * owner_object.c. */
+/* owner_int.h -- the owner's state, shared by owner.c (tasks), owner_args.c (their arguments), owner_lease.c (leases),
+ * owner_actor.c; and for references owner_ref.c (counts), owner_get.c (who waits), owner_object.c (own objects),
+ * owner_lineage.c (made again) and owner_borrow.c (between processes). */
 #ifndef RS_CORE_OWNER_INT_H
 #define RS_CORE_OWNER_INT_H
 
@@ -22,13 +23,15 @@ struct owned_task {
   uint32_t blocked_on;       /* arguments that are not made yet */
   bool cancelled;            /* the application wants it no more: it ends well or as CANCELLED, without retries */
   bool sent;                 /* its rs_task has been pushed: it is immutable now */
-  bool holds_args;           /* it has pinned its arguments */
+  bool holds_args;           /* it holds its arguments, and the references inside them */
+  bool again;                /* it ended well before, and runs once more for what was lost */
   enum task_state state;
 };
 
 /* Tasks that may share leases: Ray's scheduling key. */
 struct sched_key {
   struct rs_link link;       /* in owner->keys */
+  struct sched_key *base;    /* of one with arguments: that without, which is never freed */
   struct rs_link dirty_link; /* in owner->dirty */
   struct rs_link queue, leases, requests, hungry;
   uint64_t hash;
@@ -90,37 +93,113 @@ struct owned_actor {
   bool released; /* the application needs it no more */
 };
 
-enum object_fate { OBJECT_PENDING, OBJECT_INLINE, OBJECT_STORED, OBJECT_GONE };
+/* What this process knows of an object: PENDING it is not made (or, of another owner's, not known yet); FREED its bytes
+ * are gone and nobody may ask for it, but the task that made it may have to run again for another's sake. */
+enum ref_fate { REF_PENDING, REF_INLINE, REF_STORED, REF_GONE, REF_FREED };
 
-struct owned_object {
-  struct rs_link stored_link; /* in owner->stored while STORED */
+/* How it came to be; decides whether it can be made again, and what an error says. */
+enum ref_origin { REF_OF_TASK, REF_OF_PUT, REF_OF_CALL, REF_OF_EVICTED, REF_OF_ACTOR };
+
+enum ref_pull { PULL_NONE, PULL_GET, PULL_WAIT };
+
+/* Another process that has a reference (borrows), or waits to hear of the object (asks). */
+struct lend {
+  rs_addr who;
+  bool borrows, asks;
+};
+
+/* The rare part of a reference. */
+struct ref_more {
+  struct rs_link lent_link; /* in owner->lent while lend_count > 0 */
+  uint64_t seq;             /* the reference's number */
+  struct lend *lends;
+  uint32_t lend_count, lend_cap;
+  uint32_t gets, waits, local_waits; /* calls of the application that wait for an answer */
+  uint32_t inner_count;              /* references inside a stored object */
+  struct rs_id *inner;
+  struct rs_result *error; /* while GONE: why */
+  rs_addr *asked_of;       /* the locations of the PULL under way */
+  uint32_t asked_of_count;
+  uint32_t lineage_refs; /* tasks that may run again and read it */
+};
+
+/* A reference of this process: to an object of its own, or of another owner (borrowed). */
+struct ref {
+  struct rs_link link; /* own: in owner->stored while STORED, in owner->doomed; another's: in owner->borrowed */
   struct rs_id id;
-  enum object_fate fate;
-  int32_t status; /* why it is gone */
-  bool released;  /* the application needs it no more */
-  bool wanted;    /* a GET waits for it */
-  bool pulling;   /* PULL is under way */
+  uint8_t fate, origin, pulling; /* enum ref_fate, ref_origin, ref_pull */
+  bool registered;               /* another's: its owner was told that we have it */
+  bool asked;                    /* another's: its owner was asked about it and has not answered */
+  bool contains;                 /* own: the references inside it are held */
+  bool doomed;                   /* it goes when the present call returns */
+  uint32_t count;                /* the application's */
+  uint32_t holds; /* tasks that read or carry it, living objects that contain it, results that bring it */
+  uint32_t location_count, location_cap, waiter_count, waiter_cap;
   uint64_t size_bytes;
-  uint32_t pins;          /* tasks that read it and have not ended */
-  struct rs_value *value; /* while INLINE */
-  rs_addr *locations;
-  uint32_t location_count, location_cap;
+  struct rs_value *value; /* INLINE */
+  rs_addr *locations;     /* STORED */
   struct owned_task **waiters;
-  uint32_t waiter_count, waiter_cap;
+  struct lineage *lineage; /* of an own stored one: the task that can make it again */
+  struct ref_more *more;   /* NULL: all zero */
+};
+
+/* A finished task whose stored returns live: it can run again. */
+struct lineage {
+  struct rs_link link; /* in owner->lineages, oldest first; in owner->dying */
+  struct rs_link todo; /* in owner->rebuild: it is to run again when the step settles */
+  struct rs_task *task;
+  struct sched_key *key;
+  int32_t retries_left;
+  uint32_t refs; /* records of its returns */
+  uint64_t bytes;
+};
+
+/* A BORROW_ADD that is not acknowledged. */
+struct borrow_add {
+  struct rs_link link; /* in owner->adds, oldest first */
+  struct rs_id id;
+  uint64_t number;
+};
+
+/* What gives up the protection of another process, or lets it give up ours: it leaves once all BORROW_ADDs before it
+ * are acknowledged. */
+struct deferred {
+  struct rs_link link; /* in owner->deferred */
+  uint64_t after;      /* number of the last BORROW_ADD before it */
+  rs_addr to;
+  struct rs_id id;          /* BORROW_REMOVE: the object; REFS_TAKEN: the task */
+  struct rs_result *result; /* or TASKS_DONE */
+  bool taken;               /* REFS_TAKEN */
+};
+
+/* References inside a result that was sent: held until the receiver has its own. */
+struct carried {
+  struct rs_link link; /* in owner->carried */
+  rs_addr to;
+  struct rs_result *result;
 };
 
 struct rs_owner {
   struct rs_map tasks; /* sequence number -> owned_task */
   struct rs_map key_by_hash, request_by_number, lease_by_worker;
-  struct rs_map actor_by_id, actor_by_worker, objects;
+  struct rs_map actor_by_id, actor_by_worker;
+  struct rs_map refs;      /* own: sequence number -> ref */
+  struct rs_map borrowed;  /* other owners': rs_id_key -> ref */
+  struct rs_map borrowers; /* address -> objects of ours that it borrows or asks for */
   struct rs_link keys, dirty, delayed, actors, stored, postponed;
+  struct rs_link borrowed_list, lent, doomed, adds, deferred, carried, lineages, dying, rebuild;
+  uint64_t last_add; /* number of the newest BORROW_ADD */
+  uint64_t lineage_bytes;
+  struct rs_m_borrow_add *add_batch; /* to add_owner, sent when the step settles */
+  rs_addr add_owner;
+  uint32_t blocked;                   /* BLOCKED without UNBLOCKED */
   struct rs_link ready, dirty_actors; /* looked at when the step settles: no recursion along dependencies */
   struct rs_link groups;
   struct rs_map group_by_id;
   uint64_t last_request;
   uint64_t last_seq; /* highest sequence number that the application has used */
   uint32_t nodes;    /* as the raylets tell */
-  bool subscribed, orphaned;
+  bool subscribed, orphaned, draining, burying;
   struct rs_graves graves; /* actors that have died */
   struct rs_link unsure;
   uint64_t *finds; /* numbers of ACTOR_FIND and ACTOR_LIST calls without an answer */
@@ -135,7 +214,9 @@ void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t,
 void rs_owner_task_fail(struct rs_endpoint *ep, struct owned_task *t,
                         int status); /* for good, with the error's own text */
 void rs_owner_task_fail_text(struct rs_endpoint *ep, struct owned_task *t, int status,
-                             const struct rs_text *text); /* for good */
+                             const struct rs_text *text);                  /* for good */
+void rs_owner_task_rerun(struct rs_endpoint *ep, struct lineage *lineage); /* a task that ended, once more */
+void rs_owner_subscribe(struct rs_endpoint *ep);                           /* hears of dead nodes from now on */
 void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result,
                           bool charged); /* or retried */
 
@@ -199,20 +280,72 @@ void rs_owner_handle_find(struct rs_endpoint *ep, const struct rs_call *call);
 void rs_owner_handle_on_found(struct rs_endpoint *ep, const struct rs_m_actor_found *m);
 void rs_owner_handle_orphan(struct rs_endpoint *ep, int reason);
 
-/* owner_object.c */
+/* owner_args.c: a task's arguments */
+bool rs_owner_args_block(struct rs_endpoint *ep, struct owned_task *t); /* holds them; true: it waits for some */
+enum args_state { ARGS_READY, ARGS_WAIT, ARGS_LOST };
+enum args_state rs_owner_args_resolve(struct rs_endpoint *ep, struct owned_task *t,
+                                      struct rs_result **error); /* fills in values, sizes, places; LOST: *error */
+void rs_owner_args_unwait(struct rs_endpoint *ep, struct owned_task *t); /* it ends while it waits */
+void rs_owner_args_drop(struct rs_endpoint *ep, struct owned_task *t);
+struct rs_task *rs_owner_task_writable(struct owned_task *t); /* owner.c: a copy, if it was pushed before */
+
+/* owner_ref.c: records and counts */
+struct ref *rs_owner_ref_find(const struct rs_owner *o, rs_addr self, struct rs_id id);
+struct ref *rs_owner_ref_at(struct rs_endpoint *ep, struct rs_id id); /* made where it can be; NULL: own and gone */
+struct ref *rs_owner_ref_new(struct rs_endpoint *ep, struct rs_id id);
+struct ref_more *rs_owner_ref_more(struct ref *ref);
+struct ref *rs_owner_ref_hold(struct rs_endpoint *ep, struct rs_id id); /* one hold more; registered with its owner */
+void rs_owner_ref_drop(struct rs_endpoint *ep, struct rs_id id);
+void rs_owner_ref_hold_all(struct rs_endpoint *ep, const struct rs_id *ids, uint32_t count);
+void rs_owner_ref_drop_all(struct rs_endpoint *ep, const struct rs_id *ids, uint32_t count);
+void rs_owner_ref_retain(struct rs_endpoint *ep, struct rs_id id);
+void rs_owner_ref_release(struct rs_endpoint *ep, struct rs_id id);
+void rs_owner_ref_collect(struct rs_endpoint *ep, struct ref *ref);       /* it may be gone afterwards */
+void rs_owner_ref_forget(struct rs_endpoint *ep, struct ref *ref);        /* the record goes, whatever it was */
+void rs_owner_ref_actor_dead(struct rs_endpoint *ep, struct rs_id actor); /* its handles are of no use any more */
+void rs_owner_ref_sanity_check(const struct rs_owner *o);
+void rs_owner_ref_free_all(struct rs_owner *o);
+
+/* owner_get.c: GET and WAIT */
+void rs_owner_get(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_wait(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_answer(struct rs_endpoint *ep, struct ref *ref); /* whoever waits and can be answered now */
+void rs_owner_get_on_pulled(struct rs_endpoint *ep, struct ref *ref, int status);
+void rs_owner_get_fail_all(struct rs_endpoint *ep, int status);
+
+/* owner_object.c: objects of this owner */
 void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task); /* a KEEP task was submitted */
-bool rs_owner_object_block(struct rs_endpoint *ep, struct owned_task *t);        /* true: it waits for arguments */
-int rs_owner_object_resolve(struct rs_endpoint *ep, struct owned_task *t);       /* fills in sizes and locations */
-void rs_owner_object_unwait(struct rs_endpoint *ep, const struct owned_task *t); /* it ends while it waits */
-void rs_owner_object_unpin_args(struct rs_endpoint *ep, struct owned_task *t);
-struct rs_task *rs_owner_task_writable(struct owned_task *t); /* a copy, if it was pushed before */
-void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, struct rs_result *result);
+void rs_owner_object_made(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result);
 void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call);
-void rs_owner_object_get(struct rs_endpoint *ep, struct rs_id id);
-void rs_owner_object_release(struct rs_endpoint *ep, struct rs_id id);
+void rs_owner_object_become(struct rs_endpoint *ep, struct ref *ref, enum ref_fate fate);
+void rs_owner_object_gone(struct rs_endpoint *ep, struct ref *ref, struct rs_result *error); /* takes the reference */
+void rs_owner_object_lose(struct rs_endpoint *ep, struct ref *ref, int status, const char *why); /* and says so */
+void rs_owner_object_drop_bytes(struct rs_endpoint *ep, struct ref *ref); /* and what is inside */
+void rs_owner_object_add_location(struct ref *ref, rs_addr raylet);
+void rs_owner_object_bad_location(struct rs_endpoint *ep, struct ref *ref, rs_addr raylet); /* a copy there fails */
 bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
-void rs_owner_object_on_node_dead(struct rs_endpoint *ep, rs_addr raylet);
-void rs_owner_object_free_all(struct rs_owner *o);
+void rs_owner_object_on_node_gone(struct rs_endpoint *ep, rs_addr raylet);
+struct rs_result *rs_owner_error(struct rs_id task, int status, struct rs_id object, uint64_t function,
+                                 const char *why);
+
+/* owner_lineage.c */
+void rs_owner_lineage_keep(struct rs_endpoint *ep, struct owned_task *t);                 /* it ended well */
+bool rs_owner_lineage_rebuild(struct rs_endpoint *ep, struct ref *ref, const char **why); /* false: it cannot be */
+void rs_owner_lineage_unref(struct rs_endpoint *ep, struct lineage *lineage);
+void rs_owner_lineage_settle(struct rs_endpoint *ep);
+void rs_owner_lineage_free_all(struct rs_owner *o);
+
+/* owner_borrow.c */
+void rs_owner_borrow_register(struct rs_endpoint *ep, struct ref *ref);
+void rs_owner_borrow_end(struct rs_endpoint *ep, struct rs_id id); /* the record of a registered one is gone */
+void rs_owner_borrow_ask(struct rs_endpoint *ep, struct ref *ref, const rs_addr *failed, uint32_t failed_count);
+void rs_owner_borrow_tell(struct rs_endpoint *ep, struct ref *ref); /* those who asked about an own object */
+void rs_owner_borrow_on_results(struct rs_endpoint *ep, rs_addr from, const struct rs_m_tasks_done *m); /* taken */
+bool rs_owner_borrow_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
+void rs_owner_borrow_on_peer_down(struct rs_endpoint *ep, rs_addr peer, bool dead);
+void rs_owner_borrow_on_node_dead(struct rs_endpoint *ep, rs_addr raylet);
+void rs_owner_borrow_settle(struct rs_endpoint *ep);
+void rs_owner_borrow_free_all(struct rs_owner *o);
 
 /* owner_events.c */
 void rs_owner_event(struct rs_endpoint *ep, const struct owned_task *t, const struct rs_result *result); /* it ends */

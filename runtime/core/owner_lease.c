@@ -89,10 +89,13 @@ static void own_key(struct rs_endpoint *ep, struct owned_task *t)
   while (rs_map_find(&o->key_by_hash, hash))
     hash = rs_mix64(hash) | 1;
   struct sched_key *key = key_new(ep, &t->key->demand, t->key->strategy, t->key->target, hash);
+  key->base = t->key->base ? t->key->base : t->key;
   key->deps = rs_alloc(stored * sizeof *key->deps);
   for (uint32_t i = 0; i < task->dep_count; i++)
-    if (task->deps[i].location != RS_ADDR_NONE)
-      key->deps[key->dep_count++] = task->deps[i];
+    if (task->deps[i].location != RS_ADDR_NONE) {
+      key->deps[key->dep_count] = task->deps[i];
+      key->deps[key->dep_count++].value = NULL;
+    }
   if (ep->config->locality_aware_leasing_enabled) {
     uint64_t most = 0;
     for (uint32_t i = 0; i < key->dep_count; i++) {
@@ -456,6 +459,58 @@ static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
   rs_owner_key_unref(o, key);
 }
 
+/* A copy that a lease was to bring is not there: the task looks for another, or waits until the object is made again.
+ */
+static void on_arg_lost(struct rs_endpoint *ep, const struct rs_m_lease_arg_lost *m)
+{
+  struct rs_owner *o = ep->owner;
+  struct request *request = rs_map_get_ptr(&o->request_by_number, m->request);
+  if (!request)
+    return;
+  struct sched_key *key = request->key;
+  key->refs++;
+  request_forget(o, request);
+  struct owned_task *t = key->queued ? RS_ENTRY(key->queue.next, struct owned_task, link) : NULL;
+  struct ref *ref = rs_owner_ref_find(o, ep->self, m->object);
+  if (ref && m->object.owner != ep->self)
+    rs_owner_borrow_ask(ep, ref, &m->location, 1);
+  else if (ref)
+    rs_owner_object_bad_location(ep, ref, m->location);
+  if (t) {
+    rs_list_remove(&t->link);
+    key->queued--;
+    t->state = TASK_BLOCKED;
+    rs_list_push_back(&o->ready, &t->link);
+  }
+  rs_owner_key_changed(o, key);
+  rs_owner_key_unref(o, key);
+}
+
+/* Its worker waits for an object, and gives back what had not begun. */
+static void on_returned(struct rs_endpoint *ep, rs_addr worker, const struct rs_m_tasks_returned *m)
+{
+  struct rs_owner *o = ep->owner;
+  struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, worker);
+  if (!lease)
+    return;
+  struct sched_key *key = lease->key;
+  for (uint32_t i = m->tasks_count; i-- > 0;) {
+    struct owned_task *t = rs_map_get_ptr(&o->tasks, m->tasks[i].seq);
+    if (!t || t->state != TASK_PUSHED || t->lease != lease)
+      continue;
+    rs_list_remove(&t->link);
+    lease->in_flight_count--;
+    t->lease = NULL;
+    t->state = TASK_QUEUED;
+    rs_list_push_front(&key->queue, &t->link);
+    key->queued++;
+    rs_trace(ep, RS_TRACE_TASK_RETURNED, ep->self, t->task->id.seq, worker);
+  }
+  lease->recalled = true;
+  rs_owner_key_changed(o, key);
+  rs_owner_lease_refill(ep, lease);
+}
+
 static void on_spill(struct rs_endpoint *ep, const struct rs_m_lease_spill *m)
 {
   struct rs_owner *o = ep->owner;
@@ -474,6 +529,8 @@ bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struc
   switch (msg->type) {
   case RS_MSG_LEASE_GRANT: on_grant(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_REJECT: on_reject(ep, (const void *)msg); return true;
+  case RS_MSG_LEASE_ARG_LOST: on_arg_lost(ep, (const void *)msg); return true;
+  case RS_MSG_TASKS_RETURNED: on_returned(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_SPILL: on_spill(ep, (const void *)msg); return true;
   case RS_MSG_LEASE_RECALL: {
     const struct rs_m_lease_recall *m = (const void *)msg;

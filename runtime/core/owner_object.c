@@ -1,34 +1,12 @@
-/* owner_object.c -- the objects of this owner: who makes them, where copies are, who reads them, when they go.
+/* owner_object.c -- the objects of this owner: who makes them, where copies are, when they are lost.
  *
- * The owner of a task owns its returns (Ray's ownership). A small value travels in the reply; a large one stays in the
- * store of the node that made it, and pulled copies are reported here, so that readers can be sent to the nearest. A
- * task whose arguments are not made waits here. An object goes when the application has released it and no task that
- * was submitted meanwhile still reads it; then every node that has a copy is told. An object whose last copy is lost is
- * gone: what reads it fails with OBJECT_LOST.
+ * The owner of a task owns its returns, and what it puts (Ray's ownership). A small value is kept here; a large one
+ * stays in the store of the node that made it, and pulled copies are reported here, so that readers can be sent to the
+ * nearest. References inside an object are held while it lives. An object whose last copy is lost is made again, if the
+ * task that made it is known and may run once more (owner_lineage.c); else it is gone, with an error that says why, and
+ * so is what reads it. How long an object lives is in owner_ref.c.
  */
 #include "core/owner_int.h"
-
-static struct owned_object *find(const struct rs_owner *o, struct rs_id id)
-{
-  return rs_map_get_ptr(&o->objects, id.seq);
-}
-
-static struct owned_object *add(struct rs_owner *o, struct rs_id id)
-{
-  struct owned_object *obj = rs_alloc_zero(1, sizeof *obj);
-  obj->id = id;
-  rs_list_init(&obj->stored_link);
-  rs_map_put_ptr(&o->objects, id.seq, obj);
-  return obj;
-}
-
-static void destroy(struct owned_object *obj)
-{
-  rs_value_unref(obj->value);
-  free(obj->locations);
-  free(obj->waiters);
-  free(obj);
-}
 
 static void send_free(struct rs_endpoint *ep, rs_addr raylet, struct rs_id id)
 {
@@ -39,139 +17,54 @@ static void send_free(struct rs_endpoint *ep, rs_addr raylet, struct rs_id id)
   rs_send(ep, raylet, m);
 }
 
-static void collect(struct rs_endpoint *ep, struct owned_object *obj)
+/* ---- errors that name the object ---- */
+
+struct text {
+  char bytes[512];
+  uint32_t at;
+};
+
+static void put(struct text *t, const char *s)
 {
-  if (!obj->released || obj->pins || obj->fate == OBJECT_PENDING || obj->wanted)
-    return;
-  for (uint32_t i = 0; i < obj->location_count; i++)
-    send_free(ep, obj->locations[i], obj->id);
-  rs_list_remove(&obj->stored_link);
-  rs_map_remove(&ep->owner->objects, obj->id.seq, NULL);
-  destroy(obj);
+  while (*s && t->at + 1 < sizeof t->bytes)
+    t->bytes[t->at++] = *s++;
 }
 
-static void tell_value(struct rs_endpoint *ep, const struct owned_object *obj)
+static void put_hex(struct text *t, uint64_t v)
 {
-  struct rs_reply *r = rs_alloc_zero(1, sizeof *r);
-  r->kind = RS_REPLY_OBJECT;
-  r->id = obj->id;
-  r->size_bytes = obj->size_bytes;
-  r->node = ep->raylet;
-  r->value = rs_value_ref(obj->value);
-  if (r->value) {
-    r->ids = r->value->ids;
-    r->id_count = r->value->id_count;
+  char digits[17];
+  for (int i = 15; i >= 0; i--, v >>= 4)
+    digits[i] = "0123456789abcdef"[v & 15];
+  digits[16] = 0;
+  put(t, digits);
+}
+
+struct rs_result *rs_owner_error(struct rs_id task, int status, struct rs_id object, uint64_t function, const char *why)
+{
+  struct text text = {.at = 0};
+  char id[RS_ID_HEX];
+  rs_id_hex(object, id);
+  put(&text, "object ");
+  put(&text, id);
+  if (function) {
+    put(&text, " of function ");
+    put_hex(&text, function);
   }
-  rs_emit(ep, RS_OUT_REPLY)->reply = r;
+  put(&text, ": ");
+  put(&text, rs_error_text(status));
+  put(&text, "; ");
+  put(&text, why);
+  text.bytes[text.at] = 0;
+  return rs_result_failed(task, status, text.bytes);
 }
 
-static void tell(struct rs_endpoint *ep, struct rs_id id, int status, uint64_t size_bytes, rs_addr node)
-{
-  struct rs_reply *r = rs_alloc_zero(1, sizeof *r);
-  r->kind = RS_REPLY_OBJECT;
-  r->id = id;
-  r->status = status;
-  r->size_bytes = size_bytes;
-  r->node = node;
-  rs_emit(ep, RS_OUT_REPLY)->reply = r;
-}
+/* ---- what becomes of it ---- */
 
-void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task)
-{
-  for (uint32_t i = 0; i < task->return_count; i++)
-    add(ep->owner, (struct rs_id){ep->self, task->id.seq + 1 + i});
-}
-
-/* The object behind an argument; one that a task in progress will make gets its record now. */
-static struct owned_object *argument(struct rs_endpoint *ep, struct rs_id id)
+static void wake_waiters(struct rs_endpoint *ep, struct ref *ref)
 {
   struct rs_owner *o = ep->owner;
-  struct owned_object *obj = find(o, id);
-  for (uint64_t back = 1; !obj && back <= RS_TASK_RETURNS_MAX && back < id.seq; back++) {
-    struct owned_task *maker = rs_map_get_ptr(&o->tasks, id.seq - back);
-    if (!maker)
-      continue;
-    if (maker->task->return_count < back)
-      break;
-    obj = add(o, id);
-    obj->released = true;
-  }
-  return obj;
-}
-
-bool rs_owner_object_block(struct rs_endpoint *ep, struct owned_task *t)
-{
-  t->holds_args = true;
-  for (uint32_t i = 0; i < t->task->dep_count; i++) {
-    if (t->task->deps[i].id.owner != ep->self)
-      continue;
-    struct owned_object *obj = argument(ep, t->task->deps[i].id);
-    if (!obj)
-      continue; /* never was, or is gone: told when the task is resolved */
-    obj->pins++;
-    if (obj->fate != OBJECT_PENDING)
-      continue;
-    RS_GROW(obj->waiters, obj->waiter_count, obj->waiter_cap);
-    obj->waiters[obj->waiter_count++] = t;
-    t->blocked_on++;
-  }
-  return t->blocked_on > 0;
-}
-
-int rs_owner_object_resolve(struct rs_endpoint *ep, struct owned_task *t)
-{
-  if (t->task->dep_count == 0)
-    return RS_ERR_OK;
-  struct rs_task *task = rs_owner_task_writable(t);
-  for (uint32_t i = 0; i < task->dep_count; i++) {
-    struct rs_dep *dep = &task->deps[i];
-    if (dep->id.owner != ep->self)
-      continue;
-    const struct owned_object *obj = find(ep->owner, dep->id);
-    if (!obj || obj->fate == OBJECT_GONE)
-      return obj ? obj->status : RS_ERR_OBJECT_LOST;
-    RS_ASSERT(obj->fate != OBJECT_PENDING);
-    dep->size_bytes = obj->size_bytes;
-    dep->location = obj->fate == OBJECT_STORED ? obj->locations[0] : RS_ADDR_NONE;
-    rs_value_unref(dep->value);
-    dep->value = rs_value_ref(obj->value);
-  }
-  return RS_ERR_OK;
-}
-
-void rs_owner_object_unwait(struct rs_endpoint *ep, const struct owned_task *t)
-{
-  for (uint32_t i = 0; i < t->task->dep_count; i++) {
-    struct owned_object *obj = t->task->deps[i].id.owner == ep->self ? find(ep->owner, t->task->deps[i].id) : NULL;
-    for (uint32_t k = 0; obj && k < obj->waiter_count;) {
-      if (obj->waiters[k] == t)
-        obj->waiters[k] = obj->waiters[--obj->waiter_count];
-      else
-        k++;
-    }
-  }
-}
-
-void rs_owner_object_unpin_args(struct rs_endpoint *ep, struct owned_task *t)
-{
-  if (!t->holds_args) /* it was refused as it was submitted */
-    return;
-  t->holds_args = false;
-  const struct rs_task *task = t->task;
-  for (uint32_t i = 0; i < task->dep_count; i++) {
-    struct owned_object *obj = task->deps[i].id.owner == ep->self ? find(ep->owner, task->deps[i].id) : NULL;
-    if (!obj || obj->pins == 0)
-      continue;
-    obj->pins--;
-    collect(ep, obj);
-  }
-}
-
-static void wake_waiters(struct rs_endpoint *ep, struct owned_object *obj)
-{
-  struct rs_owner *o = ep->owner;
-  for (uint32_t i = 0; i < obj->waiter_count; i++) {
-    struct owned_task *t = obj->waiters[i];
+  for (uint32_t i = 0; i < ref->waiter_count; i++) {
+    struct owned_task *t = ref->waiters[i];
     if (--t->blocked_on)
       continue;
     if (t->actor)
@@ -179,97 +72,180 @@ static void wake_waiters(struct rs_endpoint *ep, struct owned_object *obj)
     else
       rs_list_push_back(&o->ready, &t->link);
   }
-  free(obj->waiters);
-  obj->waiters = NULL;
-  obj->waiter_count = obj->waiter_cap = 0;
+  free(ref->waiters);
+  ref->waiters = NULL;
+  ref->waiter_count = ref->waiter_cap = 0;
 }
 
-static void answer_get(struct rs_endpoint *ep, struct owned_object *obj)
+void rs_owner_object_become(struct rs_endpoint *ep, struct ref *ref, enum ref_fate fate)
 {
-  if (!obj->wanted || obj->fate == OBJECT_PENDING)
-    return;
-  bool here = obj->fate != OBJECT_STORED;
-  for (uint32_t i = 0; i < obj->location_count; i++)
-    here = here || obj->locations[i] == ep->raylet;
-  if (here) {
-    obj->wanted = false;
-    if (obj->fate == OBJECT_GONE)
-      tell(ep, obj->id, obj->status, obj->size_bytes, ep->raylet);
-    else
-      tell_value(ep, obj);
-    collect(ep, obj);
-    return;
+  bool own = ref->id.owner == ep->self;
+  ref->fate = (uint8_t)fate;
+  if (own) {
+    rs_list_remove(&ref->link);
+    if (fate == REF_STORED)
+      rs_list_push_back(&ep->owner->stored, &ref->link);
+    for (uint32_t i = 0; i < ref->location_count && fate != REF_STORED; i++) /* of an earlier try */
+      send_free(ep, ref->locations[i], ref->id);
   }
-  if (obj->pulling)
-    return;
-  obj->pulling = true;
-  struct rs_m_pull *m = rs_msg_new(RS_MSG_PULL);
-  m->object = obj->id;
-  m->size = obj->size_bytes;
-  m->locations_count = obj->location_count < 64 ? obj->location_count : 64;
-  m->locations = rs_memdup(obj->locations, m->locations_count * sizeof *m->locations);
-  rs_send(ep, ep->raylet, m);
+  if (fate != REF_STORED)
+    ref->location_count = 0;
+  wake_waiters(ep, ref);
+  rs_owner_answer(ep, ref);
 }
 
-static void become(struct rs_endpoint *ep, struct owned_object *obj, enum object_fate fate, int status)
+static void inner_of(const struct ref *ref, const struct rs_id **ids, uint32_t *count)
 {
-  obj->fate = fate;
-  obj->status = status;
-  if (fate == OBJECT_STORED) {
-    rs_list_push_back(&ep->owner->stored, &obj->stored_link);
-  } else {
-    rs_list_remove(&obj->stored_link);
-    for (uint32_t i = 0; i < obj->location_count; i++) /* of an earlier try */
-      send_free(ep, obj->locations[i], obj->id);
-    obj->location_count = 0;
+  *ids = ref->value ? ref->value->ids : ref->more ? ref->more->inner : NULL;
+  *count = ref->value ? ref->value->id_count : ref->more ? ref->more->inner_count : 0;
+}
+
+/* What is inside it is held no more. */
+static void let_go(struct rs_endpoint *ep, struct ref *ref)
+{
+  const struct rs_id *ids;
+  uint32_t count;
+  inner_of(ref, &ids, &count);
+  struct rs_value *value = ref->value;
+  struct rs_id *inner = ref->more ? ref->more->inner : NULL;
+  bool contains = ref->contains;
+  ref->contains = false;
+  ref->value = NULL;
+  if (ref->more) {
+    ref->more->inner = NULL;
+    ref->more->inner_count = 0;
   }
-  wake_waiters(ep, obj);
-  answer_get(ep, obj);
+  if (contains)
+    rs_owner_ref_drop_all(ep, ids, count);
+  rs_value_unref(value);
+  free(inner);
 }
 
-static void add_location(struct owned_object *obj, rs_addr raylet)
+void rs_owner_object_drop_bytes(struct rs_endpoint *ep, struct ref *ref)
 {
-  for (uint32_t i = 0; i < obj->location_count; i++)
-    if (obj->locations[i] == raylet)
+  for (uint32_t i = 0; i < ref->location_count; i++)
+    send_free(ep, ref->locations[i], ref->id);
+  ref->location_count = 0;
+  rs_list_remove(&ref->link);
+  let_go(ep, ref);
+}
+
+void rs_owner_object_gone(struct rs_endpoint *ep, struct ref *ref, struct rs_result *error)
+{
+  struct ref_more *more = rs_owner_ref_more(ref);
+  rs_result_unref(more->error);
+  more->error = error;
+  let_go(ep, ref);
+  rs_owner_object_become(ep, ref, REF_GONE);
+}
+
+/* The application has the reference, and hears that it is of no use any more. */
+static void tell_lost(struct rs_endpoint *ep, const struct ref *ref)
+{
+  struct rs_reply *r = rs_alloc_zero(1, sizeof *r);
+  r->kind = RS_REPLY_OBJECT;
+  r->id = ref->id;
+  r->status = ref->more->error->status;
+  r->size_bytes = ref->size_bytes;
+  r->result = rs_result_ref(ref->more->error);
+  rs_emit(ep, RS_OUT_REPLY)->reply = r;
+}
+
+void rs_owner_object_lose(struct rs_endpoint *ep, struct ref *ref, int status, const char *why)
+{
+  const struct ref_more *more = ref->more;
+  bool told = more && (more->gets || more->waits || more->local_waits);
+  uint64_t function = ref->lineage ? ref->lineage->task->function : 0;
+  rs_owner_object_gone(ep, ref, rs_owner_error(ref->id, status, ref->id, function, why));
+  if (!told && ref->count)
+    tell_lost(ep, ref);
+  rs_owner_ref_collect(ep, ref);
+}
+
+/* ---- made by a task, or put ---- */
+
+void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task)
+{
+  for (uint32_t i = 0; i < task->return_count; i++)
+    rs_owner_ref_new(ep, (struct rs_id){ep->self, task->id.seq + 1 + i})->count = 1;
+}
+
+void rs_owner_object_add_location(struct ref *ref, rs_addr raylet)
+{
+  for (uint32_t i = 0; i < ref->location_count; i++)
+    if (ref->locations[i] == raylet)
       return;
-  RS_GROW(obj->locations, obj->location_count, obj->location_cap);
-  obj->locations[obj->location_count++] = raylet;
+  RS_GROW(ref->locations, ref->location_count, ref->location_cap);
+  ref->locations[ref->location_count++] = raylet;
 }
 
 /* The newest copy is asked for first: one of an earlier try may be gone by now. */
-static void first_location(struct owned_object *obj, rs_addr raylet)
+static void first_location(struct ref *ref, rs_addr raylet)
 {
-  add_location(obj, raylet);
-  for (uint32_t i = 0; i < obj->location_count; i++)
-    if (obj->locations[i] == raylet) {
-      obj->locations[i] = obj->locations[0];
-      obj->locations[0] = raylet;
+  rs_owner_object_add_location(ref, raylet);
+  for (uint32_t i = 0; i < ref->location_count; i++)
+    if (ref->locations[i] == raylet) {
+      ref->locations[i] = ref->locations[0];
+      ref->locations[0] = raylet;
     }
 }
 
-void rs_owner_object_made(struct rs_endpoint *ep, const struct rs_task *task, struct rs_result *result)
+/* One return of a task that ended well. */
+static void take_return(struct rs_endpoint *ep, struct ref *ref, struct rs_result *result, uint32_t index)
 {
+  const struct rs_return *r = &result->returns[index];
+  bool stored = r->inline_bytes != r->size_bytes;
+  const struct rs_id *ids = result->ids + r->id_at;
+  rs_owner_ref_hold_all(ep, ids, r->id_count);
+  let_go(ep, ref); /* what an earlier try brought */
+  ref->size_bytes = r->size_bytes;
+  ref->contains = r->id_count > 0;
+  if (stored) {
+    first_location(ref, result->node);
+    if (r->id_count) {
+      struct ref_more *more = rs_owner_ref_more(ref);
+      more->inner_count = r->id_count;
+      more->inner = rs_memdup(ids, r->id_count * sizeof *ids);
+    }
+  } else {
+    ref->value = rs_value_of(result, index);
+  }
+  rs_owner_object_become(ep, ref, stored ? REF_STORED : REF_INLINE);
+}
+
+void rs_owner_object_made(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result)
+{
+  const struct rs_task *task = t->task;
+  bool keeps = false;
   for (uint32_t i = 0; i < task->return_count; i++) {
     struct rs_id id = {ep->self, task->id.seq + 1 + i};
-    struct owned_object *obj = find(ep->owner, id);
+    struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, id);
     bool ok = result->status == RS_ERR_OK && i < result->return_count;
-    const struct rs_return *r = ok ? &result->returns[i] : NULL;
-    bool stored = ok && r->inline_bytes != r->size_bytes;
-    if (!obj) {
+    bool stored = ok && result->returns[i].inline_bytes != result->returns[i].size_bytes;
+    if (!ref || ref->fate == REF_FREED) {
       if (stored)
         send_free(ep, result->node, id); /* nobody wants it */
       continue;
     }
-    obj->size_bytes = ok ? r->size_bytes : 0;
-    if (stored)
-      first_location(obj, result->node);
-    if (ok && !stored)
-      obj->value = rs_value_of(result, i);
-    int status = result->status != RS_ERR_OK ? result->status : RS_ERR_OBJECT_LOST;
-    become(ep, obj, !ok ? OBJECT_GONE : stored ? OBJECT_STORED : OBJECT_INLINE, ok ? RS_ERR_OK : status);
-    obj = find(ep->owner, id);
-    if (obj)
-      collect(ep, obj);
+    ref->origin = t->actor ? REF_OF_CALL : REF_OF_TASK;
+    if (ok) {
+      take_return(ep, ref, result, i);
+      keeps = keeps || stored;
+    } else if (ref->fate == REF_PENDING) { /* one that was not lost needs nothing */
+      ref->size_bytes = 0;
+      rs_owner_object_gone(ep, ref,
+                           result->status != RS_ERR_OK
+                               ? rs_result_ref(result)
+                               : rs_owner_error(id, RS_ERR_OBJECT_LOST, id, task->function,
+                                                "its task returned fewer values than it was asked for"));
+    }
+  }
+  if (keeps && !t->actor)
+    rs_owner_lineage_keep(ep, t);
+  for (uint32_t i = 0; i < task->return_count; i++) {
+    struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, (struct rs_id){ep->self, task->id.seq + 1 + i});
+    if (ref)
+      rs_owner_ref_collect(ep, ref);
   }
 }
 
@@ -278,90 +254,108 @@ void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call)
   struct rs_owner *o = ep->owner;
   RS_ASSERT(call->object.owner == ep->self && call->object.seq > o->last_seq);
   o->last_seq = call->object.seq;
-  struct owned_object *obj = add(o, call->object);
-  obj->size_bytes = call->value ? call->value->size_bytes : call->size_bytes;
+  struct ref *ref = rs_owner_ref_new(ep, call->object);
+  ref->count = 1;
+  ref->origin = REF_OF_PUT;
+  rs_owner_ref_more(ref)->waits = 1; /* answered when it is there */
   if (call->value) {
-    obj->value = rs_value_ref(call->value);
-    obj->wanted = true;
-    become(ep, obj, OBJECT_INLINE, RS_ERR_OK);
+    rs_owner_ref_hold_all(ep, call->value->ids, call->value->id_count);
+    ref->contains = call->value->id_count > 0;
+    ref->size_bytes = call->value->size_bytes;
+    ref->value = rs_value_ref(call->value);
+    rs_owner_object_become(ep, ref, REF_INLINE);
     return;
+  }
+  ref->size_bytes = call->size_bytes;
+  if (call->inner_count) {
+    rs_owner_ref_hold_all(ep, call->inner, call->inner_count);
+    ref->contains = true;
+    ref->more->inner_count = call->inner_count;
+    ref->more->inner = rs_memdup(call->inner, call->inner_count * sizeof *call->inner);
   }
   struct rs_m_object_created *m = rs_msg_new(RS_MSG_OBJECT_CREATED);
-  m->object = obj->id;
-  m->size = obj->size_bytes;
+  m->object = ref->id;
+  m->size = ref->size_bytes;
   rs_send(ep, ep->raylet, m);
-  obj->wanted = true; /* answered when the store has accepted it */
 }
 
-void rs_owner_object_get(struct rs_endpoint *ep, struct rs_id id)
+/* The store's answer to a PUT. */
+static void on_put(struct rs_endpoint *ep, struct ref *ref, int status)
 {
-  struct owned_object *obj = id.owner == ep->self ? argument(ep, id) : NULL;
-  if (!obj) {
-    tell(ep, id, RS_ERR_OBJECT_LOST, 0, RS_ADDR_NONE);
-    return;
+  if (status == RS_ERR_OK) {
+    rs_owner_object_add_location(ref, ep->raylet);
+    rs_owner_object_become(ep, ref, REF_STORED);
+  } else {
+    rs_owner_object_gone(ep, ref, rs_owner_error(ref->id, status, ref->id, 0, "it was put on this node"));
   }
-  obj->wanted = true;
-  answer_get(ep, obj);
+  rs_owner_ref_collect(ep, ref);
 }
 
-void rs_owner_object_release(struct rs_endpoint *ep, struct rs_id id)
-{
-  struct owned_object *obj = id.owner == ep->self ? find(ep->owner, id) : NULL;
-  if (!obj)
-    return;
-  obj->released = true;
-  collect(ep, obj);
-}
+/* ---- copies that go ---- */
 
-static void lose_location(struct rs_endpoint *ep, struct owned_object *obj, rs_addr raylet)
+static void lose_location(struct rs_endpoint *ep, struct ref *ref, rs_addr raylet)
 {
   uint32_t kept = 0;
-  for (uint32_t i = 0; i < obj->location_count; i++)
-    if (obj->locations[i] != raylet)
-      obj->locations[kept++] = obj->locations[i];
-  if (kept == obj->location_count)
+  for (uint32_t i = 0; i < ref->location_count; i++)
+    if (ref->locations[i] != raylet)
+      ref->locations[kept++] = ref->locations[i];
+  bool last = kept == 0 && ref->location_count && ref->fate == REF_STORED;
+  ref->location_count = kept;
+  if (!last)
     return;
-  obj->location_count = kept;
-  if (kept)
-    return;
-  rs_trace(ep, RS_TRACE_OBJECT_LOST, obj->id.owner, obj->id.seq, 0);
-  bool held = !obj->released && !obj->wanted;
-  become(ep, obj, OBJECT_GONE, RS_ERR_OBJECT_LOST);
-  if (held)
-    tell(ep, obj->id, RS_ERR_OBJECT_LOST, obj->size_bytes, RS_ADDR_NONE);
+  const char *why;
+  rs_trace(ep, RS_TRACE_OBJECT_LOST, ref->id.owner, ref->id.seq, 0);
+  if (rs_owner_lineage_rebuild(ep, ref, &why)) {
+    rs_list_remove(&ref->link);
+    ref->fate = REF_PENDING;
+  } else {
+    rs_owner_object_lose(ep, ref, RS_ERR_OBJECT_LOST, why);
+  }
 }
 
-void rs_owner_object_on_node_dead(struct rs_endpoint *ep, rs_addr raylet)
+void rs_owner_object_bad_location(struct rs_endpoint *ep, struct ref *ref, rs_addr raylet)
 {
-  RS_LIST_EACH(&ep->owner->stored, at, after)
-  lose_location(ep, RS_ENTRY(at, struct owned_object, stored_link), raylet);
+  for (uint32_t i = 0; i < ref->location_count; i++)
+    if (ref->locations[i] == raylet) {
+      send_free(ep, raylet, ref->id); /* if it is there all the same, it must not stay for ever */
+      ref->holds++;
+      lose_location(ep, ref, raylet);
+      ref->holds--;
+      return;
+    }
+}
+
+void rs_owner_object_on_node_gone(struct rs_endpoint *ep, rs_addr raylet)
+{
+  struct rs_owner *o = ep->owner;
+  uint32_t count = 0, cap = 0;
+  uint64_t *seqs = NULL; /* first all that are concerned: what is lost takes others of the list with it */
+  for (const struct rs_link *at = o->stored.next; at != &o->stored; at = at->next) {
+    const struct ref *ref = RS_ENTRY(at, struct ref, link);
+    for (uint32_t i = 0; i < ref->location_count; i++)
+      if (ref->locations[i] == raylet) {
+        RS_GROW(seqs, count, cap);
+        seqs[count++] = ref->id.seq;
+        break;
+      }
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    struct ref *ref = rs_map_get_ptr(&o->refs, seqs[i]);
+    if (ref)
+      lose_location(ep, ref, raylet);
+  }
+  free(seqs);
 }
 
 static void on_pulled(struct rs_endpoint *ep, const struct rs_m_pulled *m)
 {
-  struct owned_object *obj = m->object.owner == ep->self ? find(ep->owner, m->object) : NULL;
-  if (!obj)
+  struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, m->object);
+  if (!ref)
     return;
-  if (obj->fate == OBJECT_PENDING) { /* the answer to a PUT */
-    if (m->status == RS_ERR_OK)
-      add_location(obj, ep->raylet);
-    become(ep, obj, m->status == RS_ERR_OK ? OBJECT_STORED : OBJECT_GONE, m->status);
-    return;
-  }
-  if (!obj->pulling)
-    return;
-  obj->pulling = false;
-  if (m->status == RS_ERR_OK)
-    add_location(obj, ep->raylet);
-  else if (obj->fate == OBJECT_STORED && m->status == RS_ERR_OBJECT_LOST && obj->location_count == 0)
-    become(ep, obj, OBJECT_GONE, m->status);
-  if (m->status == RS_ERR_OK || obj->fate == OBJECT_GONE) {
-    answer_get(ep, obj);
-    return;
-  }
-  obj->wanted = false;
-  tell(ep, obj->id, m->status, obj->size_bytes, RS_ADDR_NONE);
-  collect(ep, obj);
+  if (ref->fate == REF_PENDING && ref->origin == REF_OF_PUT && m->object.owner == ep->self)
+    on_put(ep, ref, m->status);
+  else
+    rs_owner_get_on_pulled(ep, ref, m->status);
 }
 
 bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
@@ -370,29 +364,22 @@ bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const stru
   switch (msg->type) {
   case RS_MSG_OBJECT_ADDED: {
     const struct rs_m_object_added *m = (const void *)msg;
-    struct owned_object *obj = m->object.owner == ep->self ? argument(ep, m->object) : NULL;
-    if (obj && (obj->fate == OBJECT_STORED || obj->fate == OBJECT_PENDING))
-      add_location(obj, m->raylet); /* PENDING: its maker died before it could tell, and is tried again */
+    struct ref *ref = m->object.owner == ep->self ? rs_owner_ref_at(ep, m->object) : NULL;
+    if (ref && (ref->fate == REF_STORED || ref->fate == REF_PENDING))
+      rs_owner_object_add_location(ref,
+                                   m->raylet); /* PENDING: its maker died before it could tell, and is tried again */
     else
       send_free(ep, m->raylet, m->object); /* it was freed while it was on its way */
     return true;
   }
   case RS_MSG_OBJECT_EVICTED: {
     const struct rs_m_object_evicted *m = (const void *)msg;
-    struct owned_object *obj = m->object.owner == ep->self ? find(ep->owner, m->object) : NULL;
-    if (obj)
-      lose_location(ep, obj, m->raylet);
+    struct ref *ref = m->object.owner == ep->self ? rs_owner_ref_find(ep->owner, ep->self, m->object) : NULL;
+    if (ref)
+      lose_location(ep, ref, m->raylet);
     return true;
   }
   case RS_MSG_PULLED: on_pulled(ep, (const void *)msg); return true;
   default: return false;
   }
-}
-
-void rs_owner_object_free_all(struct rs_owner *o)
-{
-  for (uint32_t i = 0; i < o->objects.cap; i++)
-    if (o->objects.slots[i].key)
-      destroy((void *)(uintptr_t)o->objects.slots[i].value);
-  rs_map_free(&o->objects);
 }

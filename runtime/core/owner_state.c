@@ -69,23 +69,25 @@ static void task_counts(struct rs_endpoint *ep, struct rs_answer *answer)
 static void object_rows(struct rs_endpoint *ep, struct rs_answer *answer)
 {
   const struct rs_owner *o = ep->owner;
-  for (uint32_t i = 0; i < o->objects.cap; i++) {
-    if (!o->objects.slots[i].key)
+  for (uint32_t i = 0; i < o->refs.cap; i++) {
+    if (!o->refs.slots[i].key)
       continue;
-    const struct owned_object *obj = (void *)(uintptr_t)o->objects.slots[i].value;
+    const struct ref *obj = (void *)(uintptr_t)o->refs.slots[i].value;
+    const struct rs_result *error = obj->more ? obj->more->error : NULL;
     struct rs_row *row = rs_row_new(RS_STATE_OBJECTS, RS_COLS(objects), 0);
     row->n[RS_COL(objects, owner)] = obj->id.owner;
     row->n[RS_COL(objects, owner_seq)] = obj->id.seq;
     row->n[RS_COL(objects, size)] = obj->size_bytes;
-    row->n[RS_COL(objects, state)] = obj->fate == OBJECT_PENDING  ? RS_OBJECT_PENDING
-                                     : obj->fate == OBJECT_INLINE ? RS_OBJECT_INLINE
-                                     : obj->fate == OBJECT_STORED ? RS_OBJECT_STORED
-                                                                  : RS_OBJECT_GONE;
-    row->n[RS_COL(objects, kept)] = !obj->released;
-    row->n[RS_COL(objects, readers)] = obj->pins;
+    row->n[RS_COL(objects, state)] = obj->fate == REF_PENDING  ? RS_OBJECT_PENDING
+                                     : obj->fate == REF_INLINE ? RS_OBJECT_INLINE
+                                     : obj->fate == REF_STORED ? RS_OBJECT_STORED
+                                                               : RS_OBJECT_GONE;
+    row->n[RS_COL(objects, kept)] = obj->count > 0;
+    row->n[RS_COL(objects, readers)] = obj->holds;
+    row->n[RS_COL(objects, borrowers)] = obj->more ? obj->more->lend_count : 0;
     row->n[RS_COL(objects, copies)] = obj->location_count;
     row->n[RS_COL(objects, node)] = obj->location_count ? rs_addr_node(obj->locations[0]) : RS_NODE_NONE;
-    row->n[RS_COL(objects, status)] = (uint64_t)(int64_t)obj->status;
+    row->n[RS_COL(objects, status)] = (uint64_t)(int64_t)(error ? error->status : RS_ERR_OK);
     rs_answer_add(answer, row);
   }
 }
@@ -114,8 +116,8 @@ static void explain_args(struct rs_endpoint *ep, const struct owned_task *t, str
 {
   for (uint32_t i = 0; i < t->task->dep_count; i++) {
     struct rs_id id = t->task->deps[i].id;
-    const struct owned_object *obj = id.owner == ep->self ? rs_map_get_ptr(&ep->owner->objects, id.seq) : NULL;
-    if (obj && obj->fate != OBJECT_PENDING)
+    const struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, id);
+    if (ref && ref->fate != REF_PENDING)
       continue;
     struct rs_row *row = wait_row(ep, t, RS_WAIT_ARG, NULL);
     row->n[RS_COL(explain, on)] = id.owner;

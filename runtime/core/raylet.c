@@ -31,8 +31,8 @@ struct rs_raylet *rs_raylet_new(struct rs_endpoint *ep, const struct rs_start *s
   r->store = rs_store_new((uint64_t)start->info->total.store_bytes);
   r->next_ep = RS_EP_WORKER;
   r->next_recall_at = RS_TIME_NEVER;
-  struct rs_link *lists[] = {&r->classes,  &r->fetching,    &r->grants, &r->idle,
-                             &r->starting, &r->need_worker, &r->bundles};
+  struct rs_link *lists[] = {&r->classes,  &r->fetching,    &r->grants,  &r->idle,
+                             &r->starting, &r->need_worker, &r->bundles, &r->owed};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   return r;
@@ -70,6 +70,7 @@ void rs_raylet_free(struct rs_raylet *r)
   rs_map_free(&r->class_by_hash);
   rs_map_free(&r->full);
   rs_map_free(&r->grant_by_lease);
+  rs_map_free(&r->owners);
   rs_store_free(r->store);
   rs_node_info_unref(r->info);
   free(r->subscribers);
@@ -200,6 +201,8 @@ static void grant_one(struct rs_endpoint *ep, struct waiting *w)
     grant->bundle->grants++;
   }
   grant->gpus = rs_res_take(grant->bundle ? &grant->bundle->left : &r->left, &grant->class->hold);
+  grant->cpu_e4 = grant->class->hold.cpu_e4;
+  rs_list_init(&grant->owed_link);
   rs_list_push_back(&r->grants, &grant->link);
   rs_list_init(&grant->worker_link);
   rs_map_put_ptr(&r->grant_by_lease, grant->lease, grant);
@@ -229,11 +232,14 @@ void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop
 {
   struct rs_raylet *r = ep->local;
   struct bundle *bundle = grant->bundle;
-  rs_res_give(bundle ? &bundle->left : &r->left, bundle ? &bundle->total : &r->info->total, &grant->class->hold,
-              grant->gpus);
+  struct rs_demand held = grant->class->hold;
+  held.cpu_e4 = grant->cpu_e4;
+  rs_res_give(bundle ? &bundle->left : &r->left, bundle ? &bundle->total : &r->info->total, &held, grant->gpus);
   if (bundle)
     bundle->grants--;
   rs_list_remove(&grant->link);
+  rs_list_remove(&grant->owed_link);
+  rs_raylet_repay(r);
   if (!rs_list_empty(&grant->worker_link)) {
     rs_list_remove(&grant->worker_link);
     r->need_count--;
@@ -318,16 +324,31 @@ static void commit(struct rs_endpoint *ep, struct waiting *w)
     waiting_free(r, w);
     return;
   }
-  rs_raylet_on_arg_ready(ep, w, RS_ERR_OK);
+  rs_raylet_on_arg_ready(ep, w, w->deps[0].id, RS_ERR_OK);
 }
 
-void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, int status)
+static void tell_arg_lost(struct rs_endpoint *ep, const struct waiting *w, struct rs_id id)
+{
+  struct rs_m_lease_arg_lost *m = rs_msg_new(RS_MSG_LEASE_ARG_LOST);
+  m->request = w->request;
+  m->object = id;
+  for (uint32_t i = 0; i < w->dep_count; i++)
+    if (rs_id_equal(w->deps[i].id, id))
+      m->location = w->deps[i].location;
+  rs_send(ep, w->owner, m);
+  rs_trace(ep, RS_TRACE_LEASE_REJECTED, w->owner, w->request, (uint64_t)(int64_t)RS_ERR_OBJECT_LOST);
+}
+
+void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, struct rs_id id, int status)
 {
   struct rs_raylet *r = ep->local;
   if (w->fetching == UINT32_MAX)
     return;
   if (status != RS_ERR_OK) {
-    rs_raylet_reject(ep, w->owner, w->request, status);
+    if (status == RS_ERR_OBJECT_LOST && !w->actor)
+      tell_arg_lost(ep, w, id);
+    else
+      rs_raylet_reject(ep, w->owner, w->request, status);
     w->fetching = UINT32_MAX;
     rs_list_remove(&w->link);
     rs_list_push_back(&r->fetching, &w->link); /* swept when the step settles */
@@ -707,6 +728,17 @@ static void on_node_dead(struct rs_endpoint *ep, const struct rs_m_node_dead *m)
   rs_send_many(ep, r->subscribers, r->subscriber_count, copy);
 }
 
+/* An actor's caller may have objects here and never have spoken to us. With a connection to it we hear when it ends,
+ * and drop them. */
+static void watch_owner(struct rs_endpoint *ep, rs_addr owner)
+{
+  struct rs_raylet *r = ep->local;
+  if (rs_addr_same_node(owner, ep->self) || rs_map_find(&r->owners, owner))
+    return;
+  rs_map_put(&r->owners, owner, 1);
+  rs_send(ep, owner, rs_msg_new(RS_MSG_OWNER_WATCH));
+}
+
 bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
 {
   struct rs_raylet *r = ep->local;
@@ -730,6 +762,11 @@ bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_
     rs_raylet_changed(r);
     return true;
   case RS_MSG_WORKER_READY: rs_raylet_pool_on_ready(ep, from); return true;
+  case RS_MSG_WORKER_BLOCKED:
+    rs_raylet_on_blocked(ep, from, ((const struct rs_m_worker_blocked *)(const void *)msg)->blocked);
+    return true;
+  case RS_MSG_WORKER_OWNS: rs_raylet_pool_on_owns(ep, from); return true;
+  case RS_MSG_WORKER_STAYS: rs_raylet_pool_on_stays(ep, from); return true;
   case RS_MSG_LEASE_REQUEST: on_lease_request(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_CANCEL:
     cancel(ep, from, ((const struct rs_m_lease_cancel *)(const void *)msg)->key, false);
@@ -739,6 +776,7 @@ bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_
   case RS_MSG_OBJECT_CREATED: {
     const struct rs_m_object_created *m = (const void *)msg;
     bool worker = rs_addr_ep(from) >= RS_EP_WORKER && rs_addr_ep(from) < RS_EP_DRIVER;
+    watch_owner(ep, m->object.owner);
     if (worker && !rs_map_find(&r->workers, from))
       rs_store_on_stray(ep, from, m->object);
     else
@@ -758,6 +796,7 @@ void rs_raylet_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
   }
   if (rs_map_find(&r->workers, peer))
     rs_raylet_pool_on_down(ep, peer);
+  rs_map_remove(&r->owners, peer, NULL);
   cancel(ep, peer, 0, true);
   RS_LIST_EACH(&r->grants, at, after)
   {
@@ -817,9 +856,12 @@ void rs_raylet_sanity_check(const struct rs_raylet *r)
   for (const struct rs_link *at = r->grants.next; at != &r->grants; at = at->next) {
     const struct grant *grant = RS_ENTRY(at, struct grant, link);
     grants++;
+    int64_t room = grant->bundle ? grant->bundle->left.cpu_e4 : r->left.cpu_e4;
+    RS_ASSERT(grant->cpu_e4 >= 0 && grant->cpu_e4 <= grant->class->hold.cpu_e4 && (!grant->blocked || !grant->cpu_e4));
+    RS_ASSERT(grant->blocked || grant->cpu_e4 == grant->class->hold.cpu_e4 || room == 0);
     if (grant->bundle)
       continue;
-    cpu += grant->class->hold.cpu_e4;
+    cpu += grant->cpu_e4;
     memory += grant->class->hold.memory_bytes;
     gpu += grant->class->hold.gpu_e4;
   }

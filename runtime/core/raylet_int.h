@@ -47,7 +47,7 @@ struct waiting {
   struct rs_dep *deps;
 };
 
-enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_LEASED };
+enum worker_state { WORKER_STARTING, WORKER_IDLE, WORKER_LEASED, WORKER_RETIRING };
 
 struct pool_worker {
   struct rs_link link; /* in raylet->starting (oldest first) or raylet->idle (longest idle first) */
@@ -55,6 +55,7 @@ struct pool_worker {
   uint64_t since; /* start or idle since */
   struct grant *grant;
   enum worker_state state;
+  bool owns; /* it submits tasks or has objects: it is asked before it is ended */
 };
 
 /* Resources of this node that belong to a placement group. */
@@ -83,7 +84,10 @@ struct grant {
   uint64_t granted_at;
   rs_gpu_mask gpus;
   bool actor, recalled;
-  uint32_t dep_count; /* pinned arguments */
+  bool blocked;             /* its task waits for an object: it holds no CPU */
+  int64_t cpu_e4;           /* that it holds now */
+  struct rs_link owed_link; /* in raylet->owed while it runs with less than it should have */
+  uint32_t dep_count;       /* pinned arguments */
   struct rs_dep *deps;
 };
 
@@ -100,7 +104,7 @@ struct rs_raylet {
   struct rs_res left;
   struct rs_store *store;
   /* leases */
-  struct rs_link classes, fetching, grants;
+  struct rs_link classes, fetching, grants, owed;
   struct rs_map class_by_hash; /* demand and rules -> lease_class */
   struct rs_map grant_by_lease;
   uint64_t queued;
@@ -137,6 +141,7 @@ struct rs_raylet {
   uint32_t report_seq;
   uint64_t last_report_at;
   bool ever_reported;
+  struct rs_map owners; /* whose objects are here: told once, so that we hear of their end */
   /* who on this node wants to hear of dead nodes */
   rs_addr *subscribers;
   uint32_t subscriber_count, subscriber_cap;
@@ -144,7 +149,7 @@ struct rs_raylet {
 
 /* raylet.c */
 void rs_raylet_changed(struct rs_raylet *r); /* resources or queue changed: report, stir */
-void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, int status);
+void rs_raylet_on_arg_ready(struct rs_endpoint *ep, struct waiting *w, struct rs_id id, int status);
 void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop_worker);
 void rs_raylet_class_unref(struct rs_raylet *r, struct lease_class *class);
 void rs_raylet_reject(struct rs_endpoint *ep, rs_addr owner, uint64_t request, int reason);
@@ -159,7 +164,13 @@ int rs_raylet_group_check(const struct rs_raylet *r, const struct rs_demand *dem
 void rs_raylet_group_free(struct rs_raylet *r);
 void rs_raylet_group_sanity_check(const struct rs_raylet *r);
 
+/* raylet_block.c */
+void rs_raylet_on_blocked(struct rs_endpoint *ep, rs_addr worker, bool blocked);
+void rs_raylet_repay(struct rs_raylet *r);
+
 /* raylet_pool.c */
+void rs_raylet_pool_on_owns(struct rs_endpoint *ep, rs_addr worker);
+void rs_raylet_pool_on_stays(struct rs_endpoint *ep, rs_addr worker);
 void rs_raylet_pool_assign(struct rs_endpoint *ep,
                            struct grant *grant); /* a worker now, or as soon as one has started */
 void rs_raylet_pool_on_ready(struct rs_endpoint *ep, rs_addr worker);

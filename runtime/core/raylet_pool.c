@@ -2,8 +2,8 @@
  *
  * A grant takes the worker that became idle last (its caches are warm), or waits for one to start. No more than
  * worker_maximum_startup_concurrency start at a time. Idle workers up to num_workers_soft_limit are kept for good;
- * those beyond it end after idle_worker_killing_time_threshold_ms. All as in Ray. A worker that has not registered
- * within worker_register_timeout_seconds is stopped and another one is started.
+ * those beyond it end after idle_worker_killing_time_threshold_ms, unless they own what others need. All as in Ray. A
+ * worker that has not registered within worker_register_timeout_seconds is stopped and another one is started.
  *
  * Invariants: need_count grants wait for a worker; a worker is in exactly one of starting, idle, leased.
  */
@@ -164,6 +164,34 @@ static struct pool_worker *first(const struct rs_link *list)
   return rs_list_empty(list) ? NULL : RS_ENTRY(list->next, struct pool_worker, link);
 }
 
+/* A worker that may be an owner decides itself: it ends, or says that it stays. */
+static void end_idle(struct rs_endpoint *ep, struct pool_worker *worker)
+{
+  struct rs_raylet *r = ep->local;
+  if (!worker->owns) {
+    stop(ep, worker);
+    return;
+  }
+  rs_list_remove(&worker->link);
+  r->idle_count--;
+  worker->state = WORKER_RETIRING;
+  rs_send(ep, worker->addr, rs_msg_new(RS_MSG_WORKER_RETIRE));
+}
+
+void rs_raylet_pool_on_owns(struct rs_endpoint *ep, rs_addr addr)
+{
+  struct pool_worker *worker = rs_map_get_ptr(&ep->local->workers, addr);
+  if (worker)
+    worker->owns = true;
+}
+
+void rs_raylet_pool_on_stays(struct rs_endpoint *ep, rs_addr addr)
+{
+  struct pool_worker *worker = rs_map_get_ptr(&ep->local->workers, addr);
+  if (worker && worker->state == WORKER_RETIRING)
+    offer(ep, worker);
+}
+
 void rs_raylet_pool_settle(struct rs_endpoint *ep)
 {
   struct rs_raylet *r = ep->local;
@@ -171,7 +199,7 @@ void rs_raylet_pool_settle(struct rs_endpoint *ep)
   while ((worker = first(&r->starting)) && rs_time_add(worker->since, register_ns_max(ep)) <= ep->now)
     stop(ep, worker);
   while (r->idle_count > idle_limit(ep) && rs_time_add(first(&r->idle)->since, idle_ns_max(ep)) <= ep->now)
-    stop(ep, first(&r->idle));
+    end_idle(ep, first(&r->idle));
   start_workers(ep);
 }
 

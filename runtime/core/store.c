@@ -230,7 +230,7 @@ void rs_store_tell(struct rs_endpoint *ep, struct object *o, int status)
   o->reason = RS_PULL_ARG;
   for (uint32_t i = 0; i < count; i++) {
     if (wants[i].lease) {
-      rs_raylet_on_arg_ready(ep, wants[i].lease, status);
+      rs_raylet_on_arg_ready(ep, wants[i].lease, id, status);
     } else if (wants[i].create) {
       rs_store_reply_room(ep, wants[i].who, id, status == RS_ERR_OK ? RS_ERR_OBJECT_EXISTS : status);
     } else {

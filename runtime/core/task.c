@@ -98,7 +98,7 @@ struct rs_task *rs_task_copy(const struct rs_task *from)
   task->args = args;
   memcpy(deps, from->deps, from->dep_count * sizeof *deps);
   for (unsigned i = 0; i < from->dep_count; i++)
-    deps[i].value = NULL;
+    rs_value_ref(deps[i].value);
   memcpy(inner, from->inner, from->inner_count * sizeof *inner);
   memcpy(args, from->args, from->args_bytes);
   return task;

@@ -87,7 +87,7 @@ static inline rs_addr rs_task_job(const struct rs_task *task)
   return task->job != RS_ADDR_NONE ? task->job : task->id.owner;
 }
 struct rs_task *rs_task_ref(struct rs_task *task);
-struct rs_task *rs_task_copy(const struct rs_task *from); /* one reference, equal in all else; without values */
+struct rs_task *rs_task_copy(const struct rs_task *from); /* one reference, equal in all else */
 void rs_task_unref(struct rs_task *task);
 
 struct rs_return {

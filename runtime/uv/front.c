@@ -466,16 +466,26 @@ static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t t
   return waiter->left == 0 ? 0 : waiter->interrupted ? RS_ERR_INTERRUPTED : RS_ERR_TIMED_OUT;
 }
 
+/* The store may do with these bytes what it likes from now on. */
+static void unpin(struct rs_front *front, struct rs_id id)
+{
+  struct rs_call call = {.kind = RS_CALL_UNPIN, .object = id};
+  if (!front->failed)
+    step(front, &call);
+}
+
 /* Reads what a get was told is in the store; finds what there is to say about a failure. */
 static void finish(struct rs_front *front, struct rs_id id, struct rs_front_value *value)
 {
   if (value->stored.owner) {
     size_t size;
     int rc = rs_objects_read(front->proc, value->stored, &value->bytes, &size);
-    if (rc == 0)
+    if (rc == 0) {
       value->size_bytes = size;
-    else
+    } else {
+      unpin(front, value->stored);
       *value = (struct rs_front_value){.status = rc};
+    }
   }
   const struct front_kept *kept = value->status != RS_ERR_OK && !value->failed ? kept_find(front, id) : NULL;
   if (kept && kept->result)
@@ -521,8 +531,10 @@ void rs_front_value_free(struct rs_front *front, struct rs_front_value *value)
   pthread_mutex_lock(&front->proc->lock);
   rs_value_unref(value->value);
   rs_result_unref(value->failed);
-  if (value->stored.owner)
+  if (value->stored.owner) {
     rs_objects_release(front->proc, value->stored);
+    unpin(front, value->stored);
+  }
   pthread_mutex_unlock(&front->proc->lock);
   *value = (struct rs_front_value){0};
 }

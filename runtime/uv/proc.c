@@ -165,7 +165,7 @@ static void step_calls(struct rs_proc *proc)
 /* The application puts objects without having bytes of them: they are zeros. */
 static void put_zeros(struct rs_proc *proc, const struct rs_call *call)
 {
-  if (proc->app && call->kind == RS_CALL_PUT)
+  if (proc->app && call->kind == RS_CALL_PUT && !call->value)
     rs_transfer_store(proc, call->object, NULL, call->size_bytes);
 }
 
