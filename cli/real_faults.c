@@ -71,7 +71,8 @@ int cli_faults_check(const struct rs_scenario *s, char *err, size_t err_size)
       if (s->cluster.types[t].resource_count || s->cluster.types[t].label_count)
         wrong = "a node with labels or resources of its own does not come back on a real cluster";
     if (wrong) {
-      snprintf(err, err_size, "%s:%u: %s", s->file, f->line, wrong);
+      char place[RS_SCENARIO_PLACE_BYTES];
+      snprintf(err, err_size, "%s: %s", rs_scenario_place(s, f->line, place), wrong);
       return -1;
     }
   }

@@ -29,10 +29,10 @@ const struct rs_place_policy *rs_run_policy(const struct rs_scenario *scenario, 
   const struct rs_scenario_policies *p = &scenario->policies;
   if (!p->placement_library)
     return rs_place_policy_by_name(p->placement);
-  char why[RS_RESULTS_ERR];
+  char why[RS_RESULTS_ERR], place[RS_SCENARIO_PLACE_BYTES];
   const struct rs_place_policy *policy = rs_policy_open(p->placement, why, sizeof why);
   if (!policy)
-    snprintf(err, err_size, "%s:%u: %s", scenario->file, p->line, why);
+    snprintf(err, err_size, "%s: %s", rs_scenario_place(scenario, p->line, place), why);
   return policy;
 }
 

@@ -337,3 +337,12 @@ void rs_scenario_free(struct rs_scenario *scenario)
   free(scenario->xml);
   free(scenario);
 }
+
+const char *rs_scenario_place(const struct rs_scenario *scenario, uint32_t line, char out[RS_SCENARIO_PLACE_BYTES])
+{
+  if (line)
+    snprintf(out, RS_SCENARIO_PLACE_BYTES, "%.380s:%u", scenario->file, line);
+  else
+    snprintf(out, RS_SCENARIO_PLACE_BYTES, "%.380s (--set)", scenario->file);
+  return out;
+}

@@ -403,4 +403,8 @@ void rs_scenario_point(const struct rs_scenario *scenario, uint64_t index, struc
 /* The schema that the library was built with: RELAX NG text (XML syntax), 0-terminated. */
 const char *rs_scenario_schema(size_t *bytes);
 
+/* "FILE:LINE" of an element, for messages; "FILE (--set)" of one that an override made, which has no line. */
+#define RS_SCENARIO_PLACE_BYTES 400
+const char *rs_scenario_place(const struct rs_scenario *scenario, uint32_t line, char out[RS_SCENARIO_PLACE_BYTES]);
+
 #endif

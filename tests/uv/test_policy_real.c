@@ -117,6 +117,16 @@ static void missing_or_no_policy(void)
   CHECK_EQ(command("%s/raysim --real --quiet %s/s.xml --out %s/out 2>&1", RS_BINARY_DIR, folder, folder), 2);
   CHECK_EQ(lines(), 1);
   CHECK(strstr(output, "s.xml:6: ") != NULL && strstr(output, "text.so") != NULL);
+  scenario("hybrid");
+  CHECK_EQ(command("%s/raysim --real --quiet %s/s.xml --out %s/out --set policies/@placement=%s/text.so 2>&1",
+                   RS_BINARY_DIR, folder, folder, folder),
+           2);
+  CHECK(lines() == 1 && strstr(output, "s.xml:6: ") != NULL);
+  CHECK_EQ(command("sed -i /policies/d %s/s.xml", folder), 0); /* now --set makes the element, which has no line */
+  CHECK_EQ(command("%s/raysim --real --quiet %s/s.xml --out %s/out --set policies/@placement=%s/text.so 2>&1",
+                   RS_BINARY_DIR, folder, folder, folder),
+           2);
+  CHECK(lines() == 1 && strstr(output, "s.xml (--set): ") != NULL);
   CHECK_EQ(command("%s/raysim start --head --policy %s/text.so 2>&1", RS_BINARY_DIR, folder), 2);
   CHECK_EQ(lines(), 1);
   CHECK_EQ(command("%s/raysim start --head --policy ./absent.so 2>&1", RS_BINARY_DIR), 2);
