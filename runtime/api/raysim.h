@@ -97,6 +97,9 @@ enum raysim_error_code {
   RAYSIM_ERR_NAME_TAKEN = -15,
   RAYSIM_ERR_TIMED_OUT = -16,
   RAYSIM_ERR_PEER_LOST = -17,   /* the cluster is gone */
+  RAYSIM_ERR_OUT_OF_MEMORY = -34, /* the node was short of memory */
+  RAYSIM_ERR_RUNTIME_ENV = -35,   /* the environment of the task could not be set up */
+  RAYSIM_ERR_NOT_FOUND = -36,
   RAYSIM_ERR_INVALID = -38,     /* an argument of the call; raysim_last_error() says which */
   RAYSIM_ERR_INTERRUPTED = -39, /* by raysim_interrupt */
 };
@@ -393,6 +396,40 @@ size_t raysim_return_count(const struct raysim_context *context);
 
 void raysim_set_self(struct raysim_context *context, void *self); /* of an actor */
 void *raysim_self(const struct raysim_context *context);
+
+/* ---- the cluster ---- */
+
+/* The head's key-value store: what every program and task of the cluster can read and write. Keys are texts of at most
+ * 1024 bytes, in name spaces of at most 256 (NULL: ""), values any bytes up to 8 MiB. */
+
+/* 1: added; 0: there was one, which was replaced if `overwrite`; negative: an error (RAYSIM_ERR_NO_ROOM). */
+int raysim_kv_put(struct raysim *ray, const char *name_space, const char *key, const void *bytes, size_t size,
+                  int overwrite);
+/* *bytes is to be freed with free(); a 0 follows the last one. 0, or RAYSIM_ERR_NOT_FOUND. */
+int raysim_kv_get(struct raysim *ray, const char *name_space, const char *key, void **bytes, size_t *size);
+int raysim_kv_delete(struct raysim *ray, const char *name_space, const char *key); /* 1: it was there; 0: not */
+int raysim_kv_exists(struct raysim *ray, const char *name_space, const char *key); /* likewise */
+/* The keys that begin with a prefix (NULL: all), in order: one block, to be freed with free(). */
+int raysim_kv_keys(struct raysim *ray, const char *name_space, const char *prefix, char ***keys, size_t *count);
+
+struct raysim_resources {
+  double num_cpus, num_gpus;
+  uint64_t memory_bytes, object_store_bytes;
+};
+
+struct raysim_node_info {
+  uint32_t node; /* its number, as in raysim_node and the strategy NODE_AFFINITY */
+  int alive;
+  struct raysim_resources total, available;
+};
+
+/* Every node that the head knows, dead ones too; free() the array. */
+int raysim_nodes(struct raysim *ray, struct raysim_node_info **nodes, size_t *count);
+int raysim_cluster_resources(struct raysim *ray, struct raysim_resources *resources);   /* of the nodes alive */
+int raysim_available_resources(struct raysim *ray, struct raysim_resources *resources); /* as last reported */
+
+/* The number of this driver program among the jobs of the cluster, from 1 on; 0 in a task. */
+uint64_t raysim_job(struct raysim *ray);
 
 #ifdef __cplusplus
 }

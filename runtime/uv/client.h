@@ -14,7 +14,7 @@ struct rs_uv_client {
   char error[RS_UV_ERROR_MAX];
   const atomic_bool *stop;
   bool stopped;
-  struct rs_fold *fold; /* shows what tasks print; NULL: nobody wants to see it */
+  struct rs_fold *fold;  /* shows what tasks print; NULL: nobody wants to see it */
   bool numbers;          /* the program takes numbers and results itself (rs_uv_client_take) */
   struct rs_map results; /* seq -> struct rs_result, not yet taken, of such a program */
 };

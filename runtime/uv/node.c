@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "uv/function.h"
-#include "uv/output.h"
 #include "uv/health.h"
+#include "uv/output.h"
 #include "uv/session.h"
 #include "uv/worker.h"
 

@@ -241,6 +241,49 @@ static void prints_come_to_the_driver(void)
   unlink(path);
 }
 
+static void the_cluster_by_calls(void)
+{
+  struct raysim *ray = begin("2", "3");
+  CHECK_EQ(raysim_job(ray), 1);
+  CHECK_EQ(raysim_kv_put(ray, "s", "a/1", "one", 3, 0), 1);
+  CHECK_EQ(raysim_kv_put(ray, "s", "a/1", "two", 3, 0), 0);
+  CHECK_EQ(raysim_kv_put(ray, "s", "a/2", "", 0, 0), 1);
+  CHECK_EQ(raysim_kv_put(ray, "s", "b", "x", 1, 1), 1);
+  void *bytes;
+  size_t size, count;
+  CHECK_EQ(raysim_kv_get(ray, "s", "a/1", &bytes, &size), 0);
+  CHECK_EQ(size, 3);
+  CHECK_STR(bytes, "one");
+  free(bytes);
+  CHECK_EQ(raysim_kv_get(ray, NULL, "a/1", &bytes, &size), RAYSIM_ERR_NOT_FOUND);
+  CHECK(strstr(raysim_last_error(), "a/1"));
+  char **keys;
+  CHECK_EQ(raysim_kv_keys(ray, "s", "a/", &keys, &count), 0);
+  CHECK_EQ(count, 2);
+  CHECK_STR(keys[0], "a/1");
+  CHECK_STR(keys[1], "a/2");
+  free(keys);
+  CHECK(raysim_kv_exists(ray, "s", "b") == 1 && raysim_kv_delete(ray, "s", "b") == 1);
+  CHECK(raysim_kv_exists(ray, "s", "b") == 0 && raysim_kv_delete(ray, "s", "b") == 0);
+  struct raysim_node_info *nodes;
+  CHECK_EQ(raysim_nodes(ray, &nodes, &count), 0);
+  CHECK(count == 2 && nodes[1].node == 1 && nodes[1].alive && nodes[1].total.num_cpus == 3);
+  free(nodes);
+  struct raysim_resources all, left;
+  CHECK_EQ(raysim_cluster_resources(ray, &all), 0);
+  CHECK(all.num_cpus == 6);
+  int ms = 5000;
+  raysim_ref ref = raysim_submit(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms)), NULL);
+  for (int i = 0; i < 300; i++, local_pause_ms(10)) { /* raylets report every 100 ms */
+    CHECK_EQ(raysim_available_resources(ray, &left), 0);
+    if (left.num_cpus == 5)
+      break;
+  }
+  CHECK(left.num_cpus == 5);
+  raysim_release(ray, ref);
+  end(ray);
+}
+
 static void repeated_lines_are_folded(void)
 {
   char *text = NULL;
@@ -266,5 +309,6 @@ const struct rs_test rs_tests[] = {{"nodes, jobs and workers are listed", nodes_
                                    {"objects and memory", objects_and_memory},
                                    {"actors are listed", actors_are_listed},
                                    {"what tasks print comes to the driver program", prints_come_to_the_driver},
+                                   {"the cluster, by calls of the API", the_cluster_by_calls},
                                    {"repeated lines are folded", repeated_lines_are_folded},
                                    {0}};
