@@ -175,6 +175,10 @@ static void dispatch(struct rs_endpoint *ep, const struct rs_input *input)
     rs_gcs_on_host(ep, input->host, input->kind == RS_IN_HOST_UP, input->peer);
     break;
   case RS_IN_CALL: on_call(ep, input->call); break;
+  case RS_IN_MEMORY_PRESSURE:
+    RS_ASSERT(ep->local);
+    rs_raylet_on_memory_pressure(ep, input->memory.used_bytes, input->memory.limit_bytes);
+    break;
   case RS_IN_KINDS: RS_ASSERT(!"not an input");
   }
 }
@@ -230,6 +234,11 @@ void rs_endpoint_prefetch(const struct rs_endpoint *ep)
   if (ep->local)
     for (unsigned at = 64; at < 512; at += 64)
       __builtin_prefetch(role + at);
+}
+
+bool rs_endpoint_wants_memory(const struct rs_endpoint *ep)
+{
+  return ep->local && rs_raylet_wants_memory(ep->local);
 }
 
 rs_addr rs_endpoint_self(const struct rs_endpoint *ep)

@@ -369,6 +369,13 @@ bool rs_gcs_actor_on_message(struct rs_endpoint *ep, rs_addr from, const struct 
   case RS_MSG_LEASE_GRANT: on_grant(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_REJECT: on_reject(ep, from, (const void *)msg); return true;
   case RS_MSG_TASKS_DONE: on_done(ep, from, (const void *)msg); return true;
+  case RS_MSG_WORKER_OOM: {
+    const struct rs_m_worker_oom *m = (const void *)msg;
+    struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, m->worker);
+    if (actor)
+      worker_lost(ep, actor, RS_ERR_OUT_OF_MEMORY);
+    return true;
+  }
   case RS_MSG_WORKER_DIED: {
     const struct rs_m_worker_died *m = (const void *)msg;
     struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, m->worker);

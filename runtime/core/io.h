@@ -43,18 +43,20 @@ struct rs_reply;
 /* ---- inputs ---- */
 
 enum rs_input_kind {
-  RS_IN_START,         /* first input of every endpoint, once */
-  RS_IN_TIMER,         /* the deadline has come */
-  RS_IN_MESSAGE,       /* from, msg */
-  RS_IN_SEND_FAILED,   /* peer: a SEND to it could not be delivered */
-  RS_IN_PEER_DOWN,     /* peer: its process has ended, or the connection broke, or the health check failed */
-  RS_IN_TASK_FINISHED, /* result: of an earlier TASK_RUN */
-  RS_IN_TASK_FAILED,   /* result with a status: the function reported an error, or was killed */
-  RS_IN_COPY_DONE,     /* object, status: of an earlier COPY or RESTORE */
-  RS_IN_HOST_UP,       /* host: the provider started it (its raylet registers by itself) */
-  RS_IN_HOST_DOWN,     /* host, peer: it could not be started (peer 0), or is gone */
-  RS_IN_CALL,          /* call: from the local application */
-  RS_IN_SPILL_DONE,    /* object, status: of an earlier SPILL, or CREATE on the disk */
+  RS_IN_START,           /* first input of every endpoint, once */
+  RS_IN_TIMER,           /* the deadline has come */
+  RS_IN_MESSAGE,         /* from, msg */
+  RS_IN_SEND_FAILED,     /* peer: a SEND to it could not be delivered */
+  RS_IN_PEER_DOWN,       /* peer: its process has ended, or the connection broke, or the health check failed */
+  RS_IN_TASK_FINISHED,   /* result: of an earlier TASK_RUN */
+  RS_IN_TASK_FAILED,     /* result with a status: the function reported an error, or was killed */
+  RS_IN_COPY_DONE,       /* object, status: of an earlier COPY or RESTORE */
+  RS_IN_HOST_UP,         /* host: the provider started it (its raylet registers by itself) */
+  RS_IN_HOST_DOWN,       /* host, peer: it could not be started (peer 0), or is gone */
+  RS_IN_CALL,            /* call: from the local application */
+  RS_IN_SPILL_DONE,      /* object, status: of an earlier SPILL, or CREATE on the disk */
+  RS_IN_MEMORY_PRESSURE, /* memory: at a raylet: its node uses more than memory_usage_threshold. Said again while it
+                            does */
   RS_IN_KINDS
 };
 
@@ -67,6 +69,9 @@ struct rs_input {
     const struct rs_call *call; /* likewise */
     struct rs_id object;        /* COPY_DONE, SPILL_DONE */
     uint64_t host;              /* number of the HOST_ADD request */
+    struct {
+      uint64_t used_bytes, limit_bytes;
+    } memory; /* MEMORY_PRESSURE */
   };
   int32_t status; /* COPY_DONE, SPILL_DONE */
 };
@@ -170,7 +175,8 @@ void rs_endpoint_step(struct rs_endpoint *endpoint, uint64_t now, const struct r
                       struct rs_effects *effects);
 uint64_t rs_endpoint_deadline(const struct rs_endpoint *endpoint);
 bool rs_endpoint_wants_view(const struct rs_endpoint *endpoint);
-void rs_endpoint_prefetch(const struct rs_endpoint *endpoint); /* a hint that it will be stepped soon */
+bool rs_endpoint_wants_memory(const struct rs_endpoint *endpoint); /* a raylet with leased workers: watch the memory */
+void rs_endpoint_prefetch(const struct rs_endpoint *endpoint);     /* a hint that it will be stepped soon */
 rs_addr rs_endpoint_self(const struct rs_endpoint *endpoint);
 
 /* Work done since the last call, in deterministic units: inputs handled, nodes examined, objects scanned, messages

@@ -120,9 +120,8 @@ void rs_owner_task_fail_text(struct rs_endpoint *ep, struct owned_task *t, int s
   rs_owner_task_end(ep, t, result);
 }
 
-static void retry(struct rs_endpoint *ep, struct owned_task *t)
+void rs_owner_task_retry(struct rs_endpoint *ep, struct owned_task *t, uint64_t delay_ns)
 {
-  uint64_t delay_ns = (uint64_t)ep->config->task_retry_delay_ms * RS_MS;
   rs_trace(ep, RS_TRACE_TASK_RETRIED, ep->self, t->task->id.seq, (uint64_t)(int64_t)t->retries_left);
   if (delay_ns == 0 || t->actor) {
     rs_owner_task_ready(ep, t);
@@ -130,7 +129,10 @@ static void retry(struct rs_endpoint *ep, struct owned_task *t)
   }
   t->state = TASK_DELAYED;
   t->due_at = rs_time_add(ep->now, delay_ns);
-  rs_list_push_back(&ep->owner->delayed, &t->link); /* one delay for all: in order of due_at */
+  struct rs_link *place = ep->owner->delayed.prev; /* in order of due_at: mostly all have one delay */
+  while (place != &ep->owner->delayed && RS_ENTRY(place, struct owned_task, link)->due_at > t->due_at)
+    place = place->prev;
+  rs_list_insert_after(place, &t->link);
 }
 
 struct rs_task *rs_owner_task_writable(struct owned_task *t)
@@ -163,7 +165,7 @@ void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct r
   rs_result_unref(result);
   if (charged && t->retries_left > 0)
     t->retries_left--;
-  retry(ep, t);
+  rs_owner_task_retry(ep, t, (uint64_t)ep->config->task_retry_delay_ms * RS_MS);
 }
 
 void rs_owner_task_ready(struct rs_endpoint *ep, struct owned_task *t)

@@ -19,6 +19,7 @@ struct owned_task {
   uint64_t due_at;           /* while DELAYED */
   uint64_t queued_at;        /* when it was submitted */
   rs_addr worker;            /* it was pushed to last */
+  uint32_t oom_retries;      /* because its node was short of memory */
   int32_t retries_left;      /* -1: no limit */
   uint32_t blocked_on;       /* arguments that are not made yet */
   bool cancelled;            /* the application wants it no more: it ends well or as CANCELLED, without retries */
@@ -223,7 +224,13 @@ void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct r
 void rs_owner_cancel(struct rs_endpoint *ep, struct rs_id task, bool force, bool recursive);
 void rs_owner_cancel_children(struct rs_endpoint *ep, struct rs_id parent, bool force); /* and theirs */
 
+void rs_owner_task_retry(struct rs_endpoint *ep, struct owned_task *t, uint64_t delay_ns);
+
+/* owner_oom.c */
+void rs_owner_lease_oom(struct rs_endpoint *ep, struct lease *lease, const struct rs_m_worker_oom *m);
+
 /* owner_lease.c */
+void rs_owner_lease_forget(struct rs_owner *o, struct lease *lease); /* nothing of it is in flight */
 void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool front);
 struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
                                   rs_node_id target);

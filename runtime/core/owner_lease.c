@@ -300,7 +300,7 @@ static void return_lease(struct rs_endpoint *ep, rs_addr raylet, uint64_t number
   rs_send(ep, raylet, m);
 }
 
-static void lease_forget(struct rs_owner *o, struct lease *lease)
+void rs_owner_lease_forget(struct rs_owner *o, struct lease *lease)
 {
   struct sched_key *key = lease->key;
   RS_ASSERT(lease->in_flight_count == 0);
@@ -327,7 +327,7 @@ void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
   rs_list_remove(&lease->hungry_link);
   if (lease->in_flight_count == 0) {
     return_lease(ep, lease->raylet, lease->number, false);
-    lease_forget(ep->owner, lease);
+    rs_owner_lease_forget(ep->owner, lease);
     return;
   }
   if (takes && lease->in_flight_count <= most / 2)
@@ -369,7 +369,7 @@ void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason
     rs_owner_task_failed(ep, t, rs_result_failed(t->task->id, reason, rs_error_text(reason)), running);
     running = false;
   }
-  lease_forget(ep->owner, lease);
+  rs_owner_lease_forget(ep->owner, lease);
 }
 
 static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_grant *m)
@@ -537,6 +537,13 @@ bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struc
     struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, m->worker);
     if (lease && lease->number == m->lease)
       lease->recalled = true;
+    return true;
+  }
+  case RS_MSG_WORKER_OOM: {
+    const struct rs_m_worker_oom *m = (const void *)msg;
+    struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, m->worker);
+    if (lease && lease->number == m->lease)
+      rs_owner_lease_oom(ep, lease, m);
     return true;
   }
   case RS_MSG_WORKER_DIED: {

@@ -367,8 +367,9 @@ static void put_call(struct text *t, const struct rs_call *call)
 
 void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_t cap)
 {
-  static const char kinds[][14] = {"START",       "TIMER",     "MESSAGE", "SEND_FAILED", "PEER_DOWN", "TASK_FINISHED",
-                                   "TASK_FAILED", "COPY_DONE", "HOST_UP", "HOST_DOWN",   "CALL",      "SPILL_DONE"};
+  static const char kinds[][14] = {"START",         "TIMER",       "MESSAGE",   "SEND_FAILED", "PEER_DOWN",
+                                   "TASK_FINISHED", "TASK_FAILED", "COPY_DONE", "HOST_UP",     "HOST_DOWN",
+                                   "CALL",          "SPILL_DONE",  "MEMORY"};
   if (cap == 0)
     return;
   struct text text = {.out = out, .cap = cap}, *t = &text;
@@ -402,6 +403,10 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
     put_addr(t, " ", input->peer);
     break;
   case RS_IN_CALL: put_call(t, input->call); break;
+  case RS_IN_MEMORY_PRESSURE:
+    put_part(t, "used", (int64_t)input->memory.used_bytes);
+    put_part(t, "limit", (int64_t)input->memory.limit_bytes);
+    break;
   default: break;
   }
   out[text.at] = 0;

@@ -820,6 +820,7 @@ void rs_raylet_settle(struct rs_endpoint *ep)
       schedule(ep);
   } while (rs_store_stirred(ep->local->store));
   recall(ep);
+  rs_raylet_memory_settle(ep);
   rs_raylet_pool_settle(ep);
   rs_raylet_report_settle(ep);
 }
@@ -829,8 +830,14 @@ uint64_t rs_raylet_deadline(const struct rs_endpoint *ep)
   const struct rs_raylet *r = ep->local;
   uint64_t deadline = rs_time_min(rs_raylet_pool_deadline(ep), rs_raylet_report_deadline(ep));
   deadline = rs_time_min(deadline, rs_raylet_view_deadline(r));
+  deadline = rs_time_min(deadline, rs_raylet_memory_deadline(r));
   deadline = rs_time_min(deadline, rs_store_deadline(ep));
   return r->contention != RS_WAITING_NONE ? rs_time_min(deadline, r->next_recall_at) : deadline;
+}
+
+bool rs_raylet_wants_memory(const struct rs_raylet *r)
+{
+  return r->grant_count > 0;
 }
 
 bool rs_raylet_wants_view(const struct rs_raylet *r)

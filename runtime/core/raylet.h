@@ -10,6 +10,8 @@ void rs_raylet_on_start(struct rs_endpoint *ep);
 bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from,
                           const struct rs_msg *msg); /* false: not for this role */
 void rs_raylet_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
+void rs_raylet_on_memory_pressure(struct rs_endpoint *ep, uint64_t used_bytes, uint64_t limit_bytes);
+bool rs_raylet_wants_memory(const struct rs_raylet *raylet);
 void rs_raylet_settle(struct rs_endpoint *ep); /* after every input: schedule, report, recall, timers */
 uint64_t rs_raylet_deadline(const struct rs_endpoint *ep);
 bool rs_raylet_wants_view(const struct rs_raylet *raylet);

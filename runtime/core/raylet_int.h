@@ -123,6 +123,8 @@ struct rs_raylet {
   struct rs_link idle, starting, need_worker;
   uint32_t idle_count, starting_count, need_count;
   uint32_t next_ep;
+  rs_addr oom_worker; /* is about to be ended, at oom_stop_at */
+  uint64_t oom_lease, oom_stop_at;
   /* the view */
   struct rs_view *base;      /* as published; only where views come as deltas */
   struct rs_view *published; /* the newest version that came */
@@ -178,6 +180,7 @@ void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr worker);
 void rs_raylet_pool_release(struct rs_endpoint *ep, struct pool_worker *worker, bool stop);
 void rs_raylet_pool_settle(struct rs_endpoint *ep);
 uint64_t rs_raylet_pool_deadline(const struct rs_endpoint *ep);
+void rs_raylet_pool_end_idle(struct rs_endpoint *ep); /* one of them, if there is one */
 void rs_raylet_pool_free(struct rs_raylet *r);
 void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant); /* raylet.c: the grant has its worker now */
 
@@ -191,5 +194,9 @@ uint64_t rs_raylet_view_deadline(const struct rs_raylet *r);
 void rs_raylet_view_free(struct rs_raylet *r);
 void rs_raylet_report_settle(struct rs_endpoint *ep);
 uint64_t rs_raylet_report_deadline(const struct rs_endpoint *ep);
+
+/* raylet_memory.c */
+void rs_raylet_memory_settle(struct rs_endpoint *ep);
+uint64_t rs_raylet_memory_deadline(const struct rs_raylet *r);
 
 #endif

@@ -159,6 +159,13 @@ void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr addr)
   start_workers(ep);
 }
 
+void rs_raylet_pool_end_idle(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  if (!rs_list_empty(&r->idle))
+    stop(ep, RS_ENTRY(r->idle.next, struct pool_worker, link));
+}
+
 static struct pool_worker *first(const struct rs_link *list)
 {
   return rs_list_empty(list) ? NULL : RS_ENTRY(list->next, struct pool_worker, link);

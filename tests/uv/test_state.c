@@ -9,10 +9,10 @@
 
 static char session[RS_UV_PATH_MAX];
 
-static struct raysim *begin(const char *nodes, const char *cpus)
+static struct raysim *begin_with(const char *nodes, const char *cpus, const char *a, const char *b)
 {
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--nodes", (char *)(uintptr_t)nodes, "--num-cpus", (char *)(uintptr_t)cpus,
-               "--load", (char *)(uintptr_t)LIBRARY),
+               "--load", (char *)(uintptr_t)LIBRARY, "--set", (char *)(uintptr_t)a, "--set", (char *)(uintptr_t)b),
            0);
   const char *at = strstr(output, "session ");
   CHECK(at && sscanf(at, "session %255s", session) == 1);
@@ -23,6 +23,11 @@ static struct raysim *begin(const char *nodes, const char *cpus)
     printf("\n    %s\n", raysim_last_error());
   CHECK_EQ(rc, 0);
   return ray;
+}
+
+static struct raysim *begin(const char *nodes, const char *cpus)
+{
+  return begin_with(nodes, cpus, "log_to_driver=1", "log_to_driver=1");
 }
 
 static void end(struct raysim *ray)
@@ -284,6 +289,21 @@ static void the_cluster_by_calls(void)
   end(ray);
 }
 
+/* With a threshold that every machine is above: the task that runs is ended, and its error has the numbers. */
+static void a_node_short_of_memory_ends_a_task(void)
+{
+  struct raysim *ray = begin_with("1", "1", "memory_usage_threshold_e4=1", "task_oom_retries=1");
+  int ms = 20000;
+  raysim_ref ref = raysim_submit(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms)), NULL);
+  struct raysim_value value;
+  CHECK_EQ(raysim_get(ray, ref, 15000, &value), RAYSIM_ERR_OUT_OF_MEMORY);
+  CHECK(value.error && strstr(value.error->message, "MiB were in use") &&
+        strstr(value.error->message, "after 1 retries"));
+  raysim_value_free(&value);
+  raysim_release(ray, ref);
+  end(ray);
+}
+
 static void repeated_lines_are_folded(void)
 {
   char *text = NULL;
@@ -303,12 +323,14 @@ static void repeated_lines_are_folded(void)
   free(text);
 }
 
-const struct rs_test rs_tests[] = {{"nodes, jobs and workers are listed", nodes_jobs_and_workers},
-                                   {"tasks are listed, and why they wait", tasks_and_why_they_wait},
-                                   {"what has ended is counted and drawn", what_has_ended},
-                                   {"objects and memory", objects_and_memory},
-                                   {"actors are listed", actors_are_listed},
-                                   {"what tasks print comes to the driver program", prints_come_to_the_driver},
-                                   {"the cluster, by calls of the API", the_cluster_by_calls},
-                                   {"repeated lines are folded", repeated_lines_are_folded},
-                                   {0}};
+const struct rs_test rs_tests[] = {
+    {"nodes, jobs and workers are listed", nodes_jobs_and_workers},
+    {"tasks are listed, and why they wait", tasks_and_why_they_wait},
+    {"what has ended is counted and drawn", what_has_ended},
+    {"objects and memory", objects_and_memory},
+    {"actors are listed", actors_are_listed},
+    {"what tasks print comes to the driver program", prints_come_to_the_driver},
+    {"the cluster, by calls of the API", the_cluster_by_calls},
+    {"a node short of memory ends a task, and says why", a_node_short_of_memory_ends_a_task},
+    {"repeated lines are folded", repeated_lines_are_folded},
+    {0}};

@@ -1,0 +1,57 @@
+/* memory.c -- see memory.h: /proc/meminfo, and the limits of control groups, version 2 or 1, where they are lower. */
+#include "uv/memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool read_number(const char *path, uint64_t *out)
+{
+  FILE *file = fopen(path, "re");
+  bool fine = file && fscanf(file, "%" SCNu64, out) == 1; /* "max" is no number: no limit */
+  if (file)
+    fclose(file);
+  return fine;
+}
+
+/* The value of a line "name value" or "name: value". */
+static uint64_t read_field(const char *path, const char *name)
+{
+  char line[256];
+  uint64_t value = 0;
+  size_t length = strlen(name);
+  FILE *file = fopen(path, "re");
+  while (file && fgets(line, sizeof line, file))
+    if (strncmp(line, name, length) == 0 && (line[length] == ' ' || line[length] == ':')) {
+      sscanf(line + length + 1, "%" SCNu64, &value);
+      break;
+    }
+  if (file)
+    fclose(file);
+  return value;
+}
+
+bool rs_memory_read(uint64_t *used, uint64_t *limit)
+{
+  static const struct {
+    const char *limit, *used, *stat, *cache;
+  } groups[] = {
+      {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "inactive_file"},
+      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+       "/sys/fs/cgroup/memory/memory.stat", "total_inactive_file"},
+  };
+  uint64_t total = read_field("/proc/meminfo", "MemTotal") * 1024;
+  uint64_t available = read_field("/proc/meminfo", "MemAvailable") * 1024;
+  *limit = total;
+  *used = total > available ? total - available : 0;
+  for (unsigned i = 0; i < 2; i++) {
+    uint64_t group_limit, group_used;
+    if (!read_number(groups[i].limit, &group_limit) || group_limit >= total ||
+        !read_number(groups[i].used, &group_used))
+      continue;
+    uint64_t cache = read_field(groups[i].stat, groups[i].cache);
+    *limit = group_limit;
+    *used = group_used > cache ? group_used - cache : 0;
+  }
+  return total > 0;
+}

@@ -1,0 +1,171 @@
+/* Short of memory: which worker goes, and what its owner does. */
+#include <string.h>
+
+#include "check.h"
+#include "core/endpoint.h"
+
+#define HEAD rs_addr_make(0, 1, RS_EP_GCS)
+#define HERE rs_addr_make(1, 1, RS_EP_RAYLET)
+#define OWNER(i) rs_addr_make(1, 1, RS_EP_DRIVER + (i))
+#define WORKER(i) rs_addr_make(1, 1, RS_EP_WORKER + (i))
+
+static struct rs_config config;
+static struct rs_endpoint *ep;
+static struct rs_effects out;
+static uint64_t now;
+
+static void step(const struct rs_input *input)
+{
+  rs_effects_clear(&out);
+  rs_endpoint_step(ep, now, input, &out);
+  rs_endpoint_sanity_check(ep);
+}
+
+static void hear(rs_addr from, void *msg)
+{
+  step(&(struct rs_input){.kind = RS_IN_MESSAGE, .peer = from, .msg = msg});
+  rs_msg_unref(msg);
+}
+
+static void begin(uint32_t role, rs_addr self)
+{
+  rs_config_defaults(&config);
+  now = RS_S;
+  struct rs_res total = {.cpu_e4 = 8 * RS_ONE_E4};
+  struct rs_node_info *info = rs_node_info_new(&total);
+  ep = rs_endpoint_new(&(struct rs_start){
+      .roles = role, .self = self, .gcs = HEAD, .config = &config, .info = info, .codec_forced = true});
+  rs_node_info_unref(info);
+  step(&(struct rs_input){.kind = RS_IN_START});
+}
+
+static void end(void)
+{
+  rs_effects_free(&out);
+  rs_endpoint_free(ep);
+}
+
+static const struct rs_effect *effect(enum rs_effect_kind kind, uint16_t type)
+{
+  for (uint32_t i = 0; i < out.count; i++)
+    if (out.items[i].kind == kind && (kind != RS_OUT_SEND || out.items[i].msg->type == type))
+      return &out.items[i];
+  return NULL;
+}
+
+/* A lease of one CPU, with its worker, a millisecond later than the one before. */
+static void lease(rs_addr owner, uint64_t request, bool actor, uint32_t worker)
+{
+  struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
+  m->request = request;
+  m->count = 1;
+  m->key = 7;
+  m->hops = 1;
+  m->actor = actor;
+  m->target = RS_NODE_NONE;
+  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  now += RS_MS;
+  hear(owner, m);
+  hear(WORKER(worker), rs_msg_new(RS_MSG_WORKER_READY));
+  CHECK(effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT));
+}
+
+static void pressure(void)
+{
+  step(&(struct rs_input){.kind = RS_IN_MEMORY_PRESSURE, .memory = {96, 100}});
+}
+
+/* Ends whom the last pressure has chosen. */
+static rs_addr ended(void)
+{
+  now = rs_endpoint_deadline(ep);
+  step(&(struct rs_input){.kind = RS_IN_TIMER});
+  const struct rs_effect *stop = effect(RS_OUT_WORKER_STOP, 0);
+  return stop ? stop->to : RS_ADDR_NONE;
+}
+
+static void the_newest_of_the_largest_group_goes(void)
+{
+  begin(RS_ROLE_RAYLET, HERE);
+  struct rs_m_register_reply *reply = rs_msg_new(RS_MSG_REGISTER_REPLY);
+  reply->accepted = 1;
+  hear(HEAD, reply);
+  lease(HEAD, 1, true, 0);
+  lease(OWNER(1), 1, false, 1);
+  lease(OWNER(1), 2, false, 2);
+  lease(OWNER(2), 1, false, 3);
+  static const uint32_t order[] = {2, 3, 1, 0}; /* group of two, then the newest single one, the actor last */
+  for (unsigned i = 0; i < 4; i++) {
+    pressure();
+    const struct rs_effect *told = effect(RS_OUT_SEND, RS_MSG_WORKER_OOM);
+    CHECK(told && !effect(RS_OUT_WORKER_STOP, 0)); /* the owner hears of it first */
+    const struct rs_m_worker_oom *m = (const void *)told->msg;
+    CHECK(m->worker == WORKER(order[i]) && m->used == 96 && m->limit == 100);
+    pressure(); /* one at a time */
+    CHECK(!effect(RS_OUT_SEND, RS_MSG_WORKER_OOM));
+    CHECK(ended() == WORKER(order[i]));
+  }
+  pressure();
+  CHECK(!effect(RS_OUT_SEND, RS_MSG_WORKER_OOM) && !rs_endpoint_wants_memory(ep));
+  end();
+}
+
+/* The task is submitted, leased, pushed; then its worker is ended. */
+static struct rs_reply *submit_and_lose(int32_t max_retries, uint32_t times)
+{
+  struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
+  call->tasks[0] = rs_task_new(0, 0);
+  call->tasks[0]->id = (struct rs_id){OWNER(1), 1};
+  call->max_retries = max_retries;
+  call->demand.cpu_e4 = RS_ONE_E4;
+  step(&(struct rs_input){.kind = RS_IN_CALL, .call = call});
+  rs_call_free(call);
+  for (uint32_t i = 0; i < times; i++) {
+    const struct rs_effect *asked = effect(RS_OUT_SEND, RS_MSG_LEASE_REQUEST);
+    CHECK(asked);
+    struct rs_m_lease_grant *grant = rs_msg_new(RS_MSG_LEASE_GRANT);
+    grant->request = ((const struct rs_m_lease_request *)(const void *)asked->msg)->request;
+    grant->lease = 5 + i;
+    grant->worker = WORKER(i);
+    grant->nodes = 1;
+    hear(HERE, grant);
+    CHECK(effect(RS_OUT_SEND, RS_MSG_PUSH_TASKS));
+    struct rs_m_worker_oom *oom = rs_msg_new(RS_MSG_WORKER_OOM);
+    oom->lease = 5 + i;
+    oom->worker = WORKER(i);
+    oom->used = UINT64_C(15603) << 20;
+    oom->limit = UINT64_C(16384) << 20;
+    hear(HERE, oom);
+    if (effect(RS_OUT_REPLY, 0))
+      return effect(RS_OUT_REPLY, 0)->reply;
+    CHECK(!effect(RS_OUT_SEND, RS_MSG_LEASE_REQUEST)); /* not before the pause */
+    now += RS_S;
+    step(&(struct rs_input){.kind = RS_IN_TIMER});
+  }
+  return NULL;
+}
+
+static void it_is_retried_after_a_pause(void)
+{
+  begin(RS_ROLE_DRIVER, OWNER(1));
+  CHECK(!submit_and_lose(3, 10)); /* more often than it has other retries */
+  end();
+  begin(RS_ROLE_DRIVER, OWNER(1));
+  config.task_oom_retries = 2;
+  struct rs_reply *reply = submit_and_lose(3, 10);
+  CHECK(reply && reply->status == RS_ERR_OUT_OF_MEMORY);
+  static const char wanted[] = "on node 1 15603 of 16384 MiB were in use, more than memory_usage_threshold (95 %)";
+  char text[RS_ERROR_TEXT_MAX] = "";
+  memcpy(text, reply->result->data, reply->result->data_bytes);
+  CHECK(strstr(text, wanted) && strstr(text, "after 2 retries"));
+  end();
+  begin(RS_ROLE_DRIVER, OWNER(1));
+  reply = submit_and_lose(0, 1); /* one that is never retried */
+  CHECK(reply && reply->status == RS_ERR_OUT_OF_MEMORY);
+  end();
+}
+
+const struct rs_test rs_tests[] = {
+    {"the newest worker of the largest group goes first, actors last", the_newest_of_the_largest_group_goes},
+    {"its task is tried again after a pause", it_is_retried_after_a_pause},
+    {0}};
