@@ -37,10 +37,10 @@ struct task_record {
   bool succeeded, cancelled, hurt; /* hurt: a worker that had it died, or a connection of it broke */
 };
 
-static const char *const names[RS_CHECK_KINDS] = {"none",  "reply once", "explained",  "retries",    "twice",
-                                                  "limit", "order",      "actor once", "capacity",   "lost",
-                                                  "death", "resources",  "view",       "contention", "workers",
-                                                  "empty", "progress",   "silence",    "determinism"};
+static const char *const names[RS_CHECK_KINDS] = {
+    "none",     "reply once", "explained",  "retries",    "twice",      "limit",      "order",       "actor once",
+    "capacity", "lost",       "death",      "resources",  "view",       "contention", "workers",     "empty",
+    "progress", "silence",    "group once", "group rule", "group room", "group left", "group place", "determinism"};
 
 const char *rs_check_name(enum rs_check check)
 {
@@ -65,6 +65,8 @@ void rs_checker_free(struct rs_checker *c)
   free_values(&c->tasks);
   free_values(&c->actors);
   free_values(&c->orders);
+  free_values(&c->groups);
+  free_values(&c->bundle_nodes);
   rs_map_free(&c->tainted);
   rs_map_free(&c->gone);
   rs_map_free(&c->running); /* workers that died leave theirs: an address is used once */
@@ -249,9 +251,15 @@ static bool explained(const struct rs_checker *c, const struct task_record *t, i
     return true;
   switch (status) {
   case RS_ERR_TASK_FAILED: return t->task.doomed;
-  case RS_ERR_WORKER_CRASHED: return c->worker_faults || c->node_faults;
+  case RS_ERR_WORKER_CRASHED: /* or the end of a process in a removed group was noticed before its reason was told */
+    return c->worker_faults || c->node_faults ||
+           (t->task.placement.seq && rs_check_group_may_end(c, t->task.placement));
   case RS_ERR_NODE_DIED: return c->node_faults;
   case RS_ERR_CANCELLED: return t->cancelled;
+  case RS_ERR_NAME_TAKEN:
+  case RS_ERR_PEER_LOST:
+  case RS_ERR_GROUP_REMOVED: return t->task.placement.seq && rs_check_group_may_end(c, t->task.placement);
+  case RS_ERR_GROUP_TOO_SMALL: return t->task.too_large;
   case RS_ERR_ACTOR_DIED: return !a || a->killed || a->doomed || c->faults;
   case RS_ERR_OBJECT_LOST: return t->task.keeps && c->faults;
   case RS_ERR_INFEASIBLE: return t->task.hard_affinity;
@@ -306,6 +314,7 @@ static void rebuilt(struct rs_checker *c, struct rs_id id, int64_t left)
 
 void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc)
 {
+  rs_check_group_trace(c, trace, a, b, cc);
   if (trace == RS_TRACE_TASK_PUSHED) {
     struct task_record *t = task_of(c, (struct rs_id){a, b});
     if (t)

@@ -35,6 +35,11 @@ enum rs_check {
   RS_CHECK_EMPTY,       /* at rest the stores and the owners hold nothing */
   RS_CHECK_PROGRESS,    /* everything ends within a bound once the faults are over */
   RS_CHECK_SILENCE,     /* an idle cluster has no events */
+  RS_CHECK_GROUP_ONCE,  /* a bundle is on one live node */
+  RS_CHECK_GROUP_RULE,  /* a group's bundles are as its strategy says */
+  RS_CHECK_GROUP_ROOM,  /* a node's bundles hold no more than it has, and give back what they took */
+  RS_CHECK_GROUP_LEFT,  /* at rest no bundle is left */
+  RS_CHECK_GROUP_PLACE, /* an idle cluster has a place for a small group */
   RS_CHECK_DETERMINISM, /* the same seed gives the same trace */
   RS_CHECK_KINDS
 };
@@ -46,7 +51,12 @@ struct rs_checker {
   struct rs_map tainted, gone; /* addresses with a broken connection or partition; dead addresses */
   struct rs_map running;       /* worker and group -> how many tasks run there */
   struct rs_map orders;        /* actor, caller and group -> the call that began last */
-  bool faults;                 /* any node or worker was struck, any connection broken */
+  struct rs_map groups;        /* id -> record */
+  struct rs_map bundle_nodes;  /* node and incarnation -> what its bundles hold */
+  const struct rs_node_info *(*info_of)(void *ctx, rs_node_id node); /* what a node registered; NULL: no such node */
+  void *info_ctx;
+  uint64_t groups_created;
+  bool faults; /* any node or worker was struck, any connection broken */
   bool node_faults, worker_faults;
   bool disk_fails; /* writes to disks may find them full, or they are small */
   uint64_t submitted, replied, failed, runs, retried;
@@ -60,6 +70,19 @@ struct rs_check_task {
   uint64_t order;         /* of a call among those to its actor */
   int32_t max_retries;
   bool doomed, hard_affinity, has_deps, keeps;
+  struct rs_id placement; /* the group that it runs in, or {0, 0} */
+  bool too_large;         /* for every bundle of it */
+};
+
+#define RS_CHECK_BUNDLES_MAX 5
+
+/* A placement group. `named`: another may have its name. */
+struct rs_check_group {
+  struct rs_id id;
+  uint8_t strategy;
+  bool in_rack, named;
+  uint32_t bundle_count;
+  struct rs_demand bundles[RS_CHECK_BUNDLES_MAX];
 };
 
 void rs_checker_init(struct rs_checker *c, const struct rs_config *config);
@@ -67,6 +90,10 @@ void rs_checker_free(struct rs_checker *c);
 void rs_check_fail(struct rs_checker *c, enum rs_check check, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+void rs_check_group(struct rs_checker *c, const struct rs_check_group *group);
+void rs_check_group_remove(struct rs_checker *c, struct rs_id group);
+bool rs_check_group_may_end(const struct rs_checker *c, struct rs_id group); /* is there a cause for its end? */
+void rs_check_group_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc);
 void rs_check_submit(struct rs_checker *c, const struct rs_check_task *task);
 void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed, const struct rs_actor_opts *opts);
 void rs_check_cancel(struct rs_checker *c, struct rs_id task);

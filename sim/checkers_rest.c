@@ -11,6 +11,8 @@ static void raylet_at_rest(struct rs_checker *c, const struct rs_endpoint *ep, u
 {
   const struct rs_raylet *r = ep->local;
   unsigned node = rs_addr_node(ep->self);
+  if (r->bundle_count)
+    rs_check_fail(c, RS_CHECK_GROUP_LEFT, "node %u: %u bundles are left", node, r->bundle_count);
   if (!rs_res_equal(&r->left, &r->info->total) || r->grant_count)
     rs_check_fail(c, RS_CHECK_RESOURCES, "node %u: %u grants, %" PRId64 " of %" PRId64 " CPUs (e-4) left", node,
                   r->grant_count, r->left.cpu_e4, r->info->total.cpu_e4);

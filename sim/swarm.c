@@ -37,9 +37,24 @@ static void settle(struct swarm_net *net, struct rs_checker *c, uint64_t for_ns)
       break;
 }
 
+/* Once everything is released a small group finds its place within a minute, and goes again. */
+static void probe(struct swarm_net *net, struct rs_checker *c, struct swarm_load *load)
+{
+  uint64_t before = c->groups_created, submitted = c->groups.count;
+  swarm_net_run(net, swarm_net_now(net) + 120 * RS_S); /* what was in use is given back and reported */
+  swarm_load_probe(load);
+  uint64_t wanted = c->groups.count - submitted;
+  swarm_net_run(net, swarm_net_now(net) + 60 * RS_S);
+  if (c->groups_created < before + wanted)
+    rs_check_fail(c, RS_CHECK_GROUP_PLACE, "%" PRIu64 " of %" PRIu64 " small groups find no place on an idle cluster",
+                  before + wanted - c->groups_created, wanted);
+  swarm_load_ungroup(load);
+}
+
 static void finish(struct swarm_net *net, struct rs_checker *c, struct swarm_load *load, const struct swarm_plan *plan)
 {
   swarm_net_run(net, plan->heal_ns + 11 * RS_S);
+  swarm_load_ungroup(load); /* what they hold others may wait for */
   uint64_t bound = 600 * RS_S + 4 * swarm_load_work_ns(load);
   settle(net, c, bound);
   if (plan->light_actors && !plan->tight)
@@ -57,6 +72,7 @@ static void finish(struct swarm_net *net, struct rs_checker *c, struct swarm_loa
     return;
   swarm_net_stopping(net);
   swarm_load_end(load);
+  probe(net, c, load);
   uint64_t until = swarm_net_now(net) + REST_NS;
   if (swarm_net_run(net, until) && !c->broken)
     rs_check_fail(c, RS_CHECK_SILENCE, "the idle cluster is not silent: %s", swarm_net_dump(net));
@@ -94,6 +110,7 @@ void rs_swarm_once(uint64_t seed, const struct rs_swarm_opts *opts, struct rs_sw
   result->retried = c.retried;
   result->runs = c.runs;
   result->faults = plan.fault_count;
+  result->groups = c.groups_created;
   current = NULL;
   swarm_net_free(net);
   swarm_load_free(load);

@@ -34,6 +34,11 @@ enum rs_swarm_plant {
   RS_PLANT_DROP_FREE,       /* a FREE is not carried out */
   RS_PLANT_LOSE_MESSAGE,    /* a single TASKS_DONE is lost in the middle of a connection */
   RS_PLANT_NOISE,           /* an endpoint is woken for ever */
+  RS_PLANT_GROUP_TWICE,     /* a raylet hears of a group's bundles that are another's */
+  RS_PLANT_GROUP_STRATEGY,  /* the head hears of another strategy than was asked for */
+  RS_PLANT_GROUP_ROOM,      /* a bundle's preparation is told many times over */
+  RS_PLANT_GROUP_RETURN,    /* a GROUP_RETURN is lost */
+  RS_PLANT_GROUP_PREPARED,  /* every GROUP_PREPARED is lost while the cluster comes to rest */
   RS_PLANT_CLOCK,           /* the second run of the seed has another delay */
   RS_PLANT_KINDS
 };
@@ -50,7 +55,7 @@ struct rs_swarm_opts {
 struct rs_swarm_result {
   uint32_t check; /* enum rs_check; 0: all held. RS_CHECK_KINDS: the process died (an assert of the core) */
   char what[256];
-  uint64_t hash, events, sim_ns, tasks, failed, retried, runs, faults;
+  uint64_t hash, events, sim_ns, tasks, failed, retried, runs, faults, groups;
 };
 
 /* One experiment in this process, on the in-memory network. An assert of the core aborts. */

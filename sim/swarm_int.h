@@ -48,6 +48,7 @@ struct swarm_plan {
   uint64_t disk_ns_per_byte;
   uint64_t disk_fails; /* one write in so many, plus one, finds the disk full; 0: none */
   bool tight;          /* stores so small that they may fill up for good: then progress is not asked for */
+  bool groups;         /* placement groups, and racks */
   bool codec, view_skips, light_actors; /* light: they hold nothing, so that they never keep others from ending */
 };
 void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed);
@@ -82,6 +83,20 @@ void swarm_load_act(struct swarm_load *load, uint32_t program); /* one random ac
 void swarm_load_kill(struct swarm_load *load);                  /* every actor */
 void swarm_load_end(struct swarm_load *load);                   /* releases every object */
 uint64_t swarm_load_work_ns(const struct swarm_load *load);     /* sum of all durations, with retries */
+void swarm_load_ungroup(struct swarm_load *load);               /* removes every placement group */
+void swarm_load_probe(struct swarm_load *load); /* one small group more, where there are groups at all */
 void swarm_net_set_load(struct swarm_net *net, struct swarm_load *load);
+
+/* ---- placement groups (swarm_group.c) ---- */
+
+struct swarm_groups;
+struct swarm_groups *swarm_groups_new(const struct swarm_plan *plan, struct rs_checker *checker, struct swarm_net *net);
+void swarm_groups_free(struct swarm_groups *groups);
+void swarm_groups_act(struct swarm_groups *groups, uint32_t program, rs_addr self,
+                      uint64_t *seq); /* perhaps something */
+bool swarm_groups_join(struct swarm_groups *groups, uint32_t program, struct rs_demand *demand,
+                       bool *too_large); /* perhaps: the demand becomes one that runs in a group */
+void swarm_groups_end(struct swarm_groups *groups);
+void swarm_groups_probe(struct swarm_groups *groups, uint32_t program, struct rs_id id);
 
 #endif

@@ -30,6 +30,7 @@ struct swarm_load {
   struct rs_checker *checker;
   struct swarm_net *net;
   struct program programs[SWARM_PROGRAMS_MAX];
+  struct swarm_groups *groups; /* NULL: none in this experiment */
   uint64_t work_ns;
 };
 
@@ -99,7 +100,7 @@ static uint32_t draw_deps(struct program *p)
 }
 
 static void note_task(struct swarm_load *load, struct program *p, const struct rs_call *call,
-                      const struct rs_task *task, bool fails, uint64_t order)
+                      const struct rs_task *task, bool fails, uint64_t order, bool too_large)
 {
   struct rs_check_task t = {.id = task->id,
                             .actor = task->actor,
@@ -108,7 +109,9 @@ static void note_task(struct swarm_load *load, struct program *p, const struct r
                             .doomed = fails,
                             .hard_affinity = call->strategy == RS_STRATEGY_NODE_AFFINITY,
                             .has_deps = task->dep_count > 0,
-                            .keeps = (task->flags & RS_TASK_KEEP) != 0};
+                            .keeps = (task->flags & RS_TASK_KEEP) != 0,
+                            .placement = {call->demand.group_owner, call->demand.group_seq},
+                            .too_large = too_large};
   rs_check_submit(load->checker, &t);
   add(&p->tasks, task->id);
   load->work_ns += 3 * RS_MS + (call->max_retries > 0 ? (uint64_t)call->max_retries : 0) *
@@ -128,6 +131,9 @@ static void submit(struct swarm_load *load, uint32_t index, rs_addr self)
     if (call->strategy >= RS_STRATEGY_NODE_AFFINITY)
       call->target = one_in(p, 5) ? (rs_node_id)below(p, load->plan->node_count + 1) : node;
   }
+  bool too_large = false;
+  if (load->groups && swarm_groups_join(load->groups, index, &call->demand, &too_large))
+    call->strategy = RS_STRATEGY_DEFAULT;
   call->max_retries = (int32_t)below(p, 5) - 1;
   uint64_t bytes = one_in(p, 2) ? 0 : 1 + below(p, load->plan->object_bytes);
   uint64_t ns = duration(p);
@@ -142,7 +148,7 @@ static void submit(struct swarm_load *load, uint32_t index, rs_addr self)
     if (fails && call->max_retries >= 0 && one_in(p, 2))
       task->flags |= RS_TASK_RETRY_ERRORS;
     call->tasks[i] = task;
-    note_task(load, p, call, task, fails, 0);
+    note_task(load, p, call, task, fails, 0, too_large);
   }
   for (uint32_t i = 0; keep && i < count; i++)
     add(&p->kept, (struct rs_id){self, call->tasks[i]->id.seq + 1});
@@ -154,6 +160,7 @@ static void create_actor(struct swarm_load *load, uint32_t index, rs_addr self)
   struct program *p = &load->programs[index];
   struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
   rs_node_id node = draw_demand(load, p, &call->demand);
+  bool too_large, joined = load->groups && swarm_groups_join(load->groups, index, &call->demand, &too_large);
   call->hold = load->plan->light_actors || one_in(p, 2) ? (struct rs_demand){0} : call->demand;
   call->target = RS_NODE_NONE;
   if (one_in(p, 4)) {
@@ -161,6 +168,8 @@ static void create_actor(struct swarm_load *load, uint32_t index, rs_addr self)
     if (call->strategy >= RS_STRATEGY_NODE_AFFINITY)
       call->target = node;
   }
+  if (joined)
+    call->strategy = RS_STRATEGY_DEFAULT;
   call->max_restarts = (int32_t)below(p, 4) - 1;
   bool named = one_in(p, 4);
   if (named || later(p, 2))
@@ -179,7 +188,7 @@ static void create_actor(struct swarm_load *load, uint32_t index, rs_addr self)
   task->flags |= RS_TASK_ACTOR_CREATE;
   task->actor = task->id;
   call->tasks[0] = task;
-  rs_check_actor(load->checker, task->id, replay.fails || named, call->actor);
+  rs_check_actor(load->checker, task->id, replay.fails || named || joined, call->actor);
   add(&p->actors, task->id);
   if (p->actors.count > p->orders_cap) {
     p->orders = rs_realloc(p->orders, p->actors.count + 16, sizeof *p->orders);
@@ -210,7 +219,7 @@ static void call_actor(struct swarm_load *load, uint32_t index, rs_addr self)
       task->group = rs_rng_below(&p->later, p->groups[which]);
     task->flags |= task->group ? RS_TASK_GROUP : 0;
     call->tasks[i] = task;
-    note_task(load, p, call, task, replay.fails, ++p->orders[which]);
+    note_task(load, p, call, task, replay.fails, ++p->orders[which], false);
   }
   for (uint32_t i = 0; keep && i < count; i++)
     add(&p->kept, (struct rs_id){self, call->tasks[i]->id.seq + 1});
@@ -251,6 +260,8 @@ void swarm_load_act(struct swarm_load *load, uint32_t index)
   rs_addr self = swarm_net_program(load->net, index);
   if (self == RS_ADDR_NONE || swarm_net_now(load->net) >= load->plan->work_ns)
     return;
+  if (load->groups)
+    swarm_groups_act(load->groups, index, self, &p->seq);
   uint64_t kind = below(p, 20);
   if (kind < 8) {
     submit(load, index, self);
@@ -283,6 +294,8 @@ struct swarm_load *swarm_load_new(const struct swarm_plan *plan, struct rs_check
   load->plan = plan;
   load->checker = checker;
   load->net = net;
+  if (plan->groups)
+    load->groups = swarm_groups_new(plan, checker, net);
   swarm_net_set_load(net, load);
   return load;
 }
@@ -319,6 +332,21 @@ void swarm_load_end(struct swarm_load *load)
   }
 }
 
+void swarm_load_ungroup(struct swarm_load *load)
+{
+  if (load->groups)
+    swarm_groups_end(load->groups);
+}
+
+void swarm_load_probe(struct swarm_load *load)
+{
+  for (uint32_t i = 0; load->groups && i < load->plan->program_count; i++) {
+    rs_addr self = swarm_net_program(load->net, i);
+    if (self != RS_ADDR_NONE)
+      swarm_groups_probe(load->groups, i, (struct rs_id){self, ++load->programs[i].seq});
+  }
+}
+
 uint64_t swarm_load_work_ns(const struct swarm_load *load)
 {
   return load->work_ns;
@@ -326,6 +354,7 @@ uint64_t swarm_load_work_ns(const struct swarm_load *load)
 
 void swarm_load_free(struct swarm_load *load)
 {
+  swarm_groups_free(load->groups);
   for (uint32_t i = 0; i < SWARM_PROGRAMS_MAX; i++) {
     free(load->programs[i].kept.items);
     free(load->programs[i].actors.items);

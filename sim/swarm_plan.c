@@ -128,6 +128,19 @@ static void draw_disk(struct swarm_plan *plan)
     c->automatic_object_spilling_enabled = 0;
 }
 
+/* Half of the seeds have placement groups, and nodes in up to three racks. */
+static void draw_groups(struct swarm_plan *plan)
+{
+  static const char *const racks[] = {"a", "b", "c"};
+  struct rs_rng stream, *rng = &stream;
+  rs_rng_seed(rng, rs_rng_derive(plan->seed, 5));
+  plan->groups = one_in(rng, 2);
+  uint32_t count = 1 + (uint32_t)below(rng, 3);
+  for (uint32_t i = 1; plan->groups && i <= plan->node_count; i++)
+    if (plan->infos[i]->refs == 1)
+      rs_node_info_add_label(plan->infos[i], "rack", racks[below(rng, count)]);
+}
+
 void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
 {
   memset(plan, 0, sizeof *plan);
@@ -185,6 +198,7 @@ void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
   plan->heal_ns = plan->work_ns;
   draw_faults(rng, plan);
   draw_disk(plan);
+  draw_groups(plan);
 }
 
 void swarm_plan_free(struct swarm_plan *plan)

@@ -27,6 +27,7 @@ struct owned_group {
   bool known, asking;
   bool mine;   /* made here, and it ends with this process */
   bool wanted; /* the application hears of its changes */
+  bool removing;
   enum rs_group_state state;
   int reason;
   uint64_t version, told; /* the newest, and the one that the application knows */
@@ -156,13 +157,22 @@ void rs_owner_group_create(struct rs_endpoint *ep, const struct rs_call *call)
   rs_send(ep, ep->head, m);
 }
 
+static void send_remove(struct rs_endpoint *ep, struct rs_id id)
+{
+  struct rs_m_group_remove *m = rs_msg_new(RS_MSG_GROUP_REMOVE);
+  m->group = id;
+  rs_send(ep, ep->head, m);
+}
+
 void rs_owner_group_remove(struct rs_endpoint *ep, const struct rs_call *call)
 {
-  if (ep->owner->orphaned)
+  struct rs_owner *o = ep->owner;
+  struct owned_group *group = find(o, call->object);
+  if (o->orphaned || (group && group->known && group->state == RS_GROUP_REMOVED))
     return;
-  struct rs_m_group_remove *m = rs_msg_new(RS_MSG_GROUP_REMOVE);
-  m->group = call->object;
-  rs_send(ep, ep->head, m);
+  group = group ? group : group_new(o, call->object, 0);
+  group->removing = true;
+  send_remove(ep, call->object);
 }
 
 void rs_owner_group_get(struct rs_endpoint *ep, const struct rs_call *call)
@@ -254,10 +264,9 @@ void rs_owner_group_on_head_lost(struct rs_endpoint *ep)
     struct owned_group *group = RS_ENTRY(at, struct owned_group, link);
     if (group->known && group->state == RS_GROUP_REMOVED)
       continue;
+    if (group->mine || group->removing) /* it may be that the head has not heard of that */
+      send_remove(ep, group->id);
     if (group->mine) {
-      struct rs_m_group_remove *m = rs_msg_new(RS_MSG_GROUP_REMOVE);
-      m->group = group->id;
-      rs_send(ep, ep->head, m);
       end(ep, group, RS_ERR_PEER_LOST);
       continue;
     }

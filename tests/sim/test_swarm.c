@@ -43,7 +43,7 @@ static void seeds_cover(void)
   FILE *out = fopen("/dev/null", "w");
   CHECK(out);
   struct rs_swarm_opts opts = {.once = true, .quiet = true, .out = out};
-  uint64_t tasks = 0, failed = 0, retried = 0, faults = 0, calm = 0;
+  uint64_t tasks = 0, failed = 0, retried = 0, faults = 0, calm = 0, groups = 0;
   for (uint64_t seed = 1; seed <= 60; seed++) {
     struct rs_swarm_result r;
     CHECK(rs_swarm_run(seed, &opts, &r));
@@ -52,10 +52,13 @@ static void seeds_cover(void)
     retried += r.retried;
     faults += r.faults;
     calm += r.faults == 0;
+    groups += r.groups;
   }
   fclose(out);
   CHECK(tasks > 5000 && failed > 200 && failed < tasks / 2 && retried > 100 && faults > 60);
   CHECK(calm > 10 && calm < 40);
+  printf("\n    %" PRIu64 " times a group was placed\n", groups);
+  CHECK(groups > 100); /* or placed again */
 }
 
 static void different_seeds_differ(void)
@@ -152,6 +155,26 @@ static void fires_silence(void)
 {
   planted(RS_PLANT_NOISE, RS_CHECK_SILENCE);
 }
+static void fires_group_once(void)
+{
+  planted(RS_PLANT_GROUP_TWICE, RS_CHECK_GROUP_ONCE);
+}
+static void fires_group_rule(void)
+{
+  planted(RS_PLANT_GROUP_STRATEGY, RS_CHECK_GROUP_RULE);
+}
+static void fires_group_room(void)
+{
+  planted(RS_PLANT_GROUP_ROOM, RS_CHECK_GROUP_ROOM);
+}
+static void fires_group_left(void)
+{
+  planted(RS_PLANT_GROUP_RETURN, RS_CHECK_GROUP_LEFT);
+}
+static void fires_group_place(void)
+{
+  planted(RS_PLANT_GROUP_PREPARED, RS_CHECK_GROUP_PLACE);
+}
 static void fires_determinism(void)
 {
   planted(RS_PLANT_CLOCK, RS_CHECK_DETERMINISM);
@@ -179,6 +202,11 @@ const struct rs_test rs_tests[] = {
     {"swarm: fires: bytes that are never freed", fires_empty},
     {"swarm: fires: one message lost in the middle", fires_progress},
     {"swarm: fires: an idle cluster with events", fires_silence},
+    {"swarm: fires: a bundle on two nodes", fires_group_once},
+    {"swarm: fires: a group that is not as its strategy says", fires_group_rule},
+    {"swarm: fires: bundles that hold more than there is", fires_group_room},
+    {"swarm: fires: bundles that are left", fires_group_left},
+    {"swarm: fires: a group without a place", fires_group_place},
     {"swarm: fires: two runs that differ", fires_determinism},
     {0},
 };
