@@ -36,8 +36,11 @@ target_link_libraries(rs_cli PUBLIC rs_uv)
 
 if(RAYSIM_BENCH)
   add_executable(noop bench/noop.c)
-  set_target_properties(noop PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
-  target_link_libraries(noop PRIVATE rs_flags raysim_static)
+  add_executable(core bench/core.c) # its cluster's processes are itself
+  foreach(target noop core)
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+    target_link_libraries(${target} PRIVATE rs_flags raysim_static)
+  endforeach()
   add_dependencies(noop raysimd)
 endif()
 
