@@ -198,7 +198,7 @@ raysim_ref raysim_seal(struct raysim *ray, struct raysim_buffer *buffer, const r
     return (raysim_ref){{0}};
   }
   struct rs_id *inner = ids_of(refs, ref_count, few, FEW);
-  int rc = rs_front_seal(ray->front, &id, buffer->size, inner, (uint32_t)ref_count);
+  int rc = rs_front_seal(ray->front, id, buffer->size, inner, (uint32_t)ref_count);
   if (inner != few)
     free(inner);
   *buffer = (struct raysim_buffer){0};

@@ -199,8 +199,8 @@ enum rs_call_kind {
   RS_CALL_PUT,          /* object, size, inner: its bytes are in the node's store; or value: the owner keeps it */
   RS_CALL_GET,     /* object: its bytes are wanted; REPLY OBJECT with the value, or stored and pinned, or an error */
   RS_CALL_RELEASE, /* object: the application gives up one count of this reference */
-  RS_CALL_CANCEL,  /* object: the task; force: kill it while it runs, if it is no actor's; recursive: and what it has
-                      submitted */
+  RS_CALL_CANCEL,  /* object: the task, or a return of it; force: kill it while it runs, if it is no actor's; recursive:
+                      and what it has submitted */
   RS_CALL_WAIT,    /* object: REPLY OBJECT with `ready` once it is made (fetch_local: and here), or lost */
   RS_CALL_RETAIN,  /* object: one count more of this reference */
   RS_CALL_UNPIN,   /* object: the bytes that a GET pinned in the node's store are read no more */

@@ -241,9 +241,20 @@ static void submit(struct rs_endpoint *ep, const struct rs_call *call)
   rs_owner_key_unref(o, key);
 }
 
+/* The task of that id, or the one that makes the object of that id. */
+static struct owned_task *maker(const struct rs_owner *o, uint64_t seq)
+{
+  for (uint64_t back = 0; back <= RS_TASK_RETURNS_MAX && back < seq; back++) {
+    struct owned_task *t = rs_map_get_ptr(&o->tasks, seq - back);
+    if (t)
+      return t->task->return_count >= back ? t : NULL;
+  }
+  return NULL;
+}
+
 void rs_owner_cancel(struct rs_endpoint *ep, struct rs_id task, bool force, bool recursive)
 {
-  struct owned_task *t = task.owner == ep->self ? rs_map_get_ptr(&ep->owner->tasks, task.seq) : NULL;
+  struct owned_task *t = task.owner == ep->self ? maker(ep->owner, task.seq) : NULL;
   if (!t)
     return;
   t->cancelled = true;
@@ -260,7 +271,7 @@ void rs_owner_cancel(struct rs_endpoint *ep, struct rs_id task, bool force, bool
     return;
   }
   struct rs_m_task_cancel *m = rs_msg_new(RS_MSG_TASK_CANCEL);
-  m->task = task;
+  m->task = t->task->id;
   m->force = force;
   m->recursive = recursive;
   rs_send(ep, t->lease ? t->lease->worker : t->actor->worker, m);

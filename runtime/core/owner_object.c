@@ -252,8 +252,9 @@ void rs_owner_object_made(struct rs_endpoint *ep, struct owned_task *t, struct r
 void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call)
 {
   struct rs_owner *o = ep->owner;
-  RS_ASSERT(call->object.owner == ep->self && call->object.seq > o->last_seq);
-  o->last_seq = call->object.seq;
+  RS_ASSERT(call->object.owner == ep->self && !rs_owner_ref_find(o, ep->self, call->object));
+  if (o->last_seq < call->object.seq) /* one that was written in place had its number before */
+    o->last_seq = call->object.seq;
   struct ref *ref = rs_owner_ref_new(ep, call->object);
   ref->count = 1;
   ref->origin = REF_OF_PUT;

@@ -314,11 +314,11 @@ struct rs_front *rs_uv_client_front(struct rs_uv_client *client)
 
 uint64_t rs_uv_client_take(struct rs_uv_client *client, uint32_t count)
 {
-  pthread_mutex_lock(&client->front.order);
+  pthread_mutex_lock(&client->proc.lock);
   client->numbers = true;
   uint64_t first = client->front.next_seq;
   client->front.next_seq += count;
-  pthread_mutex_unlock(&client->front.order);
+  pthread_mutex_unlock(&client->proc.lock);
   return first;
 }
 

@@ -1,8 +1,11 @@
 /* front.c -- see front.h.
  *
- * A want is one caller's interest in one object: a get or a wait. It is answered by the step that asks, when the object
- * is known here, and otherwise enters the table of objects until the core replies. For each object at most one GET and
- * one WAIT are under way; a reply answers every want of its kind. A caller with many wants sleeps once.
+ * A want is one caller's interest in one object: its bytes, or that it is made. It is answered by the step that asks, when
+ * the object is known here, and otherwise enters the table of objects until the core replies. For each object at most
+ * one call of each kind is under way, and a reply answers every want of its kind. A caller with many wants sleeps once.
+ *
+ * A stored object that was got is pinned in the node's store while anybody of this process reads it; meanwhile other gets of it
+ * need no call.
  *
  * Cost: O(1) for each want, expected.
  */
@@ -14,6 +17,9 @@
 #include <time.h>
 
 enum { FEW = 16 }; /* wants on the stack */
+
+/* What is asked of the core: GET, WAIT with fetch_local, WAIT without. A PUT is answered as the last. */
+enum kind { WANT_BYTES, WANT_HERE, WANT_MADE, KINDS };
 
 /* Somebody who sleeps until `left` wants have been answered. */
 struct waiter {
@@ -27,8 +33,9 @@ struct front_want {
   struct rs_link link; /* in its object's list, or front->finished */
   struct front_object *object;
   struct waiter *waiter;        /* NULL: asynchronous */
-  struct rs_front_value *value; /* of a get */
-  bool get, answered;
+  struct rs_front_value *value; /* of BYTES */
+  uint8_t kind;
+  bool answered;
   int status;
   struct rs_id id; /* of an asynchronous one */
   rs_front_done done;
@@ -38,15 +45,11 @@ struct front_want {
 struct front_object {
   struct rs_id id;
   struct rs_link wants;
-  bool getting, waiting; /* the core has been asked */
-};
-
-/* What the application holds of a task's return or of an object. */
-struct front_kept {
-  struct rs_id id;
-  uint32_t count;
-  struct rs_id task;        /* that makes it; {0, 0}: it was put */
-  struct rs_result *result; /* of a task that has failed */
+  bool asked[KINDS]; /* a call is under way */
+  bool pinned;       /* in the node's store, for `readers` values */
+  uint32_t readers;
+  uint32_t inner_count; /* references inside it, while it is pinned */
+  struct rs_id *inner;
 };
 
 void rs_front_init(struct rs_front *front, struct rs_proc *proc)
@@ -56,7 +59,6 @@ void rs_front_init(struct rs_front *front, struct rs_proc *proc)
   front->next_seq = 1;
   rs_list_init(&front->waiters);
   rs_list_init(&front->finished);
-  pthread_mutex_init(&front->order, NULL);
   pthread_cond_init(&front->has_finished, NULL);
 }
 
@@ -65,121 +67,146 @@ static struct front_object *object_find(const struct rs_front *front, struct rs_
   return rs_map_get_ptr(&front->objects, rs_objects_key(id));
 }
 
-static struct front_kept *kept_find(const struct rs_front *front, struct rs_id id)
+static struct front_object *object_get(struct rs_front *front, struct rs_id id)
 {
-  return rs_map_get_ptr(&front->kept, rs_objects_key(id));
+  struct front_object *o = object_find(front, id);
+  if (!o) {
+    o = rs_alloc_zero(1, sizeof *o);
+    o->id = id;
+    rs_list_init(&o->wants);
+    rs_map_put_ptr(&front->objects, rs_objects_key(id), o);
+  }
+  return o;
 }
 
-static struct front_kept *keep(struct rs_front *front, struct rs_id id)
+static void object_free(struct front_object *o)
 {
-  struct front_kept *kept = rs_alloc_zero(1, sizeof *kept);
-  *kept = (struct front_kept){.id = id, .count = 1};
-  rs_map_put_ptr(&front->kept, rs_objects_key(id), kept);
-  return kept;
+  free(o->inner);
+  free(o);
+}
+
+/* Once nothing is known about it any more. */
+static void object_forget(struct rs_front *front, struct front_object *o)
+{
+  if (!rs_list_empty(&o->wants) || o->pinned || o->asked[WANT_BYTES] || o->asked[WANT_HERE] || o->asked[WANT_MADE])
+    return;
+  rs_map_remove(&front->objects, rs_objects_key(o->id), NULL);
+  object_free(o);
 }
 
 void rs_front_free(struct rs_front *front)
 {
   for (uint32_t i = 0; i < front->objects.cap; i++)
     if (front->objects.slots[i].key)
-      free((void *)(uintptr_t)front->objects.slots[i].value);
+      object_free((struct front_object *)(uintptr_t)front->objects.slots[i].value);
   rs_map_free(&front->objects);
-  for (uint32_t i = 0; i < front->kept.cap; i++)
-    if (front->kept.slots[i].key) {
-      struct front_kept *kept = (struct front_kept *)(uintptr_t)front->kept.slots[i].value;
-      rs_result_unref(kept->result);
-      free(kept);
-    }
-  rs_map_free(&front->kept);
   pthread_cond_destroy(&front->has_finished);
-  pthread_mutex_destroy(&front->order);
 }
 
 /* ---- answers ---- */
 
-static void value_of(struct rs_id id, const struct rs_reply *reply, int status, struct rs_front_value *value)
+static void read_pinned(struct front_object *o, struct rs_front_value *value)
 {
-  *value = (struct rs_front_value){.status = status};
-  if (status != RS_ERR_OK) {
-    value->failed = reply && reply->result ? rs_result_ref(reply->result) : NULL;
-  } else if (reply->value) {
-    value->value = rs_value_ref(reply->value);
-    value->bytes = reply->value->data;
-    value->size_bytes = reply->value->size_bytes;
-    value->ids = reply->value->ids;
-    value->id_count = reply->value->id_count;
-  } else {
-    value->stored = id;
-  }
+  *value = (struct rs_front_value){.stored = o->id, .ids = o->inner, .id_count = o->inner_count};
+  o->readers++;
 }
 
-static void wake(struct rs_front *front, struct front_want *want)
+static void value_of(struct rs_front *front, const struct rs_reply *reply, struct rs_front_value *value)
 {
-  if (want->waiter) {
-    if (want->waiter->left > 0 && --want->waiter->left == 0)
-      pthread_cond_signal(&want->waiter->cond);
-    return;
+  if (reply->status != RS_ERR_OK) {
+    *value = (struct rs_front_value){.status = reply->status,
+                                     .failed = reply->result ? rs_result_ref(reply->result) : NULL};
+  } else if (reply->value) {
+    struct rs_value *v = rs_value_ref(reply->value);
+    *value = (struct rs_front_value){
+        .bytes = v->data, .size_bytes = v->size_bytes, .ids = v->ids, .id_count = v->id_count, .value = v};
+  } else {
+    read_pinned(object_find(front, reply->id), value);
   }
-  rs_list_push_back(&front->finished, &want->link);
-  pthread_cond_signal(&front->has_finished);
 }
 
 /* Takes the want out of its object's list. */
-static void answer(struct rs_front *front, struct front_want *want, struct rs_id id, const struct rs_reply *reply,
-                   int status)
+static void answered(struct rs_front *front, struct front_want *want, int status)
 {
   rs_list_remove(&want->link);
   want->object = NULL;
   want->answered = true;
   want->status = status;
-  if (want->get)
-    value_of(id, reply, status, want->value);
-  wake(front, want);
+  if (!want->waiter) {
+    rs_list_push_back(&front->finished, &want->link);
+    pthread_cond_signal(&front->has_finished);
+  } else if (want->waiter->left > 0 && --want->waiter->left == 0) {
+    pthread_cond_signal(&want->waiter->cond);
+  }
 }
 
-static void object_forget(struct rs_front *front, struct front_object *o)
+static void answer(struct rs_front *front, struct front_want *want, const struct rs_reply *reply)
 {
-  if (!rs_list_empty(&o->wants))
-    return;
-  rs_map_remove(&front->objects, rs_objects_key(o->id), NULL);
-  free(o);
+  if (want->kind == WANT_BYTES)
+    value_of(front, reply, want->value);
+  answered(front, want, reply->status);
+}
+
+static void answer_failed(struct rs_front *front, struct front_want *want, int status)
+{
+  if (want->kind == WANT_BYTES)
+    *want->value = (struct rs_front_value){.status = status};
+  answered(front, want, status);
+}
+
+/* The core answers WAITs without fetch_local first. */
+static enum kind kind_of(const struct rs_front *front, const struct rs_reply *reply, const struct front_object *o,
+                         bool now)
+{
+  if (!reply->ready)
+    return WANT_BYTES;
+  return (o && o->asked[WANT_MADE]) || (now && front->now->kind == WANT_MADE) ? WANT_MADE : WANT_HERE;
+}
+
+static void unpin_later(struct rs_front *front, struct rs_id id)
+{
+  struct rs_call *call = rs_call_new(RS_CALL_UNPIN, 0);
+  call->object = id;
+  rs_calls_add(&front->proc->calls, call); /* a step is in progress */
 }
 
 static void on_object(struct rs_front *front, const struct rs_reply *reply)
 {
-  struct rs_id id = reply->id;
-  if (front->now && rs_id_equal(front->now_id, id)) {
+  bool now = front->now && rs_id_equal(front->now_id, reply->id);
+  bool pinned = reply->status == RS_ERR_OK && reply->stored;
+  struct front_object *o = pinned ? object_get(front, reply->id) : object_find(front, reply->id);
+  enum kind kind = kind_of(front, reply, o, now);
+  if (pinned) {
+    o->pinned = true;
+    o->inner_count = reply->id_count;
+    o->inner = rs_memdup(reply->ids, reply->id_count * sizeof *reply->ids);
+  }
+  if (now && front->now->kind == kind) {
     struct front_want *want = front->now;
     front->now = NULL;
-    answer(front, want, id, reply, reply->status);
+    answer(front, want, reply);
   }
-  struct front_object *o = object_find(front, id);
   if (!o)
     return;
-  while (!rs_list_empty(&o->wants))
-    answer(front, RS_ENTRY(o->wants.next, struct front_want, link), id, reply, reply->status);
+  o->asked[kind] = false;
+  RS_LIST_EACH(&o->wants, at, after)
+  {
+    struct front_want *want = RS_ENTRY(at, struct front_want, link);
+    if (want->kind == kind)
+      answer(front, want, reply);
+  }
+  if (o->pinned && o->readers == 0) { /* whoever asked has given up */
+    o->pinned = false;
+    unpin_later(front, o->id);
+  }
   object_forget(front, o);
 }
 
 bool rs_front_on_reply(struct rs_front *front, const struct rs_reply *reply)
 {
-  if (reply->kind == RS_REPLY_OBJECT) {
+  if (reply->kind == RS_REPLY_OBJECT)
     on_object(front, reply);
-    return true;
-  }
-  if (reply->kind != RS_REPLY_TASK)
-    return true;
-  /* a failure has no returns: those that are held are looked at */
-  bool ours = false, ok = reply->result->status == RS_ERR_OK;
-  for (uint32_t i = 0; i < RS_TASK_RETURNS_MAX; i++) {
-    struct front_kept *kept = kept_find(front, (struct rs_id){reply->id.owner, reply->id.seq + 1 + i});
-    if (!kept)
-      break;
-    ours = true;
-    rs_result_unref(kept->result);
-    kept->result = ok ? NULL : rs_result_ref(reply->result);
-  }
-  return ours;
+  return reply->kind != RS_REPLY_TASK;
 }
 
 void rs_front_fail(struct rs_front *front, int status)
@@ -188,15 +215,12 @@ void rs_front_fail(struct rs_front *front, int status)
     return;
   front->failed = true;
   front->status = status;
-  for (uint32_t i = 0; i < front->objects.cap;) { /* removal shifts entries: the same place is looked at again */
-    if (!front->objects.slots[i].key) {
-      i++;
+  for (uint32_t i = 0; i < front->objects.cap; i++) {
+    if (!front->objects.slots[i].key)
       continue;
-    }
     struct front_object *o = (struct front_object *)(uintptr_t)front->objects.slots[i].value;
     while (!rs_list_empty(&o->wants))
-      answer(front, RS_ENTRY(o->wants.next, struct front_want, link), o->id, NULL, status);
-    object_forget(front, o);
+      answer_failed(front, RS_ENTRY(o->wants.next, struct front_want, link), status);
   }
 }
 
@@ -240,90 +264,255 @@ int rs_front_call(struct rs_front *front, struct rs_call *call)
   return rc;
 }
 
+static int object_call(struct rs_front *front, enum rs_call_kind kind, struct rs_id id)
+{
+  pthread_mutex_lock(&front->proc->lock);
+  int rc = front->failed ? front->status : 0;
+  if (rc == 0)
+    step(front, &(struct rs_call){.kind = kind, .object = id});
+  pthread_mutex_unlock(&front->proc->lock);
+  return rc;
+}
+
+void rs_front_retain(struct rs_front *front, struct rs_id id)
+{
+  object_call(front, RS_CALL_RETAIN, id);
+}
+
+void rs_front_release(struct rs_front *front, struct rs_id id)
+{
+  object_call(front, RS_CALL_RELEASE, id);
+}
+
 int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *ids)
 {
   struct rs_proc *proc = front->proc;
-  pthread_mutex_lock(&front->order);
   pthread_mutex_lock(&proc->lock);
   int rc = front->failed ? front->status : 0;
+  struct rs_id parent = {0, 0};
+  rs_addr job = RS_ADDR_NONE;
+  if (front->about && rc == 0)
+    front->about(front, &parent, &job);
   for (uint32_t i = 0; i < call->task_count && rc == 0; i++) {
     struct rs_task *task = call->tasks[i];
     task->id = (struct rs_id){proc->self, front->next_seq};
+    task->parent = parent;
+    task->job = job;
     if (call->kind == RS_CALL_ACTOR_CREATE)
       task->actor = task->id;
     front->next_seq += 1 + (uint64_t)task->return_count;
     if (ids)
       ids[i] = task->id;
-    if (task->flags & RS_TASK_KEEP)
-      for (uint32_t k = 0; k < task->return_count; k++)
-        keep(front, (struct rs_id){proc->self, task->id.seq + 1 + k})->task = task->id;
   }
   if (rc == 0)
     step(front, call);
   rs_call_free(call);
   pthread_mutex_unlock(&proc->lock);
-  pthread_mutex_unlock(&front->order);
   return rc;
+}
+
+int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive)
+{
+  struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
+  call->object = id;
+  call->force = force;
+  call->recursive = recursive;
+  return rs_front_call(front, call);
+}
+
+/* ---- waiting ---- */
+
+/* Takes a want whose time is over from its object. */
+static void want_drop(struct rs_front *front, struct front_want *want)
+{
+  struct front_object *o = want->object;
+  rs_list_remove(&want->link);
+  object_forget(front, o);
+}
+
+/* Steps with a call that the want is to be answered by: now, or it enters the table. */
+static void want_step(struct rs_front *front, struct front_want *want, struct rs_id id, const struct rs_call *call)
+{
+  front->now = want;
+  front->now_id = id;
+  step(front, call);
+  if (!front->now)
+    return;
+  front->now = NULL;
+  struct front_object *o = object_get(front, id);
+  o->asked[want->kind] = true;
+  want->object = o;
+  rs_list_push_back(&o->wants, &want->link);
+}
+
+/* Asks the core for what the want is about, where it has not been asked. */
+static void ask(struct rs_front *front, struct front_want *want, struct rs_id id)
+{
+  struct front_object *o = object_find(front, id);
+  if (o && o->pinned) { /* it is here */
+    if (want->kind == WANT_BYTES)
+      read_pinned(o, want->value);
+    answered(front, want, RS_ERR_OK);
+  } else if (o && o->asked[want->kind]) {
+    want->object = o;
+    rs_list_push_back(&o->wants, &want->link);
+  } else {
+    bool bytes = want->kind == WANT_BYTES;
+    want_step(front, want, id,
+              &(struct rs_call){.kind = bytes ? RS_CALL_GET : RS_CALL_WAIT,
+                                .object = id,
+                                .fetch_local = want->kind == WANT_HERE});
+  }
+}
+
+/* Sleeps until enough wants are answered. 0, or TIMED_OUT or INTERRUPTED. */
+static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t timeout_ns)
+{
+  if (waiter->left == 0)
+    return 0;
+  if (timeout_ns == 0)
+    return RS_ERR_TIMED_OUT;
+  uint64_t end = rs_time_add(uv_hrtime(), timeout_ns);
+  struct timespec until = {.tv_sec = (time_t)(end / RS_S), .tv_nsec = (long)(end % RS_S)};
+  pthread_condattr_t attr;
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_cond_init(&waiter->cond, &attr);
+  pthread_condattr_destroy(&attr);
+  rs_list_push_back(&front->waiters, &waiter->link);
+  if (front->blocked)
+    front->blocked(front, true);
+  while (waiter->left > 0 && !waiter->interrupted && (timeout_ns == RS_TIME_NEVER || uv_hrtime() < end)) {
+    if (timeout_ns == RS_TIME_NEVER)
+      pthread_cond_wait(&waiter->cond, &front->proc->lock);
+    else
+      pthread_cond_timedwait(&waiter->cond, &front->proc->lock, &until);
+  }
+  if (front->blocked)
+    front->blocked(front, false);
+  rs_list_remove(&waiter->link);
+  pthread_cond_destroy(&waiter->cond);
+  return waiter->left == 0 ? 0 : waiter->interrupted ? RS_ERR_INTERRUPTED : RS_ERR_TIMED_OUT;
+}
+
+/* One reader less. With the lock, and no step in progress. */
+static void unread(struct rs_front *front, struct rs_id id)
+{
+  struct front_object *o = object_find(front, id);
+  if (!o || --o->readers > 0)
+    return;
+  o->pinned = false;
+  free(o->inner);
+  o->inner = NULL;
+  o->inner_count = 0;
+  object_forget(front, o);
+  if (!front->failed)
+    step(front, &(struct rs_call){.kind = RS_CALL_UNPIN, .object = id});
+}
+
+/* Reads what a get was told is in the store. */
+static void finish(struct rs_front *front, struct rs_front_value *value)
+{
+  if (!value->stored.owner)
+    return;
+  size_t size;
+  int rc = rs_objects_read(front->proc, value->stored, &value->bytes, &size);
+  if (rc == 0) {
+    value->size_bytes = size;
+  } else {
+    unread(front, value->stored);
+    *value = (struct rs_front_value){.status = rc};
+  }
+}
+
+int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint64_t timeout_ns,
+                 struct rs_front_value *values)
+{
+  struct front_want few[FEW], *wants = count <= FEW ? few : rs_alloc(count * sizeof *wants);
+  struct waiter waiter = {.left = count};
+  pthread_mutex_lock(&front->proc->lock);
+  for (uint32_t i = 0; i < count; i++) {
+    wants[i] = (struct front_want){.waiter = &waiter, .value = &values[i], .kind = WANT_BYTES};
+    rs_list_init(&wants[i].link);
+    if (front->failed)
+      answer_failed(front, &wants[i], front->status);
+    else
+      ask(front, &wants[i], ids[i]);
+  }
+  int rc = sleep_until(front, &waiter, timeout_ns);
+  for (uint32_t i = 0; i < count; i++) {
+    if (wants[i].answered)
+      continue;
+    values[i] = (struct rs_front_value){.status = rc};
+    want_drop(front, &wants[i]);
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    finish(front, &values[i]);
+    if (values[i].status != RS_ERR_OK && rc == 0)
+      rc = values[i].status;
+  }
+  pthread_mutex_unlock(&front->proc->lock);
+  if (wants != few)
+    free(wants);
+  return rc;
+}
+
+void rs_front_value_free(struct rs_front *front, struct rs_front_value *value)
+{
+  if (!value->value && !value->failed && !value->stored.owner)
+    return;
+  pthread_mutex_lock(&front->proc->lock);
+  rs_value_unref(value->value);
+  rs_result_unref(value->failed);
+  if (value->stored.owner) {
+    rs_objects_release(front->proc, value->stored);
+    unread(front, value->stored);
+  }
+  pthread_mutex_unlock(&front->proc->lock);
+  *value = (struct rs_front_value){0};
 }
 
 /* ---- objects ---- */
 
-/* With order and lock. */
-static int put_call(struct rs_front *front, struct rs_id id, uint64_t size_bytes, const struct rs_id *inner,
-                    uint32_t inner_count)
+/* Tells the core of an object whose bytes are in the node's store, and waits until that has it. With the lock. */
+static int put_stored(struct rs_front *front, struct rs_id id, uint64_t size_bytes, const struct rs_id *inner,
+                      uint32_t inner_count)
 {
-  if (front->failed)
-    return front->status;
   struct rs_call call = {.kind = RS_CALL_PUT,
                          .object = id,
                          .size_bytes = size_bytes,
                          .inner = (struct rs_id *)(uintptr_t)inner,
                          .inner_count = inner_count};
-  struct rs_front_value value;
   struct waiter waiter = {.left = 1};
-  struct front_want want = {.waiter = &waiter, .value = &value};
+  struct front_want want = {.waiter = &waiter, .kind = WANT_MADE};
   rs_list_init(&want.link);
-  pthread_cond_init(&waiter.cond, NULL);
-  struct front_object *o = rs_alloc_zero(1, sizeof *o);
-  o->id = id;
-  rs_list_init(&o->wants);
-  rs_list_push_back(&o->wants, &want.link);
-  rs_map_put_ptr(&front->objects, rs_objects_key(id), o);
-  keep(front, id);
-  step(front, &call);
-  while (waiter.left > 0)
-    pthread_cond_wait(&waiter.cond, &front->proc->lock);
-  pthread_cond_destroy(&waiter.cond);
+  want_step(front, &want, id, &call);
+  int rc;
+  do
+    rc = sleep_until(front, &waiter, RS_TIME_NEVER);
+  while (rc == RS_ERR_INTERRUPTED && (waiter.interrupted = false, true)); /* the store answers soon */
   return want.status;
 }
 
 int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeout_ns, struct rs_id *id, uint8_t **bytes)
 {
-  pthread_mutex_lock(&front->order);
   pthread_mutex_lock(&front->proc->lock);
   *id = (struct rs_id){front->proc->self, front->next_seq++};
   int rc = front->failed ? front->status : rs_objects_create(front->proc, *id, size_bytes, timeout_ns, bytes);
   pthread_mutex_unlock(&front->proc->lock);
-  pthread_mutex_unlock(&front->order);
   return rc;
 }
 
-int rs_front_seal(struct rs_front *front, struct rs_id *id, uint64_t size_bytes, const struct rs_id *inner,
+int rs_front_seal(struct rs_front *front, struct rs_id id, uint64_t size_bytes, const struct rs_id *inner,
                   uint32_t inner_count)
 {
-  struct rs_proc *proc = front->proc;
-  pthread_mutex_lock(&front->order);
-  pthread_mutex_lock(&proc->lock);
-  struct rs_id number = {proc->self, front->next_seq++}; /* the core wants numbers in the order of its calls */
-  rs_objects_rename(proc, *id, number);
-  int rc = front->failed ? front->status : rs_objects_seal(proc, number);
+  pthread_mutex_lock(&front->proc->lock);
+  int rc = front->failed ? front->status : rs_objects_seal(front->proc, id);
   if (rc == 0)
-    rc = put_call(front, number, size_bytes, inner, inner_count);
-  *id = number;
-  pthread_mutex_unlock(&proc->lock);
-  pthread_mutex_unlock(&front->order);
-  if (rc != 0)
-    rs_front_release(front, number);
+    rc = put_stored(front, id, size_bytes, inner, inner_count);
+  if (rc != 0 && !front->failed)
+    step(front, &(struct rs_call){.kind = RS_CALL_RELEASE, .object = id});
+  pthread_mutex_unlock(&front->proc->lock);
   return rc;
 }
 
@@ -343,18 +532,14 @@ static int put_small(struct rs_front *front, const void *bytes, uint64_t size_by
     memcpy(value->data, bytes, size_bytes);
   if (inner_count)
     memcpy(value->ids, inner, inner_count * sizeof *inner);
-  pthread_mutex_lock(&front->order);
   pthread_mutex_lock(&front->proc->lock);
   int rc = front->failed ? front->status : 0;
   if (rc == 0) {
     *id = (struct rs_id){front->proc->self, front->next_seq++};
-    struct rs_call call = {.kind = RS_CALL_PUT, .object = *id, .size_bytes = size_bytes, .value = value};
-    keep(front, *id);
-    step(front, &call);
+    step(front, &(struct rs_call){.kind = RS_CALL_PUT, .object = *id, .size_bytes = size_bytes, .value = value});
   }
   rs_value_unref(value);
   pthread_mutex_unlock(&front->proc->lock);
-  pthread_mutex_unlock(&front->order);
   return rc;
 }
 
@@ -370,173 +555,7 @@ int rs_front_put(struct rs_front *front, const void *bytes, uint64_t size_bytes,
   if (rc != 0)
     return rc;
   memcpy(room, bytes, size_bytes);
-  return rs_front_seal(front, id, size_bytes, inner, inner_count);
-}
-
-int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive)
-{
-  pthread_mutex_lock(&front->proc->lock);
-  int rc = front->failed ? front->status : 0;
-  const struct front_kept *kept = kept_find(front, id);
-  if (rc == 0 && kept && kept->task.owner) {
-    struct rs_call call = {.kind = RS_CALL_CANCEL, .object = kept->task, .force = force, .recursive = recursive};
-    step(front, &call);
-  }
-  pthread_mutex_unlock(&front->proc->lock);
-  return rc;
-}
-
-void rs_front_retain(struct rs_front *front, struct rs_id id)
-{
-  pthread_mutex_lock(&front->proc->lock);
-  struct front_kept *kept = kept_find(front, id);
-  if (kept)
-    kept->count++;
-  pthread_mutex_unlock(&front->proc->lock);
-}
-
-void rs_front_release(struct rs_front *front, struct rs_id id)
-{
-  pthread_mutex_lock(&front->proc->lock);
-  struct front_kept *kept = kept_find(front, id);
-  if (kept && --kept->count == 0) {
-    rs_map_remove(&front->kept, rs_objects_key(id), NULL);
-    rs_result_unref(kept->result);
-    free(kept);
-    if (!front->failed) {
-      struct rs_call call = {.kind = RS_CALL_RELEASE, .object = id};
-      step(front, &call);
-    }
-  }
-  pthread_mutex_unlock(&front->proc->lock);
-}
-
-/* ---- waiting ---- */
-
-/* Asks the core for what the want is about, where it has not been asked. The want is answered now, or enters the table.
- */
-static void ask(struct rs_front *front, struct front_want *want, struct rs_id id)
-{
-  struct front_object *o = object_find(front, id);
-  bool asked = o && o->getting;
-  if (!asked) {
-    struct rs_call call = {.kind = RS_CALL_GET, .object = id};
-    front->now = want;
-    front->now_id = id;
-    step(front, &call);
-    if (!front->now)
-      return;
-    front->now = NULL;
-    o = object_find(front, id);
-  }
-  if (!o) {
-    o = rs_alloc_zero(1, sizeof *o);
-    o->id = id;
-    rs_list_init(&o->wants);
-    rs_map_put_ptr(&front->objects, rs_objects_key(id), o);
-  }
-  o->getting = true;
-  want->object = o;
-  rs_list_push_back(&o->wants, &want->link);
-}
-
-/* Sleeps until enough wants are answered. 0, or TIMED_OUT or INTERRUPTED. */
-static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t timeout_ns)
-{
-  if (waiter->left == 0)
-    return 0;
-  if (timeout_ns == 0)
-    return RS_ERR_TIMED_OUT;
-  uint64_t end = rs_time_add(uv_hrtime(), timeout_ns);
-  struct timespec until = {.tv_sec = (time_t)(end / RS_S), .tv_nsec = (long)(end % RS_S)};
-  pthread_condattr_t attr;
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&waiter->cond, &attr);
-  pthread_condattr_destroy(&attr);
-  rs_list_push_back(&front->waiters, &waiter->link);
-  while (waiter->left > 0 && !waiter->interrupted && (timeout_ns == RS_TIME_NEVER || uv_hrtime() < end)) {
-    if (timeout_ns == RS_TIME_NEVER)
-      pthread_cond_wait(&waiter->cond, &front->proc->lock);
-    else
-      pthread_cond_timedwait(&waiter->cond, &front->proc->lock, &until);
-  }
-  rs_list_remove(&waiter->link);
-  pthread_cond_destroy(&waiter->cond);
-  return waiter->left == 0 ? 0 : waiter->interrupted ? RS_ERR_INTERRUPTED : RS_ERR_TIMED_OUT;
-}
-
-/* The store may do with these bytes what it likes from now on. */
-static void unpin(struct rs_front *front, struct rs_id id)
-{
-  struct rs_call call = {.kind = RS_CALL_UNPIN, .object = id};
-  if (!front->failed)
-    step(front, &call);
-}
-
-/* Reads what a get was told is in the store; finds what there is to say about a failure. */
-static void finish(struct rs_front *front, struct rs_id id, struct rs_front_value *value)
-{
-  if (value->stored.owner) {
-    size_t size;
-    int rc = rs_objects_read(front->proc, value->stored, &value->bytes, &size);
-    if (rc == 0) {
-      value->size_bytes = size;
-    } else {
-      unpin(front, value->stored);
-      *value = (struct rs_front_value){.status = rc};
-    }
-  }
-  const struct front_kept *kept = value->status != RS_ERR_OK && !value->failed ? kept_find(front, id) : NULL;
-  if (kept && kept->result)
-    value->failed = rs_result_ref(kept->result);
-}
-
-int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint64_t timeout_ns,
-                 struct rs_front_value *values)
-{
-  struct front_want few[FEW], *wants = count <= FEW ? few : rs_alloc(count * sizeof *wants);
-  struct waiter waiter = {.left = count};
-  pthread_mutex_lock(&front->proc->lock);
-  for (uint32_t i = 0; i < count; i++) {
-    wants[i] = (struct front_want){.waiter = &waiter, .value = &values[i], .get = true};
-    rs_list_init(&wants[i].link);
-    if (front->failed)
-      answer(front, &wants[i], ids[i], NULL, front->status);
-    else
-      ask(front, &wants[i], ids[i]);
-  }
-  int rc = sleep_until(front, &waiter, timeout_ns);
-  for (uint32_t i = 0; i < count; i++) {
-    if (!wants[i].answered) {
-      values[i] = (struct rs_front_value){.status = rc};
-      rs_list_remove(&wants[i].link);
-      object_forget(front, wants[i].object);
-      continue;
-    }
-    finish(front, ids[i], &values[i]);
-    if (values[i].status != RS_ERR_OK && rc == 0)
-      rc = values[i].status;
-  }
-  pthread_mutex_unlock(&front->proc->lock);
-  if (wants != few)
-    free(wants);
-  return rc;
-}
-
-void rs_front_value_free(struct rs_front *front, struct rs_front_value *value)
-{
-  if (!value->value && !value->failed && !value->stored.owner)
-    return;
-  pthread_mutex_lock(&front->proc->lock);
-  rs_value_unref(value->value);
-  rs_result_unref(value->failed);
-  if (value->stored.owner) {
-    rs_objects_release(front->proc, value->stored);
-    unpin(front, value->stored);
-  }
-  pthread_mutex_unlock(&front->proc->lock);
-  *value = (struct rs_front_value){0};
+  return rs_front_seal(front, *id, size_bytes, inner, inner_count);
 }
 
 /* ---- waiting for some of many ---- */
@@ -567,7 +586,6 @@ static bool twice(const struct rs_id *ids, uint32_t count)
 int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint32_t wanted,
                       uint64_t timeout_ns, bool fetch_local, uint8_t *ready)
 {
-  (void)fetch_local;
   if (wanted > count || twice(ids, count))
     return RS_ERR_INVALID;
   struct front_want few[FEW], *wants = count <= FEW ? few : rs_alloc(count * sizeof *wants);
@@ -576,7 +594,7 @@ int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t 
   pthread_mutex_lock(&front->proc->lock);
   int rc = front->failed ? front->status : 0;
   for (; asked < count && waiter.left > 0 && rc == 0; asked++) {
-    wants[asked] = (struct front_want){.waiter = &waiter};
+    wants[asked] = (struct front_want){.waiter = &waiter, .kind = fetch_local ? WANT_HERE : WANT_MADE};
     rs_list_init(&wants[asked].link);
     ask(front, &wants[asked], ids[asked]);
   }
@@ -588,8 +606,7 @@ int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t 
       ready[i] = 1;
       found++;
     } else if (!wants[i].answered) {
-      rs_list_remove(&wants[i].link);
-      object_forget(front, wants[i].object);
+      want_drop(front, &wants[i]);
     }
   }
   if (front->failed)
@@ -614,7 +631,7 @@ static void *finish_main(void *arg)
       break;
     struct front_want *want = RS_ENTRY(front->finished.next, struct front_want, link);
     rs_list_remove(&want->link);
-    finish(front, want->id, want->value);
+    finish(front, want->value);
     pthread_mutex_unlock(&proc->lock);
     want->done(want->context, want->value);
     free(want->value);
@@ -630,7 +647,7 @@ int rs_front_get_async(struct rs_front *front, struct rs_id id, rs_front_done do
   struct front_want *want = rs_alloc_zero(1, sizeof *want);
   want->value = rs_alloc_zero(1, sizeof *want->value);
   want->id = id;
-  want->get = true;
+  want->kind = WANT_BYTES;
   want->done = done;
   want->context = context;
   rs_list_init(&want->link);

@@ -31,13 +31,10 @@ typedef void (*rs_front_done)(void *context, const struct rs_front_value *value)
 
 struct rs_front {
   struct rs_proc *proc;
-  pthread_mutex_t
-      order; /* held from the taking of a number to its call, which the core wants in order; before the lock */
-  uint64_t next_seq;
-  struct rs_map objects; /* rs_objects_key -> struct front_object: what somebody waits for or reads */
-  struct rs_map kept;    /* rs_objects_key -> struct front_kept: values that the application holds */
-  struct rs_link waiters;
-  struct front_want *now; /* of the step in progress: answered without entering `objects` */
+  uint64_t next_seq;       /* of the next task or object; with the lock */
+  struct rs_map objects;   /* rs_objects_key -> struct front_object: what somebody waits for or reads */
+  struct rs_link waiters;  /* who sleeps */
+  struct front_want *now;  /* of the step in progress: answered without entering `objects` */
   struct rs_id now_id;
   bool failed;
   int status;
@@ -47,6 +44,10 @@ struct rs_front {
   pthread_t thread;
   bool thread_runs, ending;
   void *user; /* of api/: its handle for this front */
+  /* In a worker: whose task and job a submission of this thread is; and that this thread's task begins (or ends) to wait
+   * for an object. NULL in a driver program. With the lock. */
+  void (*about)(struct rs_front *front, struct rs_id *parent, rs_addr *job);
+  void (*blocked)(struct rs_front *front, bool blocked);
 };
 
 void rs_front_init(struct rs_front *front, struct rs_proc *proc);
@@ -78,8 +79,8 @@ int rs_front_put(struct rs_front *front, const void *bytes, uint64_t size_bytes,
 /* A new object to be written in place: room first, then rs_front_seal or rs_front_discard. */
 int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeout_ns, struct rs_id *id,
                     uint8_t **bytes);
-int rs_front_seal(struct rs_front *front, struct rs_id *id, uint64_t size_bytes, const struct rs_id *inner,
-                  uint32_t inner_count); /* *id becomes the object's */
+int rs_front_seal(struct rs_front *front, struct rs_id id, uint64_t size_bytes, const struct rs_id *inner,
+                  uint32_t inner_count);
 void rs_front_discard(struct rs_front *front, struct rs_id id);
 
 /* Cancels the task that makes object `id`; nothing happens where there is none, or it has ended. */

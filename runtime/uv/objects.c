@@ -51,15 +51,6 @@ int rs_objects_seal(struct rs_proc *proc, struct rs_id id)
   return rc;
 }
 
-void rs_objects_rename(struct rs_proc *proc, struct rs_id id, struct rs_id to)
-{
-  struct object *o = find(proc, id);
-  RS_ASSERT(o && o->writing && !find(proc, to));
-  rs_map_remove(&proc->objects, rs_objects_key(id), NULL);
-  o->id = to;
-  rs_map_put_ptr(&proc->objects, rs_objects_key(to), o);
-}
-
 void rs_objects_discard(struct rs_proc *proc, struct rs_id id)
 {
   struct object *o = find(proc, id);

@@ -24,7 +24,6 @@ int rs_objects_create(struct rs_proc *proc, struct rs_id id, uint64_t size_bytes
 
 /* It is written: from now on immutable. */
 int rs_objects_seal(struct rs_proc *proc, struct rs_id id);
-void rs_objects_rename(struct rs_proc *proc, struct rs_id id, struct rs_id to); /* before sealing */
 void rs_objects_discard(struct rs_proc *proc, struct rs_id id);
 
 /* The bytes of an object of the node's store: after a GET was answered so, or of an argument of the running task. Each
