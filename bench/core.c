@@ -238,7 +238,7 @@ static void wait_all(void)
 
 static void args_10k(void)
 {
-  struct raysim_arg *args = calloc(ARGS, sizeof *args);
+  struct raysim_argument *args = calloc(ARGS, sizeof *args);
   must(args != NULL, "no memory");
   for (int i = 0; i < ARGS; i++) {
     refs[i] = raysim_put(ray, &i, sizeof i);

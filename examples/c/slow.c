@@ -3,10 +3,9 @@
  * The whole program is this file. The processes of the cluster that raysim_init starts are this program again; in them
  * raysim_init does not return, but runs the functions that are registered below.
  */
-#include <stdio.h>
 #include <time.h>
 
-#include "raysim.h"
+#include "example.h"
 
 enum { TASKS = 4, SECONDS = 1 };
 
@@ -25,12 +24,7 @@ void raysim_register_functions(void)
 
 int main(void)
 {
-  struct raysim *ray;
-  struct raysim_options options = {.num_cpus = TASKS};
-  if (raysim_init(&options, &ray) != 0) {
-    fprintf(stderr, "%s\n", raysim_last_error());
-    return 1;
-  }
+  struct raysim *ray = example_start(TASKS);
   raysim_ref refs[TASKS];
   struct raysim_value values[TASKS];
   struct timespec begin, end;
@@ -47,7 +41,8 @@ int main(void)
     raysim_value_free(&values[i]);
     raysim_release(ray, refs[i]);
   }
-  printf("%d tasks of %d s took about %ld s\n", TASKS, SECONDS, (long)(end.tv_sec - begin.tv_sec));
+  double took = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+  printf("%d tasks of %d s took %.0f s\n", TASKS, SECONDS, took);
   raysim_shutdown(ray);
   return status;
 }

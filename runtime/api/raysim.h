@@ -167,35 +167,35 @@ struct raysim_data {
 };
 
 /* An argument of a task: a value, or an object whose value the function is to read, which the task waits for. */
-struct raysim_arg {
+struct raysim_argument {
   struct raysim_data value;
   raysim_ref object; /* none: by value */
 };
 
-static inline struct raysim_arg raysim_bytes(const void *bytes, size_t size)
+static inline struct raysim_argument raysim_bytes(const void *bytes, size_t size)
 {
-  struct raysim_arg arg = {{bytes, size, NULL, 0}, {{0}}};
+  struct raysim_argument arg = {{bytes, size, NULL, 0}, {{0}}};
   return arg;
 }
 /* The function gets the object's value. */
-static inline struct raysim_arg raysim_object(raysim_ref ref)
+static inline struct raysim_argument raysim_object(raysim_ref ref)
 {
-  struct raysim_arg arg = {{NULL, 0, NULL, 0}, {{0}}};
+  struct raysim_argument arg = {{NULL, 0, NULL, 0}, {{0}}};
   arg.object = ref;
   return arg;
 }
 /* The function gets the reference itself: an object that it may get, pass on or keep. `ref` must live during the call.
  */
-static inline struct raysim_arg raysim_reference(const raysim_ref *ref)
+static inline struct raysim_argument raysim_reference(const raysim_ref *ref)
 {
-  struct raysim_arg arg = {{NULL, 0, ref, 1}, {{0}}};
+  struct raysim_argument arg = {{NULL, 0, ref, 1}, {{0}}};
   return arg;
 }
 #define RAYSIM_VALUE(variable) raysim_bytes(&(variable), sizeof(variable))
 #ifndef __cplusplus
 /* Both parameters `args, arg_count` of raysim_submit and raysim_call. */
 #define RAYSIM_ARGS(...)                                                                                               \
-  (const struct raysim_arg[]){__VA_ARGS__}, sizeof((const struct raysim_arg[]){__VA_ARGS__}) / sizeof(struct raysim_arg)
+  (const struct raysim_argument[]){__VA_ARGS__}, sizeof((const struct raysim_argument[]){__VA_ARGS__}) / sizeof(struct raysim_argument)
 #endif
 
 /* ---- what tasks and actors ask for ---- */
@@ -240,12 +240,12 @@ struct raysim_task_options {
 };
 
 /* Submits a task. Returns its first return, or none when the call is wrong. NULL options: the defaults. */
-raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct raysim_arg *args, size_t arg_count,
+raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct raysim_argument *args, size_t arg_count,
                          const struct raysim_task_options *options);
 
 /* The same for `task_count` tasks with the same arguments, at less cost, and for more than one return: refs has room
  * for task_count x num_returns, those of one task together. */
-int raysim_submit_many(struct raysim *ray, const char *function, const struct raysim_arg *args, size_t arg_count,
+int raysim_submit_many(struct raysim *ray, const char *function, const struct raysim_argument *args, size_t arg_count,
                        const struct raysim_task_options *options, size_t task_count, raysim_ref *refs);
 
 enum { RAYSIM_FORCE = 1, RAYSIM_NOT_RECURSIVE = 2 };
@@ -315,7 +315,7 @@ struct raysim_actor_options {
 };
 
 /* Makes an actor of a registered class; the arguments go to its `create`. None when the call is wrong. */
-raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_arg *args, size_t arg_count,
+raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_argument *args, size_t arg_count,
                                  const struct raysim_actor_options *options);
 
 struct raysim_call_options {
@@ -325,9 +325,9 @@ struct raysim_call_options {
 };
 
 /* Calls a method. Calls from one handle run in order. Returns the first return. */
-raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_arg *args,
+raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
                        size_t arg_count, const struct raysim_call_options *options);
-int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_arg *args,
+int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
                      size_t arg_count, const struct raysim_call_options *options, size_t call_count, raysim_ref *refs);
 
 enum { RAYSIM_MAY_RESTART = 1 };

@@ -15,17 +15,17 @@ static void put_u32(uint8_t *at, uint32_t value)
   memcpy(at, &value, sizeof value);
 }
 
-static bool is_object(const struct raysim_arg *arg)
+static bool is_object(const struct raysim_argument *arg)
 {
   return !raysim_none(arg->object);
 }
 
-static bool is_large(const struct raysim_arg *arg)
+static bool is_large(const struct raysim_argument *arg)
 {
   return !is_object(arg) && arg->value.size > INLINE_ARG_MAX;
 }
 
-static int put_large(struct raysim *ray, const struct raysim_arg *args, size_t arg_count, struct rs_id *held,
+static int put_large(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, struct rs_id *held,
                      uint32_t *held_count)
 {
   for (size_t i = 0; i < arg_count; i++) {
@@ -39,7 +39,7 @@ static int put_large(struct raysim *ray, const struct raysim_arg *args, size_t a
   return 0;
 }
 
-struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_arg *args, size_t arg_count, struct rs_id *held,
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, struct rs_id *held,
                                 uint32_t *held_count)
 {
   size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count;
@@ -110,7 +110,7 @@ static int submit_copies(struct raysim *ray, struct rs_call *call, struct rs_tas
   return rc == 0 ? 0 : raysim_set_error(rc, "%s", rs_error_text(rc));
 }
 
-int raysim_submit_many(struct raysim *ray, const char *function, const struct raysim_arg *args, size_t arg_count,
+int raysim_submit_many(struct raysim *ray, const char *function, const struct raysim_argument *args, size_t arg_count,
                        const struct raysim_task_options *options, size_t task_count, raysim_ref *refs)
 {
   static const struct raysim_task_options none = {0};
@@ -145,7 +145,7 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
   return rc;
 }
 
-raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct raysim_arg *args, size_t arg_count,
+raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct raysim_argument *args, size_t arg_count,
                          const struct raysim_task_options *options)
 {
   raysim_ref refs[RS_TASK_RETURNS_MAX] = {{{0}}};
@@ -165,7 +165,7 @@ int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags)
 
 /* ---- actors ---- */
 
-raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_arg *args, size_t arg_count,
+raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_argument *args, size_t arg_count,
                                  const struct raysim_actor_options *options)
 {
   static const struct raysim_actor_options none = {0};
@@ -207,7 +207,7 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   return actor;
 }
 
-int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_arg *args,
+int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
                      size_t arg_count, const struct raysim_call_options *options, size_t call_count, raysim_ref *refs)
 {
   static const struct raysim_call_options none = {0};
@@ -240,7 +240,7 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
   return rc;
 }
 
-raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_arg *args,
+raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
                        size_t arg_count, const struct raysim_call_options *options)
 {
   raysim_ref refs[RS_TASK_RETURNS_MAX] = {{{0}}};

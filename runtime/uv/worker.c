@@ -140,6 +140,43 @@ static void on_idle(struct rs_proc *proc)
   rs_front_idle(&worker->front);
 }
 
+/* The task that this thread runs; NULL: it is a thread of the function's own. */
+static _Thread_local const struct rs_uv_context *mine;
+
+/* Whoever submits from another thread than the task's does it for the job that the process works for. */
+static void about(struct rs_front *front, struct rs_id *parent, rs_addr *job)
+{
+  struct rs_worker *worker = front->proc->role;
+  const struct rs_task *task = mine ? mine->task : NULL;
+  if (task)
+    *parent = task->id;
+  else if (!rs_list_empty(&worker->running))
+    task = RS_ENTRY(worker->running.next, struct rs_run, link)->task;
+  *job = task ? rs_task_job(task) : worker->job;
+}
+
+/* The worker lends its CPU while all that it runs waits for objects. */
+static void tell_blocked(struct rs_worker *worker)
+{
+  bool blocked = worker->running_count > 0 && worker->waiting_count == worker->running_count;
+  if (worker->told_blocked == blocked)
+    return;
+  worker->told_blocked = blocked;
+  struct rs_call call = {.kind = blocked ? RS_CALL_BLOCKED : RS_CALL_UNBLOCKED};
+  rs_proc_step_call(&worker->proc, &call);
+  rs_proc_drain(&worker->proc);
+  rs_proc_flush(&worker->proc);
+}
+
+static void on_blocked(struct rs_front *front, bool blocked)
+{
+  struct rs_worker *worker = front->proc->role;
+  if (!mine)
+    return;
+  worker->waiting_count += blocked ? 1 : UINT32_MAX;
+  tell_blocked(worker);
+}
+
 static const struct rs_role_ops ops = {
     .open = on_open, .lost = on_lost, .effect = on_effect, .timer = on_timer, .idle = on_idle};
 
@@ -367,6 +404,11 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   rs_list_push_back(&worker->running, &run->link);
   worker->ready_count--;
   worker->idle--;
+  worker->running_count++;
+  worker->job = rs_task_job(task);
+  mine = context;
+  if (worker->told_blocked)
+    tell_blocked(worker);
   const struct rs_function *function = context->function = task->flags & RS_TASK_ACTOR_CALL
                                                                ? rs_function_find_method(worker->type, task->function)
                                                                : rs_function_find(task->function);
@@ -400,11 +442,14 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   if (!worker->ready_count)
     rs_output_tell(&worker->output, proc, false); /* it comes before the result */
   rs_list_remove(&run->link);
+  worker->running_count--;
+  mine = NULL;
   worker->idle++; /* before the step: what it brings needs no other thread */
   rs_proc_input(proc, proc->self,
                 &(struct rs_input){.kind = result->status == RS_ERR_OK ? RS_IN_TASK_FINISHED : RS_IN_TASK_FAILED,
                                    .result = result});
   rs_proc_drain(proc);
+  tell_blocked(worker); /* those that are left may all be waiting */
   uint64_t waits = proc->last_now - proc->dirty_since;
   if (!worker->ready_count || run_ns > RS_UV_FLUSH_US * RS_US || waits > RS_UV_FLUSH_US * RS_US) {
     rs_proc_flush(proc);
@@ -466,6 +511,8 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   rs_list_init(&worker->running);
   worker->idle = 1; /* this thread, once the loop's has begun */
   rs_front_init(&worker->front, proc);
+  worker->front.about = about;
+  worker->front.blocked = on_blocked;
   proc->self = self;
   proc->setup = *setup;
   memcpy(proc->token, token, RS_TOKEN_BYTES);

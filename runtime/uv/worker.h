@@ -26,6 +26,9 @@ struct rs_worker {
   struct rs_output output;
   void *actor;
   uint64_t type; /* of the actor: its creation's function */
+  uint32_t running_count, waiting_count; /* tasks that run; of these, that wait for objects */
+  bool told_blocked;
+  rs_addr job; /* of the last task that began */
 };
 
 /* Plays endpoint `self` of the node until its raylet ends it. Returns an exit status. */
