@@ -7,7 +7,7 @@
 
 #include "example.h"
 
-enum { WORKERS = 4, STEPS = 60, POINTS = 50 };
+enum { WORKERS = 4, STEPS = 200, POINTS = 50 };
 
 struct model {
   double slope, offset;
