@@ -288,6 +288,7 @@ static void start_nodes(uint32_t n)
 
 int main(int argc, char **argv)
 {
+  setvbuf(stdout, NULL, _IOLBF, 0);
   if (argc == 3 && strcmp(argv[1], "--nodes") == 0) {
     long n = strtol(argv[2], NULL, 10);
     if (n >= 1 && n <= 1000) {

@@ -73,6 +73,6 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument
                                 uint32_t *held_count);
 
 /* Why there is no value, as the public structure; free() it. */
-struct raysim_error *raysim_error_of(int status, const struct rs_result *result);
+struct raysim_error *raysim_error_of(const struct rs_front *front, int status, const struct rs_result *result);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "api/raysim_int.h"
-#include "uv/failure.h"
+#include "core/failure.h"
 
 /* Behind raysim_value.held[0]. */
 struct held {
@@ -23,24 +23,28 @@ static struct rs_id *ids_of(const raysim_ref *refs, size_t count, struct rs_id *
 /* ---- errors ---- */
 
 /* One allocation: the structure, its texts behind it. */
-struct raysim_error *raysim_error_of(int status, const struct rs_result *result)
+struct raysim_error *raysim_error_of(const struct rs_front *front, int status, const struct rs_result *result)
 {
-  struct rs_failure f = {.node = UINT32_MAX};
+  struct rs_failure *f = rs_alloc_zero(1, sizeof *f);
+  f->node = RS_FAILURE_NODE_NONE;
   if (result && result->status != RS_ERR_OK)
-    rs_failure_read(result, &f);
-  if (!f.text[0])
-    snprintf(f.text, sizeof f.text, "%s", rs_error_text(status));
-  size_t text = strlen(f.text) + 1, name = strlen(f.function) + 1;
+    rs_failure_read(result, f);
+  if (!f->text[0])
+    snprintf(f->text, sizeof f->text, "%s", rs_error_text(status));
+  const char *function = f->name[0] ? f->name : rs_front_name(front, f->function);
+  size_t text = strlen(f->text) + 1, name = strlen(function) + 1;
   struct raysim_error *error = rs_alloc_zero(1, sizeof *error + text + name);
   char *at = (char *)(error + 1);
-  memcpy(at, f.text, text);
-  memcpy(at + text, f.function, name);
+  memcpy(at, f->text, text);
+  memcpy(at + text, function, name);
   *error = (struct raysim_error){.code = status,
                                  .message = at,
                                  .function = at + text,
-                                 .task = raysim_ref_of(f.task),
-                                 .node = f.node,
-                                 .pid = f.pid};
+                                 .task = raysim_ref_of(f->task),
+                                 .node = f->node,
+                                 .pid = (int)f->pid,
+                                 .retries = (int)f->retries};
+  free(f);
   return error;
 }
 
@@ -54,7 +58,7 @@ static void publish(struct rs_front *front, const struct rs_front_value *in, str
   held->value = *in;
   out->held[0] = held;
   if (in->status != RS_ERR_OK) {
-    out->held[1] = raysim_error_of(in->status, in->failed);
+    out->held[1] = raysim_error_of(front, in->status, in->failed);
     out->error = out->held[1];
     return;
   }

@@ -85,9 +85,9 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument
   return task;
 }
 
-static void fill(struct rs_task *task, const char *function, uint8_t returns, unsigned flags)
+static void fill(struct raysim *ray, struct rs_task *task, const char *function, uint8_t returns, unsigned flags)
 {
-  task->function = rs_name_hash(function);
+  task->function = rs_front_function(ray->front, function);
   task->return_count = returns;
   task->flags = (uint16_t)flags;
 }
@@ -130,7 +130,7 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
   uint32_t held_count = 0;
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
   if (task) {
-    fill(task, function, returns, RS_TASK_KEEP | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
+    fill(ray, task, function, returns, RS_TASK_KEEP | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     rc = submit_copies(ray, call, task, refs);
   } else {
     call->task_count = 0;
@@ -189,7 +189,7 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   }
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
   if (task) {
-    fill(task, type, 0, RS_TASK_ACTOR_CREATE);
+    fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE);
     call->tasks[0] = task;
     rc = rs_front_submit(ray->front, call, &id);
     if (rc == 0)
@@ -225,7 +225,7 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
   if (task) {
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
     call->max_retries = raysim_retries_of(options->max_task_retries, RS_RETRIES_OF_ACTOR);
-    fill(task, method, returns,
+    fill(ray, task, method, returns,
          RS_TASK_KEEP | RS_TASK_ACTOR_CALL | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     task->actor = raysim_id_of(actor.ref);
     rc = submit_copies(ray, call, task, refs);

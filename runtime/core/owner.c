@@ -8,6 +8,7 @@
  */
 #include "core/owner.h"
 
+#include "core/failure.h"
 #include <string.h>
 
 #include "core/executor.h"
@@ -84,9 +85,30 @@ static void reply(struct rs_endpoint *ep, const struct owned_task *t, struct rs_
   rs_emit(ep, RS_OUT_REPLY)->reply = r;
 }
 
+/* What an owner knows about a failure that the failure does not say. Takes the reference, gives one. */
+static struct rs_result *complete(const struct owned_task *t, struct rs_result *result)
+{
+  struct rs_failure f;
+  bool known = rs_failure_read(result, &f);
+  if (known && !rs_id_equal(f.task, t->task->id))
+    return result; /* an argument's */
+  if (!known) {
+    f.function = t->task->function;
+    f.node = result->node == RS_ADDR_NONE ? RS_FAILURE_NODE_NONE : rs_addr_node(result->node);
+  }
+  f.retries = t->retries;
+  struct rs_result *whole = rs_failure_result(t->task->id, result->status, &f);
+  whole->run_ns = result->run_ns;
+  whole->node = result->node;
+  rs_result_unref(result);
+  return whole;
+}
+
 void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result)
 {
   struct rs_owner *o = ep->owner;
+  if (result->status != RS_ERR_OK)
+    result = complete(t, result);
   if (result->status != RS_ERR_OK)
     rs_trace(ep, RS_TRACE_TASK_FAILED, ep->self, t->task->id.seq, (uint64_t)(int64_t)result->status);
   rs_owner_event(ep, t, result);
@@ -122,6 +144,7 @@ void rs_owner_task_fail_text(struct rs_endpoint *ep, struct owned_task *t, int s
 
 void rs_owner_task_retry(struct rs_endpoint *ep, struct owned_task *t, uint64_t delay_ns)
 {
+  t->retries++;
   rs_trace(ep, RS_TRACE_TASK_RETRIED, ep->self, t->task->id.seq, (uint64_t)(int64_t)t->retries_left);
   if (delay_ns == 0 || t->actor) {
     rs_owner_task_ready(ep, t);

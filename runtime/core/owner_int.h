@@ -21,6 +21,7 @@ struct owned_task {
   rs_addr worker;            /* it was pushed to last */
   uint32_t oom_retries;      /* because its node was short of memory */
   int32_t retries_left;      /* -1: no limit */
+  uint32_t retries;          /* tries that have failed */
   uint32_t blocked_on;       /* arguments that are not made yet */
   bool cancelled;            /* the application wants it no more: it ends well or as CANCELLED, without retries */
   bool sent;                 /* its rs_task has been pushed: it is immutable now */

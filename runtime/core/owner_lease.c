@@ -366,7 +366,9 @@ void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason
     rs_list_remove(&t->link);
     lease->in_flight_count--;
     t->lease = NULL;
-    rs_owner_task_failed(ep, t, rs_result_failed(t->task->id, reason, rs_error_text(reason)), running);
+    struct rs_result *failed = rs_result_failed(t->task->id, reason, rs_error_text(reason));
+    failed->node = lease->raylet;
+    rs_owner_task_failed(ep, t, failed, running);
     running = false;
   }
   rs_owner_lease_forget(ep->owner, lease);

@@ -100,6 +100,10 @@ void rs_front_free(struct rs_front *front)
     if (front->objects.slots[i].key)
       object_free((struct front_object *)(uintptr_t)front->objects.slots[i].value);
   rs_map_free(&front->objects);
+  for (uint32_t i = 0; i < front->names.cap; i++)
+    if (front->names.slots[i].key)
+      free((char *)(uintptr_t)front->names.slots[i].value);
+  rs_map_free(&front->names);
   pthread_cond_destroy(&front->has_finished);
 }
 
@@ -309,6 +313,24 @@ int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *
   rs_call_free(call);
   pthread_mutex_unlock(&proc->lock);
   return rc;
+}
+
+uint64_t rs_front_function(struct rs_front *front, const char *name)
+{
+  uint64_t hash = rs_name_hash(name);
+  pthread_mutex_lock(&front->proc->lock);
+  if (!rs_map_find(&front->names, hash))
+    rs_map_put_ptr(&front->names, hash, rs_memdup(name, strlen(name) + 1));
+  pthread_mutex_unlock(&front->proc->lock);
+  return hash;
+}
+
+const char *rs_front_name(const struct rs_front *front, uint64_t hash)
+{
+  pthread_mutex_lock(&front->proc->lock);
+  const char *name = hash ? rs_map_get_ptr(&front->names, hash) : NULL;
+  pthread_mutex_unlock(&front->proc->lock);
+  return name ? name : "";
 }
 
 int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive)

@@ -23,7 +23,7 @@ struct rs_front_value {
   uint32_t id_count;
   struct rs_value *value;   /* whose memory that is, of a small object */
   struct rs_id stored;      /* or it is read in the node's store */
-  struct rs_result *failed; /* of a failure: what there is to read (uv/failure.h), or NULL */
+  struct rs_result *failed; /* of a failure: what there is to read (core/failure.h), or NULL */
 };
 
 /* Called on the front's own thread with a value that it has to free. */
@@ -43,6 +43,7 @@ struct rs_front {
   pthread_cond_t has_finished;
   pthread_t thread;
   bool thread_runs, ending;
+  struct rs_map names;     /* hash -> name (char *) of every function that was submitted */
   void *user; /* of api/: its handle for this front */
   /* In a worker: whose task and job a submission of this thread is; and that this thread's task begins (or ends) to wait
    * for an object. NULL in a driver program. With the lock. */
@@ -68,6 +69,10 @@ void rs_front_interrupt(struct rs_front *front);
 /* Gives the tasks of a SUBMIT, ACTOR_CREATE or ACTOR_CALL their numbers, steps with the call and frees it. firsts[i],
  * where it is not NULL: the task's id; its returns follow it. 0, or why nothing was done. */
 int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *ids);
+
+/* The hash of a function's name, which is remembered; and the name of a hash, "" where it is not known. */
+uint64_t rs_front_function(struct rs_front *front, const char *name);
+const char *rs_front_name(const struct rs_front *front, uint64_t hash);
 
 /* Any other call. */
 int rs_front_call(struct rs_front *front, struct rs_call *call);

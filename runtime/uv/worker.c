@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "uv/failure.h"
+#include "core/failure.h"
+#include "uv/crash.h"
 #include "uv/function.h"
 #include "uv/recorder.h"
 
@@ -319,8 +320,39 @@ static size_t align8(size_t n)
 
 static struct rs_result *failed(const struct rs_uv_context *context, int status, const char *text)
 {
-  return rs_failure_result(context->task->id, status, text, context->function ? context->function->name : "",
-                           rs_addr_node(context->proc->self), (int32_t)getpid());
+  struct rs_failure *f = rs_alloc_zero(1, sizeof *f);
+  snprintf(f->text, sizeof f->text, "%s", text);
+  snprintf(f->name, sizeof f->name, "%s", context->function ? context->function->name : "");
+  f->function = context->task->function;
+  f->task = context->task->id;
+  f->node = rs_addr_node(context->proc->self);
+  f->pid = (uint32_t)getpid();
+  struct rs_result *result = rs_failure_result(context->task->id, status, f);
+  result->node = rs_addr_raylet(context->proc->self);
+  free(f);
+  return result;
+}
+
+/* The process is about to end under a function: its owner is told why, as far as that still works. */
+static void last_words(void *arg, const char *why)
+{
+  struct rs_worker *worker = arg;
+  struct rs_proc *proc = &worker->proc;
+  const struct rs_uv_context *context = mine;
+  if (!context)
+    return;
+  for (int i = 0; pthread_mutex_trylock(&proc->lock) != 0; i++) {
+    if (i == 100)
+      return;
+    nanosleep(&(struct timespec){0, 1000000}, NULL);
+  }
+  mine = NULL;
+  rs_proc_input(
+      proc, proc->self,
+      &(struct rs_input){.kind = RS_IN_TASK_FAILED, .result = failed(context, RS_ERR_WORKER_CRASHED, why)});
+  rs_proc_drain(proc);
+  rs_proc_flush(proc);
+  pthread_mutex_unlock(&proc->lock);
 }
 
 /* The result of a function that has returned, without what goes into the store. */
@@ -513,6 +545,7 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   rs_front_init(&worker->front, proc);
   worker->front.about = about;
   worker->front.blocked = on_blocked;
+  rs_crash_watch(last_words, worker);
   proc->self = self;
   proc->setup = *setup;
   memcpy(proc->token, token, RS_TOKEN_BYTES);
