@@ -2,9 +2,9 @@
  *
  *   core [--nodes N]
  *
- * Prints one JSON object. Each rate is the median of three, on a cluster of one node with two CPUs, measured in one driver
- * thread; functions are C. With --nodes it measures instead how long N local nodes take to start, and their memory.
- * bench/against-ray runs it beside a Python program that does the same with Ray and prints the same keys.
+ * Prints one JSON object. Each rate is the median of three, on a cluster of one node with two CPUs, measured in one
+ * driver thread; functions are C. With --nodes it measures instead how long N local nodes take to start, and their
+ * memory. bench/against-ray runs it beside a Python program that does the same with Ray and prints the same keys.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -282,8 +282,8 @@ static void start_nodes(uint32_t n)
   must(raysim_init(&options, &ray) == 0, "cannot start");
   double took = seconds() - begin, pss = cluster_pss_mib();
   raysim_shutdown(ray);
-  printf("{\"bench\": \"nodes\", \"nodes\": %u, \"init_s\": %.4f, \"pss_mib\": %.2f, \"pss_mib_per_node\": %.3f}\n", n, took,
-         pss, pss / n);
+  printf("{\"bench\": \"nodes\", \"nodes\": %u, \"init_s\": %.4f, \"pss_mib\": %.2f, \"pss_mib_per_node\": %.3f}\n", n,
+         took, pss, pss / n);
 }
 
 int main(int argc, char **argv)

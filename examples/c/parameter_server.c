@@ -1,7 +1,7 @@
 /* parameter_server.c -- an actor keeps the parameters of a model; workers ask it for them, and send it gradients.
  *
- * The workers are tasks. Each gets the server's handle as a reference, and calls it by itself, so the parameters never pass
- * through this program. They fit y = 3 x - 1 to points.
+ * The workers are tasks. Each gets the server's handle as a reference, and calls it by itself, so the parameters never
+ * pass through this program. They fit y = 3 x - 1 to points.
  */
 #include <string.h>
 
@@ -51,7 +51,8 @@ static int train(struct raysim_context *context)
     raysim_value_free(&value);
     raysim_release(ray, call);
     for (int i = 0; i < POINTS; i++) {
-      double x = (*part * POINTS + i) / (double)(WORKERS * POINTS), error = model.slope * x + model.offset - (3 * x - 1);
+      double x = (*part * POINTS + i) / (double)(WORKERS * POINTS),
+             error = model.slope * x + model.offset - (3 * x - 1);
       gradient.slope += 2 * error * x / POINTS;
       gradient.offset += 2 * error / POINTS;
     }
@@ -63,7 +64,8 @@ static int train(struct raysim_context *context)
 
 void raysim_register_functions(void)
 {
-  static const struct raysim_method methods[] = {{.name = "pull", .function = pull}, {.name = "push", .function = push}};
+  static const struct raysim_method methods[] = {{.name = "pull", .function = pull},
+                                                 {.name = "push", .function = push}};
   static const struct raysim_class server = {
       .name = "Server", .create = create, .destroy = free, .methods = methods, .method_count = 2};
   raysim_register_actor(&server);

@@ -11,7 +11,7 @@ namespace {
 
 /* A reference that this program holds. */
 class Ref {
- public:
+public:
   Ref(raysim *ray, raysim_ref ref) : ray_(ray), ref_(ref)
   {
     if (raysim_is_none(ref))
@@ -39,7 +39,7 @@ class Ref {
     return out;
   }
 
- private:
+private:
   raysim *ray_;
   raysim_ref ref_;
 };
@@ -59,7 +59,7 @@ int hits(raysim_context *context) noexcept
   return raysim_return(context, 0, &inside, sizeof inside);
 }
 
-}  // namespace
+} // namespace
 
 extern "C" void raysim_register_functions(void)
 {

@@ -1,4 +1,5 @@
-/* sort.c -- a graph of tasks that grows while it runs: a sort that cuts its input in two, and submits itself for each half.
+/* sort.c -- a graph of tasks that grows while it runs: a sort that cuts its input in two, and submits itself for each
+ * half.
  *
  * A task that waits for its halves gives its CPU to them, so that a tree of any depth goes through a few CPUs.
  */

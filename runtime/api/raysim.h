@@ -195,7 +195,8 @@ static inline struct raysim_argument raysim_reference(const raysim_ref *ref)
 #ifndef __cplusplus
 /* Both parameters `args, arg_count` of raysim_submit and raysim_call. */
 #define RAYSIM_ARGS(...)                                                                                               \
-  (const struct raysim_argument[]){__VA_ARGS__}, sizeof((const struct raysim_argument[]){__VA_ARGS__}) / sizeof(struct raysim_argument)
+  (const struct raysim_argument[]){__VA_ARGS__},                                                                       \
+      sizeof((const struct raysim_argument[]){__VA_ARGS__}) / sizeof(struct raysim_argument)
 #endif
 
 /* ---- what tasks and actors ask for ---- */
@@ -315,8 +316,8 @@ struct raysim_actor_options {
 };
 
 /* Makes an actor of a registered class; the arguments go to its `create`. None when the call is wrong. */
-raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_argument *args, size_t arg_count,
-                                 const struct raysim_actor_options *options);
+raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_argument *args,
+                                 size_t arg_count, const struct raysim_actor_options *options);
 
 struct raysim_call_options {
   int num_returns;      /* as of a task */

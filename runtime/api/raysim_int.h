@@ -69,8 +69,8 @@ enum { RAYSIM_ARG_BYTES = 16 };
 
 /* A task with these arguments; what is too large to travel inside it is put first: held[0 .. *held_count) are to be
  * released once the task is submitted (held: as many as there are arguments). NULL: the reason is raysim_last_error. */
-struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, struct rs_id *held,
-                                uint32_t *held_count);
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
+                                struct rs_id *held, uint32_t *held_count);
 
 /* Why there is no value, as the public structure; free() it. */
 struct raysim_error *raysim_error_of(const struct rs_front *front, int status, const struct rs_result *result);

@@ -39,8 +39,8 @@ static int put_large(struct raysim *ray, const struct raysim_argument *args, siz
   return 0;
 }
 
-struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, struct rs_id *held,
-                                uint32_t *held_count)
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
+                                struct rs_id *held, uint32_t *held_count)
 {
   size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count;
   *held_count = 0;
@@ -165,8 +165,8 @@ int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags)
 
 /* ---- actors ---- */
 
-raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_argument *args, size_t arg_count,
-                                 const struct raysim_actor_options *options)
+raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_argument *args,
+                                 size_t arg_count, const struct raysim_actor_options *options)
 {
   static const struct raysim_actor_options none = {0};
   raysim_actor actor = {{{0}}};

@@ -1,8 +1,9 @@
-/* failure.h -- a failure as an object: the bytes of a failed result are its text, and behind the text's final 0 who it was.
+/* failure.h -- a failure as an object: the bytes of a failed result are its text, and behind the text's final 0 who it
+ * was.
  *
  * A failure that is made without the second part (rs_result_failed) reads with empty fields; the owner of the task adds
- * what it knows when the task has ended for good. Both forms print as texts. A task whose argument failed fails with the
- * argument's failure, so that it names the task where it began.
+ * what it knows when the task has ended for good. Both forms print as texts. A task whose argument failed fails with
+ * the argument's failure, so that it names the task where it began.
  */
 #ifndef RS_CORE_FAILURE_H
 #define RS_CORE_FAILURE_H

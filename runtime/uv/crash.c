@@ -1,8 +1,8 @@
 /* crash.c -- see crash.h.
  *
- * A handler of a fatal signal may only do little by the book. Here it runs almost always in user code, where no lock of the
- * project is held, so what it does works almost always; where not, a second signal or the alarm ends the process, and the
- * owner hears no more than that it is gone.
+ * A handler of a fatal signal may only do little by the book. Here it runs almost always in user code, where no lock of
+ * the project is held, so what it does works almost always; where not, a second signal or the alarm ends the process,
+ * and the owner hears no more than that it is gone.
  */
 #include "uv/crash.h"
 

@@ -1,11 +1,12 @@
 /* front.c -- see front.h.
  *
- * A want is one caller's interest in one object: its bytes, or that it is made. It is answered by the step that asks, when
- * the object is known here, and otherwise enters the table of objects until the core replies. For each object at most
- * one call of each kind is under way, and a reply answers every want of its kind. A caller with many wants sleeps once.
+ * A want is one caller's interest in one object: its bytes, or that it is made. It is answered by the step that asks,
+ * when the object is known here, and otherwise enters the table of objects until the core replies. For each object at
+ * most one call of each kind is under way, and a reply answers every want of its kind. A caller with many wants sleeps
+ * once.
  *
- * A stored object that was got is pinned in the node's store while anybody of this process reads it; meanwhile other gets of it
- * need no call.
+ * A stored object that was got is pinned in the node's store while anybody of this process reads it; meanwhile other
+ * gets of it need no call.
  *
  * Cost: O(1) for each want, expected.
  */
@@ -118,8 +119,8 @@ static void read_pinned(struct front_object *o, struct rs_front_value *value)
 static void value_of(struct rs_front *front, const struct rs_reply *reply, struct rs_front_value *value)
 {
   if (reply->status != RS_ERR_OK) {
-    *value = (struct rs_front_value){.status = reply->status,
-                                     .failed = reply->result ? rs_result_ref(reply->result) : NULL};
+    *value =
+        (struct rs_front_value){.status = reply->status, .failed = reply->result ? rs_result_ref(reply->result) : NULL};
   } else if (reply->value) {
     struct rs_value *v = rs_value_ref(reply->value);
     *value = (struct rs_front_value){
@@ -381,9 +382,8 @@ static void ask(struct rs_front *front, struct front_want *want, struct rs_id id
   } else {
     bool bytes = want->kind == WANT_BYTES;
     want_step(front, want, id,
-              &(struct rs_call){.kind = bytes ? RS_CALL_GET : RS_CALL_WAIT,
-                                .object = id,
-                                .fetch_local = want->kind == WANT_HERE});
+              &(struct rs_call){
+                  .kind = bytes ? RS_CALL_GET : RS_CALL_WAIT, .object = id, .fetch_local = want->kind == WANT_HERE});
   }
 }
 

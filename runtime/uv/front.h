@@ -31,10 +31,10 @@ typedef void (*rs_front_done)(void *context, const struct rs_front_value *value)
 
 struct rs_front {
   struct rs_proc *proc;
-  uint64_t next_seq;       /* of the next task or object; with the lock */
-  struct rs_map objects;   /* rs_objects_key -> struct front_object: what somebody waits for or reads */
-  struct rs_link waiters;  /* who sleeps */
-  struct front_want *now;  /* of the step in progress: answered without entering `objects` */
+  uint64_t next_seq;      /* of the next task or object; with the lock */
+  struct rs_map objects;  /* rs_objects_key -> struct front_object: what somebody waits for or reads */
+  struct rs_link waiters; /* who sleeps */
+  struct front_want *now; /* of the step in progress: answered without entering `objects` */
   struct rs_id now_id;
   bool failed;
   int status;
@@ -43,10 +43,10 @@ struct rs_front {
   pthread_cond_t has_finished;
   pthread_t thread;
   bool thread_runs, ending;
-  struct rs_map names;     /* hash -> name (char *) of every function that was submitted */
-  void *user; /* of api/: its handle for this front */
-  /* In a worker: whose task and job a submission of this thread is; and that this thread's task begins (or ends) to wait
-   * for an object. NULL in a driver program. With the lock. */
+  struct rs_map names; /* hash -> name (char *) of every function that was submitted */
+  void *user;          /* of api/: its handle for this front */
+  /* In a worker: whose task and job a submission of this thread is; and that this thread's task begins (or ends) to
+   * wait for an object. NULL in a driver program. With the lock. */
   void (*about)(struct rs_front *front, struct rs_id *parent, rs_addr *job);
   void (*blocked)(struct rs_front *front, bool blocked);
 };

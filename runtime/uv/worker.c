@@ -347,9 +347,8 @@ static void last_words(void *arg, const char *why)
     nanosleep(&(struct timespec){0, 1000000}, NULL);
   }
   mine = NULL;
-  rs_proc_input(
-      proc, proc->self,
-      &(struct rs_input){.kind = RS_IN_TASK_FAILED, .result = failed(context, RS_ERR_WORKER_CRASHED, why)});
+  rs_proc_input(proc, proc->self,
+                &(struct rs_input){.kind = RS_IN_TASK_FAILED, .result = failed(context, RS_ERR_WORKER_CRASHED, why)});
   rs_proc_drain(proc);
   rs_proc_flush(proc);
   pthread_mutex_unlock(&proc->lock);

@@ -25,7 +25,7 @@ struct rs_worker {
   pthread_cond_t cancelled; /* of some run */
   struct rs_output output;
   void *actor;
-  uint64_t type; /* of the actor: its creation's function */
+  uint64_t type;                         /* of the actor: its creation's function */
   uint32_t running_count, waiting_count; /* tasks that run; of these, that wait for objects */
   bool told_blocked;
   rs_addr job; /* of the last task that began */
