@@ -62,9 +62,11 @@ static void on_leave(int status, void *context)
   _exit(status);
 }
 
+static _Thread_local void *bytes; /* of this thread's other stack, for as long as it lives */
+
 void rs_crash_thread(void)
 {
-  void *bytes = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  bytes = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (bytes != MAP_FAILED)
     sigaltstack(&(stack_t){.ss_sp = bytes, .ss_size = STACK_BYTES}, NULL);
 }
