@@ -51,6 +51,8 @@ struct mini {
   uint64_t traced[RS_TRACE_KINDS], sent[RS_MSG_MAX], sent_all, events, hash, stored;
   struct rs_map ran_on, bytes, disk; /* bytes: in the nodes' memory */
   bool disk_fails;
+  rs_addr slow_from, slow_to;
+  uint64_t slow_ns;
 };
 
 static bool before(const struct event *a, const struct event *b)
@@ -160,7 +162,8 @@ static void send(struct mini *m, rs_addr from, rs_addr to, struct rs_msg *msg)
     RS_ASSERT(rs_msg_decode(bytes, size, &msg) == 0);
     free(bytes);
   }
-  push(m, (struct event){.due_ns = m->now + m->opts.latency_ns,
+  uint64_t more_ns = from == m->slow_from && to == m->slow_to ? m->slow_ns : 0;
+  push(m, (struct event){.due_ns = m->now + m->opts.latency_ns + more_ns,
                          .kind = EV_INPUT,
                          .to = to,
                          .input = {.kind = RS_IN_MESSAGE, .peer = from, .msg = msg}});
@@ -655,4 +658,56 @@ rs_node_id mini_ran_on(const struct mini *m, struct rs_id task)
 {
   uint64_t *found = rs_map_find(&m->ran_on, task.seq);
   return found ? (rs_node_id)(*found - 1) : RS_NODE_NONE;
+}
+
+static struct place *runs_where(const struct mini *m, struct rs_id task, struct rs_task **running)
+{
+  for (uint32_t i = 0; i < m->list_count; i++)
+    for (uint32_t k = 0; k < m->list[i]->run_count; k++)
+      if (rs_id_equal(m->list[i]->runs[k].task->id, task)) {
+        *running = m->list[i]->runs[k].task;
+        return m->list[i];
+      }
+  return NULL;
+}
+
+struct rs_task *mini_running(const struct mini *m, struct rs_id task)
+{
+  struct rs_task *running = NULL;
+  return runs_where(m, task, &running) ? running : NULL;
+}
+
+void mini_finish(struct mini *m, struct rs_result *result)
+{
+  struct rs_task *running;
+  struct place *p = runs_where(m, result->task, &running);
+  RS_ASSERT(p);
+  end_run(p, result->task, 0);
+  result->node = rs_addr_raylet(p->addr);
+  struct rs_input input = {.kind = result->status ? RS_IN_TASK_FAILED : RS_IN_TASK_FINISHED, .result = result};
+  step(m, p, &input);
+  rs_result_unref(result);
+}
+
+struct rs_endpoint *mini_endpoint(const struct mini *m, rs_addr addr)
+{
+  struct place *p = at(m, addr);
+  return p ? p->ep : NULL;
+}
+
+uint32_t mini_place_count(const struct mini *m)
+{
+  return m->list_count;
+}
+
+const struct rs_endpoint *mini_place(const struct mini *m, uint32_t index)
+{
+  return m->list[index]->ep;
+}
+
+void mini_slow(struct mini *m, rs_addr from, rs_addr to, uint64_t more_ns)
+{
+  m->slow_from = from;
+  m->slow_to = to;
+  m->slow_ns = more_ns;
 }

@@ -70,4 +70,12 @@ struct rs_endpoint *mini_gcs(const struct mini *m);
 struct rs_endpoint *mini_raylet(const struct mini *m, rs_node_id node);
 rs_node_id mini_ran_on(const struct mini *m, struct rs_id task); /* node of the task's last start */
 
+/* For tests of what tasks do: ends the run of result->task now, with this result (takes it). */
+void mini_finish(struct mini *m, struct rs_result *result);
+struct rs_task *mini_running(const struct mini *m, struct rs_id task); /* as it was pushed; NULL: it does not run */
+struct rs_endpoint *mini_endpoint(const struct mini *m, rs_addr addr); /* NULL: it has ended */
+uint32_t mini_place_count(const struct mini *m);                       /* all endpoints that live */
+const struct rs_endpoint *mini_place(const struct mini *m, uint32_t index);
+void mini_slow(struct mini *m, rs_addr from, rs_addr to, uint64_t more_ns); /* messages of this way take longer */
+
 #endif
