@@ -9,7 +9,7 @@
 #include "core/gcs.h"
 #include "lib/load/replay.h"
 
-enum event_kind { EV_INPUT, EV_TIMER, EV_TASK_DONE, EV_WORKER_UP, EV_HOST_UP };
+enum event_kind { EV_INPUT, EV_TIMER, EV_TASK_DONE, EV_YIELD, EV_WORKER_UP, EV_HOST_UP };
 
 struct event {
   uint64_t due_ns, sequence;
@@ -26,6 +26,8 @@ struct place {
   struct run {
     struct rs_task *task;
     uint64_t number; /* of its TASK_DONE event */
+    uint64_t began_ns;
+    uint32_t yielded;
   } * runs;
   uint32_t run_count, run_cap;
 };
@@ -208,6 +210,36 @@ static void to_disk(struct mini *m, rs_addr self, const struct rs_effect *e)
                                    .status = m->disk_fails ? RS_ERR_DISK_FULL : RS_ERR_OK}});
 }
 
+/* The function goes on: to its next item, or to its end. */
+static void yield_answered(struct mini *m, struct place *p, const struct rs_reply *reply)
+{
+  struct rs_replay replay;
+  for (uint32_t i = 0; i < p->run_count; i++) {
+    struct run *run = &p->runs[i];
+    if (!rs_id_equal(run->task->id, reply->id) || rs_replay_decode(run->task, &replay) != 0)
+      continue;
+    bool more = run->yielded < replay.yields;
+    uint64_t due = run->began_ns + (more ? replay.duration_ns / replay.yields * run->yielded : replay.duration_ns);
+    struct event e = {.due_ns = due > m->now ? due : m->now,
+                      .kind = more ? EV_YIELD : EV_TASK_DONE,
+                      .to = p->addr,
+                      .task = rs_task_ref(run->task),
+                      .input = {.host = run->number}};
+    if (reply->status == RS_ERR_OK) {
+      push(m, e);
+      return;
+    }
+    rs_task_unref(e.task);
+    end_run(p, reply->id, run->number);
+    push(m, (struct event){.due_ns = m->now,
+                           .kind = EV_INPUT,
+                           .to = p->addr,
+                           .input = {.kind = RS_IN_TASK_FAILED,
+                                     .result = rs_result_failed(reply->id, RS_ERR_CANCELLED, "told to end")}});
+    return;
+  }
+}
+
 static void perform(struct mini *m, struct place *p, struct rs_effect *e)
 {
   rs_addr self = p->addr;
@@ -223,11 +255,12 @@ static void perform(struct mini *m, struct place *p, struct rs_effect *e)
     RS_ASSERT(rs_replay_decode(e->task, &replay) == 0);
     rs_map_put(&m->ran_on, e->task->id.seq, 1 + rs_addr_node(self));
     RS_GROW(p->runs, p->run_count, p->run_cap);
-    p->runs[p->run_count++] = (struct run){rs_task_ref(e->task), ++m->run_number};
+    p->runs[p->run_count++] = (struct run){rs_task_ref(e->task), ++m->run_number, m->now, 0};
     if (p->run_count > m->most_at_once)
       m->most_at_once = p->run_count;
-    push(m, (struct event){.due_ns = m->now + replay.duration_ns,
-                           .kind = EV_TASK_DONE,
+    bool yields = (e->task->flags & RS_TASK_STREAM) && replay.yields;
+    push(m, (struct event){.due_ns = m->now + (yields ? 0 : replay.duration_ns),
+                           .kind = yields ? EV_YIELD : EV_TASK_DONE,
                            .to = self,
                            .task = e->task,
                            .input = {.host = m->run_number}});
@@ -296,6 +329,11 @@ static void perform(struct mini *m, struct place *p, struct rs_effect *e)
     break;
   case RS_OUT_HOST_REMOVE: mini_kill_node(m, rs_addr_node(e->to)); break;
   case RS_OUT_REPLY:
+    if (e->reply->kind == RS_REPLY_YIELD) {
+      yield_answered(m, p, e->reply);
+      rs_reply_free(e->reply);
+      break;
+    }
     RS_GROW(m->replies, m->reply_count, m->reply_cap);
     m->replies[m->reply_count++] = e->reply;
     break;
@@ -468,6 +506,28 @@ static void task_done(struct mini *m, struct place *p, struct rs_task *task, uin
   rs_result_unref(result);
 }
 
+static void yield(struct mini *m, struct place *p, struct rs_task *task, uint64_t number)
+{
+  struct rs_replay replay;
+  for (uint32_t i = 0; i < p->run_count; i++) {
+    if (p->runs[i].number != number || rs_replay_decode(task, &replay) != 0)
+      continue;
+    uint64_t index = ++p->runs[i].yielded;
+    struct rs_call *call = rs_call_new(RS_CALL_YIELD, 0);
+    call->object = task->id;
+    call->size_bytes = replay.return_bytes;
+    if (replay.return_bytes <= (uint64_t)m->opts.config.max_direct_call_object_size) {
+      call->value = rs_value_new(0, (uint32_t)replay.return_bytes);
+      memset(call->value->data, (int)index, call->value->size_bytes);
+    } else {
+      store_bytes(m, rs_addr_raylet(p->addr), (struct rs_id){task->id.owner, task->id.seq + index},
+                  replay.return_bytes);
+    }
+    mini_call_at(m, p->addr, call);
+    return;
+  }
+}
+
 static void host_up(struct mini *m, uint32_t type, uint64_t request)
 {
   struct rs_input input = {.kind = RS_IN_HOST_UP, .host = request};
@@ -494,6 +554,10 @@ static void handle(struct mini *m, struct event *e)
   case EV_TASK_DONE:
     if (p)
       task_done(m, p, e->task, e->input.host);
+    break;
+  case EV_YIELD:
+    if (p)
+      yield(m, p, e->task, e->input.host);
     break;
   case EV_INPUT:
     if (p)

@@ -174,8 +174,12 @@ UNUSED static void random_task(struct rs_rng *rng, struct rs_task **v)
                                    RS_TASK_RETRY_ERRORS,
                                    RS_TASK_RETRY_ERRORS | RS_TASK_ACTOR_CALL,
                                    RS_TASK_ACTOR_CALL | RS_TASK_GROUP,
+                                   RS_TASK_STREAM,
                                    RS_TASK_KEEP};
   task->flags = flags[random_below(rng, sizeof flags / sizeof *flags)];
+  task->backpressure = task->flags & RS_TASK_STREAM ? (uint32_t)random_number(rng) : 0;
+  if (task->flags & RS_TASK_STREAM)
+    task->return_count = 0;
   task->group = task->flags & RS_TASK_GROUP ? 1 + (random_number(rng) >> 1) : 0;
   if (random_below(rng, 4) == 0) {
     task->flags |= RS_TASK_CAPTURE;
@@ -405,10 +409,10 @@ UNUSED static bool same_task(struct rs_task *const *left, struct rs_task *const 
   const struct rs_task *a = *left, *b = *right;
   if (a->dep_count != b->dep_count || a->return_count != b->return_count || a->flags != b->flags ||
       !rs_id_equal(a->id, b->id) || a->function != b->function || !rs_id_equal(a->actor, b->actor) ||
-      a->group != b->group || a->actor_seq != b->actor_seq || a->actor_restart != b->actor_restart ||
-      a->args_bytes != b->args_bytes || a->job != b->job || !rs_id_equal(a->parent, b->parent) ||
-      a->inner_count != b->inner_count || !same_ids(a->inner, b->inner, a->inner_count) ||
-      !rs_id_equal(a->placement, b->placement))
+      a->group != b->group || a->backpressure != b->backpressure || a->actor_seq != b->actor_seq ||
+      a->actor_restart != b->actor_restart || a->args_bytes != b->args_bytes || a->job != b->job ||
+      !rs_id_equal(a->parent, b->parent) || a->inner_count != b->inner_count ||
+      !same_ids(a->inner, b->inner, a->inner_count) || !rs_id_equal(a->placement, b->placement))
     return false;
   for (unsigned i = 0; i < a->dep_count; i++)
     if (!same_dep(&a->deps[i], &b->deps[i]) || !same_value(&a->deps[i].value, &b->deps[i].value))

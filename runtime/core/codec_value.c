@@ -281,8 +281,8 @@ struct rs_node_info *rs_get_info(struct rs_reader *r)
 /* ---- values, tasks and results ---- */
 
 enum {
-  TASK_FLAGS =
-      RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP | RS_TASK_GROUP | RS_TASK_CAPTURE,
+  TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP | RS_TASK_GROUP |
+               RS_TASK_STREAM | RS_TASK_CAPTURE,
   LOW_FLAGS = 63,     /* these are in a task's first byte, the others in the byte that MORE announces */
   TASK_HAS_MORE = 64, /* in the first byte: a byte of what follows comes next */
   TASK_HAS_ACTOR = 128,
@@ -397,6 +397,8 @@ void rs_put_task(struct rs_writer *w, const struct rs_task *task)
   }
   if (task->flags & RS_TASK_GROUP)
     rs_put_u64(w, task->group);
+  if (task->flags & RS_TASK_STREAM)
+    rs_put_u32(w, task->backpressure);
   if (more & MORE_PARENT)
     rs_put_id(w, task->parent);
   if (more & MORE_JOB)
@@ -438,6 +440,11 @@ static uint8_t get_task_head(struct rs_reader *r, struct rs_task *head)
   }
   if (head->flags & RS_TASK_GROUP && (head->group = rs_get_u64(r)) == 0)
     rs_get_fail(r, RS_ERR_MALFORMED);
+  if (head->flags & RS_TASK_STREAM) {
+    head->backpressure = rs_get_u32(r);
+    if (head->return_count)
+      rs_get_fail(r, RS_ERR_MALFORMED);
+  }
   if (more & MORE_PARENT)
     head->parent = rs_get_id(r);
   if (more & MORE_JOB && (head->job = rs_get_u64(r)) == RS_ADDR_NONE)

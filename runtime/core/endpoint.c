@@ -11,6 +11,7 @@
 #include "core/raylet.h"
 #include "core/state.h"
 #include "core/store.h"
+#include "core/stream.h"
 
 struct rs_effect *rs_emit(struct rs_endpoint *ep, enum rs_effect_kind kind)
 {
@@ -93,6 +94,7 @@ void rs_endpoint_free(struct rs_endpoint *ep)
     rs_raylet_free(ep->local);
   if (ep->executor)
     rs_executor_free(ep->executor);
+  rs_stream_free(ep->streams);
   if (ep->owner)
     rs_owner_free(ep->owner);
   rs_state_free(ep);
@@ -133,6 +135,11 @@ static void on_call(struct rs_endpoint *ep, const struct rs_call *call)
   RS_ASSERT(ep->roles & (RS_ROLE_DRIVER | RS_ROLE_WORKER));
   if (rs_store_on_call(ep, call))
     return;
+  if (call->kind == RS_CALL_YIELD) {
+    RS_ASSERT(ep->executor);
+    rs_stream_on_yield(ep, call);
+    return;
+  }
   if (call->kind == RS_CALL_ACTOR_EXIT) {
     RS_ASSERT(ep->executor);
     rs_executor_on_exit(ep);

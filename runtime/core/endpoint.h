@@ -17,6 +17,7 @@ struct rs_gcs;
 struct rs_raylet;
 struct rs_owner;
 struct rs_executor;
+struct rs_streams;
 struct rs_state;
 
 struct rs_endpoint {
@@ -28,9 +29,10 @@ struct rs_endpoint {
   struct rs_raylet *local; /* the raylet role, on a raylet's endpoint */
   struct rs_owner *owner;
   struct rs_executor *executor;
-  struct rs_state *state; /* questions that wait for answers; NULL: none */
-  struct rs_effects *out; /* of the step in progress */
-  uint64_t now;           /* of the step in progress */
+  struct rs_streams *streams; /* of the executor; NULL: none yet */
+  struct rs_state *state;     /* questions that wait for answers; NULL: none */
+  struct rs_effects *out;     /* of the step in progress */
+  uint64_t now;               /* of the step in progress */
   struct rs_rng rng;
   struct rs_work work;
   uint8_t roles;

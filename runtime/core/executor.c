@@ -20,6 +20,7 @@
 #include "core/executor.h"
 
 #include "core/owner_int.h"
+#include "core/stream.h"
 
 #define RETURNED_MAX 1024u
 
@@ -124,6 +125,11 @@ static void send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *re
   rs_send(ep, to, done);
 }
 
+void rs_executor_send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *result)
+{
+  send_result(ep, to, result);
+}
+
 static void refuse(struct rs_endpoint *ep, rs_addr from, struct rs_id task)
 {
   send_result(ep, from, rs_result_failed(task, RS_ERR_ACTOR_DIED, "the actor is dead: it has ended itself"));
@@ -193,6 +199,8 @@ static void run_lane(struct rs_endpoint *ep, uint32_t index)
       x->placement = next.task->placement;
     x->job = rs_task_job(next.task);
     *run_new(x) = (struct run){next.task, next.from, index};
+    if (next.task->flags & RS_TASK_STREAM)
+      rs_stream_begin(ep, next.task, next.from);
     rs_trace(ep, RS_TRACE_TASK_STARTED, next.task->id.owner, next.task->id.seq, next.task->actor_seq);
     struct rs_effect *run = rs_emit(ep, RS_OUT_TASK_RUN);
     run->task = rs_task_ref(next.task);
@@ -320,7 +328,7 @@ static bool all_done(const struct rs_executor *x)
 static void end_if_done(struct rs_endpoint *ep)
 {
   struct rs_executor *x = ep->executor;
-  if (x->ending == LIVES || x->ending == ENDED || !all_done(x))
+  if (x->ending == LIVES || x->ending == ENDED || !all_done(x) || rs_stream_any(ep))
     return;
   x->ending = ENDED;
   struct rs_m_actor_exit *m = rs_msg_new(RS_MSG_ACTOR_EXIT);
@@ -358,6 +366,8 @@ static void on_cancel(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ta
   struct rs_executor *x = ep->executor;
   const struct run *run = run_of(x, m->task);
   if (run) {
+    if (run->task->flags & RS_TASK_STREAM) /* of an actor too: it is asked at its next item */
+      rs_stream_cancel(ep, m->task);
     if (m->recursive && ep->owner)
       rs_owner_cancel_children(ep, m->task, m->force);
     if (run->task->flags & (RS_TASK_ACTOR_CALL | RS_TASK_ACTOR_CREATE))
@@ -385,6 +395,10 @@ static void on_cancel(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ta
 static void on_stored(struct rs_endpoint *ep, struct rs_id object, int status)
 {
   struct rs_executor *x = ep->executor;
+  if (rs_stream_on_stored(ep, object, status)) {
+    end_if_done(ep);
+    return;
+  }
   for (uint32_t i = 0; i < x->stored_count; i++) {
     struct stored *at = &x->stored[i];
     struct rs_id task = at->result->task;
@@ -424,6 +438,7 @@ bool rs_executor_on_message(struct rs_endpoint *ep, rs_addr from, const struct r
   case RS_MSG_PUSH_TASKS: on_push(ep, from, (const void *)msg); return true;
   case RS_MSG_ACTOR_START: on_actor_start(ep, from, (const void *)msg); return true;
   case RS_MSG_ACTOR_STOP: on_actor_stop(ep, (const void *)msg); return true;
+  case RS_MSG_STREAM_READ: rs_stream_on_read(ep, from, (const void *)msg); return true;
   case RS_MSG_TASK_CANCEL: on_cancel(ep, from, (const void *)msg); return true;
   case RS_MSG_WORKER_EXIT: rs_exit(ep); return true;
   case RS_MSG_WORKER_RETIRE: on_retire(ep); return true;
@@ -444,6 +459,7 @@ void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
   rs_trace(ep, RS_TRACE_TASK_ENDED, result->task.owner, result->task.seq, (uint64_t)(int64_t)result->status);
   rs_addr to = run->from;
   uint32_t lane = run->lane;
+  bool stream = run->task->flags & RS_TASK_STREAM;
   rs_task_unref(run->task);
   *run = x->runs[--x->run_count];
   x->lanes[lane].running--;
@@ -470,7 +486,9 @@ void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
     rs_send(ep, ep->raylet, m);
     stored++;
   }
-  if (stored) {
+  if (stream) {
+    rs_stream_end(ep, result);
+  } else if (stored) {
     RS_GROW(x->stored, x->stored_count, x->stored_cap);
     x->stored[x->stored_count++] = (struct stored){rs_result_ref(result), to, stored};
   } else if (to != RS_ADDR_NONE) {
@@ -499,6 +517,7 @@ void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     }
     lane->count = kept;
   }
+  rs_stream_on_peer_down(ep, peer);
   for (uint32_t i = 0; i < x->stored_count; i++)
     if (x->stored[i].to == peer)
       x->stored[i].to = RS_ADDR_NONE;

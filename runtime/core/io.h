@@ -212,7 +212,10 @@ enum rs_call_kind {
   RS_CALL_ASK,        /* ask: a question to the GCS (KV, JOB_START, JOB_END, STATE_QUERY); REPLY ANSWER */
   RS_CALL_ACTOR_FIND, /* object: a number of our own; actor->name in actor->name_space: REPLY FOUND */
   RS_CALL_ACTOR_LIST, /* object: likewise; the named actors of actor->name_space; force: of all: REPLY FOUND */
-  RS_CALL_ACTOR_EXIT, /* in a task of an actor: it ends once what runs has ended */
+  RS_CALL_YIELD,      /* in a task with STREAM; object: the task; value, or size and inner: its bytes are in the node's
+                         store under the item's id. REPLY YIELD when the function may go on */
+  RS_CALL_STREAM_NEXT,  /* object: a task with STREAM; REPLY NEXT. RELEASE it when no more items are wanted */
+  RS_CALL_ACTOR_EXIT,   /* in a task of an actor: it ends once what runs has ended */
   RS_CALL_GROUP_CREATE, /* object: the group's id, from this owner's numbers; group_strategy, topology, group_name,
                            detached, bundles. REPLY GROUP each time its state changes */
   RS_CALL_GROUP_REMOVE, /* object: the group. What runs in it ends */
@@ -290,6 +293,10 @@ enum rs_reply_kind {
   RS_REPLY_FOUND,  /* id: the call's object; ids: the actor, or none (NO_ACTOR). Of a LIST: those that have names;
                       result: in data the namespace and the name of each, both with a final 0 */
   RS_REPLY_GROUP,  /* id, state (enum rs_group_state), status (why it is gone), name, nodes of its bundles */
+  RS_REPLY_YIELD, /* id: the task; size: items so far; status OK: go on; CANCELLED: end; TOO_LARGE: that is one too many
+                   */
+  RS_REPLY_NEXT,  /* id: the task; ids: its next item, with one count for the application; none and OK: it has ended;
+                     none and a status: it failed here, and result says why; after that it has ended */
   RS_REPLY_KINDS
 };
 

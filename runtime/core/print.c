@@ -336,10 +336,11 @@ static void put_addr(struct text *t, const char *label, rs_addr addr)
 
 static void put_call(struct text *t, const struct rs_call *call)
 {
-  static const char kinds[][14] = {
-      "SUBMIT",     "ACTOR_CREATE", "ACTOR_CALL", "ACTOR_KILL",   "PUT",          "GET",      "RELEASE", "CANCEL",
-      "WAIT",       "RETAIN",       "UNPIN",      "BLOCKED",      "UNBLOCKED",    "CREATE",   "ABORT",   "ASK",
-      "ACTOR_FIND", "ACTOR_LIST",   "ACTOR_EXIT", "GROUP_CREATE", "GROUP_REMOVE", "GROUP_GET"};
+  static const char kinds[][14] = {"SUBMIT",     "ACTOR_CREATE", "ACTOR_CALL",   "ACTOR_KILL", "PUT",
+                                   "GET",        "RELEASE",      "CANCEL",       "WAIT",       "RETAIN",
+                                   "UNPIN",      "BLOCKED",      "UNBLOCKED",    "CREATE",     "ABORT",
+                                   "ASK",        "ACTOR_FIND",   "ACTOR_LIST",   "YIELD",      "STREAM_NEXT",
+                                   "ACTOR_EXIT", "GROUP_CREATE", "GROUP_REMOVE", "GROUP_GET"};
   put_char(t, ' ');
   put_str(t, call->kind < RS_CALL_KINDS ? kinds[call->kind] : "?");
   put_str(t, " demand=");
@@ -414,7 +415,8 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
 
 static void put_reply(struct text *t, const struct rs_reply *reply)
 {
-  static const char kinds[][14] = {" TASK ", " ACTOR ", " OBJECT ", " ANSWER ", " FOUND ", " GROUP "};
+  static const char kinds[][14] = {" TASK ",  " ACTOR ", " OBJECT ", " ANSWER ",
+                                   " FOUND ", " GROUP ", " YIELD ",  " NEXT "};
   put_str(t, reply->kind < RS_REPLY_KINDS ? kinds[reply->kind] : " ? ");
   print_id(t, &reply->id);
   put_char(t, ' ');

@@ -14,6 +14,7 @@
 
 #define RS_TASK_DEPS_MAX 16384 /* arguments by reference; also references inside the arguments */
 #define RS_TASK_RETURNS_MAX 64
+#define RS_STREAM_MAX 100000000u  /* items of one task; their numbers are kept free for it */
 #define RS_INLINE_MAX (16u << 20) /* bytes of arguments, or of results, in one task */
 #define RS_ERROR_TEXT_MAX 4096
 #define RS_VALUE_IDS_MAX 65536 /* references inside one value, or inside the returns of one task */
@@ -47,13 +48,15 @@ struct rs_dep {
 /* CAPTURE: what the task submits goes into its placement group, `placement` (Ray's
  * placement_group_capture_child_tasks). RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions).
  * KEEP: the owner keeps the returns until the application releases each; without it they go once the reply is given and
- * no task submitted by then reads them. GROUP: a call that names a concurrency group.
+ * no task submitted by then reads them. STREAM: it has no returns; its values come one by one, each an object: item i,
+ * from 1 to RS_STREAM_MAX, has the number i after the task's own. GROUP: a call that names a concurrency group.
  */
 enum {
   RS_TASK_ACTOR_CREATE = 1,
   RS_TASK_ACTOR_CALL = 2,
   RS_TASK_RETRY_ERRORS = 4,
   RS_TASK_KEEP = 8,
+  RS_TASK_STREAM = 16,
   RS_TASK_GROUP = 32,
   RS_TASK_CAPTURE = 512
 };
@@ -70,6 +73,7 @@ struct rs_task {
   struct rs_id actor;     /* of a creation or a call; {0, 0} otherwise */
   uint64_t actor_seq;     /* order of a call at its actor, from 1; restarts at 1 for each incarnation of the actor */
   uint32_t actor_restart; /* the incarnation of the actor that the call is meant for */
+  uint32_t backpressure;  /* of a STREAM: its function waits while that many items are unread; 0: never */
   uint64_t group;         /* of a call with GROUP: rs_name_hash of the concurrency group's name; 0: the default one */
   rs_addr job;            /* the driver program that it works for; RS_ADDR_NONE: its owner */
   struct rs_id parent;    /* the task that submitted it; {0, 0}: a driver program did */

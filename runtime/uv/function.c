@@ -105,6 +105,32 @@ static int noop(struct rs_uv_context *context)
   return 0;
 }
 
+/* Items of return_bytes, the first at once, the others evenly over the duration. */
+static int replay_items(struct rs_uv_context *context, const struct rs_replay *r)
+{
+  uint64_t begin = uv_hrtime();
+  uint8_t *bytes = malloc(r->return_bytes + 1);
+  int rc = bytes ? 0 : 1;
+  for (uint32_t i = 0; i < r->yields && rc == 0; i++) {
+    uint64_t due = begin + r->duration_ns / r->yields * i, now = uv_hrtime();
+    if (now < due && !rs_uv_sleep(context, due - now))
+      break;
+    memset(bytes, (int)(i + 1), r->return_bytes);
+    rc = rs_uv_yield(context, bytes, r->return_bytes, NULL, 0);
+  }
+  uint64_t end = begin + r->duration_ns, now = uv_hrtime();
+  if (rc == 0 && now < end)
+    rs_uv_sleep(context, end - now);
+  free(bytes);
+  if (rc == 0 && r->fails) {
+    rs_uv_fail(context, "the replayed task fails, as its arguments say");
+    return 1;
+  }
+  if (rc < 0)
+    rs_uv_fail(context, rs_error_text(rc));
+  return rc;
+}
+
 static int replay(struct rs_uv_context *context)
 {
   struct rs_replay r;
@@ -112,6 +138,8 @@ static int replay(struct rs_uv_context *context)
     rs_uv_fail(context, "raysim.replay: malformed arguments");
     return 1;
   }
+  if (context->task->flags & RS_TASK_STREAM)
+    return replay_items(context, &r);
   if (r.mode == RS_REPLAY_SPIN) {
     for (uint64_t end = uv_hrtime() + r.duration_ns; uv_hrtime() < end && !rs_uv_cancelled(context);)
       ;

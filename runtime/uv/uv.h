@@ -56,6 +56,12 @@ void *rs_uv_return_room(struct rs_uv_context *context, uint32_t index, size_t si
 /* The references inside that value; they are copied. */
 void rs_uv_return_ids(struct rs_uv_context *context, uint32_t index, const struct rs_id *ids, uint32_t count);
 
+/* Of a task with RS_TASK_STREAM: hands over its next item, a copy of the bytes with the references inside, and waits
+ * until it may go on. 0; CANCELLED: nobody wants more, end; TOO_LARGE: too many items; or why the item could not be
+ * stored. */
+int rs_uv_yield(struct rs_uv_context *context, const void *bytes, size_t size_bytes, const struct rs_id *ids,
+                uint32_t id_count);
+
 /* The text of a failure; return non-zero after it. */
 void rs_uv_fail(struct rs_uv_context *context, const char *text);
 

@@ -101,7 +101,12 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
     break;
   }
   case RS_OUT_EXIT: leave(proc, 0);
-  case RS_OUT_REPLY: rs_front_on_reply(&worker->front, effect->reply); break;
+  case RS_OUT_REPLY:
+    if (effect->reply->kind == RS_REPLY_YIELD)
+      rs_yield_answered(worker, effect->reply);
+    else
+      rs_front_on_reply(&worker->front, effect->reply);
+    break;
   default: break;
   }
 }
@@ -537,6 +542,7 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
   pthread_cond_init(&worker->work, &attr);
   pthread_cond_init(&worker->cancelled, &attr);
+  pthread_cond_init(&worker->yielded, &attr);
   pthread_condattr_destroy(&attr);
   rs_list_init(&worker->ready);
   rs_list_init(&worker->running);

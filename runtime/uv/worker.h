@@ -12,6 +12,9 @@ struct rs_run {
   struct rs_task *task;
   rs_gpu_mask gpus;
   atomic_bool cancelled; /* it is to end early */
+  bool yields;           /* it waits for the answer to a YIELD, which is yield_status */
+  int yield_status;
+  uint64_t items;        /* yielded so far */
   uint64_t kill_at;      /* the process ends when it runs still */
 };
 
@@ -23,6 +26,7 @@ struct rs_worker {
   uint32_t idle;            /* threads that run no function, or are about to */
   pthread_cond_t work;      /* ready_count > 0 */
   pthread_cond_t cancelled; /* of some run */
+  pthread_cond_t yielded;   /* the answer to some YIELD is there */
   struct rs_output output;
   void *actor;
   uint64_t type;                         /* of the actor: its creation's function */
@@ -30,6 +34,8 @@ struct rs_worker {
   bool told_blocked;
   rs_addr job; /* of the last task that began */
 };
+
+void rs_yield_answered(struct rs_worker *worker, const struct rs_reply *reply); /* yield.c; with the lock */
 
 /* Plays endpoint `self` of the node until its raylet ends it. Returns an exit status. */
 int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *session, const uint8_t *token);

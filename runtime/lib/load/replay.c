@@ -7,6 +7,7 @@
 #include "core/errors.h"
 
 #define FAILS (1u << 8)
+#define YIELDS_SHIFT 9
 
 static void put(uint8_t *out, uint64_t value, unsigned bytes)
 {
@@ -36,10 +37,10 @@ uint32_t rs_replay_args_bytes(uint32_t result_bytes)
 void rs_replay_encode(const struct rs_replay *replay, uint8_t *out)
 {
   RS_ASSERT(replay->mode == RS_REPLAY_SLEEP || replay->mode == RS_REPLAY_SPIN);
-  RS_ASSERT(replay->tag <= RS_REPLAY_TAG_MAX);
+  RS_ASSERT(replay->tag <= RS_REPLAY_TAG_MAX && replay->yields <= RS_REPLAY_YIELDS_MAX);
   put(out, replay->duration_ns, 8);
   put(out + 8, replay->mode, 4);
-  put(out + 12, replay->tag | (replay->fails ? FAILS : 0), 4);
+  put(out + 12, replay->tag | (replay->fails ? FAILS : 0) | replay->yields << YIELDS_SHIFT, 4);
   put(out + 16, replay->return_bytes, 8);
   if (replay->result_bytes)
     memcpy(out + RS_REPLAY_HEADER_BYTES, replay->result, replay->result_bytes);
@@ -54,11 +55,12 @@ int rs_replay_decode(const struct rs_task *task, struct rs_replay *out)
   uint32_t word = (uint32_t)get(task->args + 12, 4);
   out->tag = word & RS_REPLAY_TAG_MAX;
   out->fails = (word & FAILS) != 0;
+  out->yields = word >> YIELDS_SHIFT;
   out->return_bytes = get(task->args + 16, 8);
   out->result = task->args + RS_REPLAY_HEADER_BYTES;
   out->result_bytes = task->args_bytes - RS_REPLAY_HEADER_BYTES;
   bool known = out->mode == RS_REPLAY_SLEEP || out->mode == RS_REPLAY_SPIN;
-  return known && word <= (FAILS | RS_REPLAY_TAG_MAX) ? RS_ERR_OK : RS_ERR_MALFORMED;
+  return known && out->yields <= RS_REPLAY_YIELDS_MAX ? RS_ERR_OK : RS_ERR_MALFORMED;
 }
 
 /* One return, inside where it is small enough. Returns where the next one would begin. */

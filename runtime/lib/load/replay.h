@@ -2,8 +2,8 @@
  *
  * Scenario tasks and trials that replay recorded or modelled curves are all this one function: the worker sleeps or
  * computes for the duration and returns the bytes; the simulator lets the duration pass and returns the same bytes.
- * Arguments (little-endian): u64 duration_ns, u32 mode, u32 tag (bits 0..7) and fails (bit 8), u64 return_bytes, then
- * the inline result's bytes.
+ * Arguments (little-endian): u64 duration_ns, u32 mode, u32 tag (bits 0..7), fails (bit 8), yields (9..24), u64
+ * return_bytes, then the inline result's bytes.
  *
  * With one return it is an object of return_bytes when that is > 0, otherwise the inline result. With two or more
  * returns and return_bytes > 0 the first is the inline result and the second the object. Returns beyond are empty.
@@ -17,12 +17,14 @@ enum rs_replay_mode { RS_REPLAY_SLEEP, RS_REPLAY_SPIN };
 
 #define RS_REPLAY_HEADER_BYTES 24u
 #define RS_REPLAY_TAG_MAX 255u
+#define RS_REPLAY_YIELDS_MAX 65535u
 
 struct rs_replay {
   uint64_t duration_ns;
   uint32_t mode;
   uint32_t tag; /* 0..RS_REPLAY_TAG_MAX: describes the task to who watches it (the rung of a trial); no meaning here */
-  bool fails;   /* it ends with an application error, RS_ERR_TASK_FAILED, after its duration */
+  uint32_t yields; /* of a task with STREAM: items of return_bytes each, the first at once, evenly over the duration */
+  bool fails;      /* it ends with an application error, RS_ERR_TASK_FAILED, after its duration */
   uint64_t return_bytes;
   const uint8_t *result; /* points into the task's arguments */
   uint32_t result_bytes;
