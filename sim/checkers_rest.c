@@ -77,7 +77,8 @@ static void owner_at_rest(struct rs_checker *c, const struct rs_endpoint *ep)
   uint32_t actors = 0;
   for (const struct rs_link *at = o->actors.next; at != &o->actors; at = at->next)
     actors++;
-  if (o->tasks.count || o->refs.count || actors || o->lease_by_worker.count || o->request_by_number.count)
+  if (o->tasks.count || o->refs.count || o->streams.count || actors || o->lease_by_worker.count ||
+      o->request_by_number.count)
     rs_check_fail(c, RS_CHECK_EMPTY, "owner %" PRIx64 ": %u tasks, %u objects, %u actors, %u leases, %u requests",
                   ep->self, o->tasks.count, o->refs.count, actors, o->lease_by_worker.count,
                   o->request_by_number.count);

@@ -656,6 +656,22 @@ const struct rs_reply *mini_reply(const struct mini *m, struct rs_id id)
   return NULL;
 }
 
+const struct rs_reply *mini_reply_last_of(const struct mini *m, enum rs_reply_kind kind)
+{
+  for (uint32_t i = m->reply_count; i-- > 0;)
+    if (m->replies[i]->kind == kind)
+      return m->replies[i];
+  return NULL;
+}
+
+uint32_t mini_reply_count_of(const struct mini *m, enum rs_reply_kind kind)
+{
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < m->reply_count; i++)
+    count += m->replies[i]->kind == kind;
+  return count;
+}
+
 uint32_t mini_reply_count(const struct mini *m)
 {
   return m->reply_count;

@@ -55,6 +55,8 @@ bool mini_restart_node(struct mini *m, rs_node_id node);         /* a new incarn
 /* What came out. Replies stay the harness's; NULL when there was none. */
 const struct rs_reply *mini_reply(const struct mini *m, struct rs_id id);
 const struct rs_msg *mini_answer(const struct mini *m, uint16_t type); /* the last of that type; NULL: none */
+const struct rs_reply *mini_reply_last_of(const struct mini *m, enum rs_reply_kind kind);
+uint32_t mini_reply_count_of(const struct mini *m, enum rs_reply_kind kind);
 uint32_t mini_reply_count(const struct mini *m);
 uint64_t mini_count(const struct mini *m, enum rs_trace trace); /* TRACE effects so far */
 uint64_t mini_messages(const struct mini *m, enum rs_msg_type type);

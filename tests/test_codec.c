@@ -230,7 +230,7 @@ static void sizes_of_tasks_are_checked(void)
     uint8_t value;
     int error;
   } cases[] = {
-      {0, 16, RS_ERR_MALFORMED},  /* unknown flag */
+      {0, 16, RS_ERR_TRUNCATED},  /* how many unread items there may be, which does not come */
       {0, 3, RS_ERR_MALFORMED},   /* creation and call */
       {0, 128, RS_ERR_TRUNCATED}, /* actor fields, which do not come */
       {1, 65, RS_ERR_TOO_LARGE},  /* returns */

@@ -229,7 +229,7 @@ static struct lane *lane_of(struct rs_executor *x, const struct rs_task *task)
 
 /* What has not begun goes back to where it came from: it could be what the running task waits for. An actor's calls
  * stay: their order is theirs. */
-static void give_back(struct rs_endpoint *ep)
+void rs_executor_give_back(struct rs_endpoint *ep)
 {
   struct rs_executor *x = ep->executor;
   struct lane *lane = &x->only;
@@ -265,7 +265,7 @@ void rs_executor_on_blocked(struct rs_endpoint *ep, bool blocked)
   m->blocked = blocked;
   rs_send(ep, ep->raylet, m);
   if (blocked)
-    give_back(ep);
+    rs_executor_give_back(ep);
 }
 
 static void on_push(struct rs_endpoint *ep, rs_addr from, const struct rs_m_push_tasks *m)
@@ -286,8 +286,8 @@ static void on_push(struct rs_endpoint *ep, rs_addr from, const struct rs_m_push
     else
       enqueue(lane, task, from);
   }
-  if (x->blocked)
-    give_back(ep);
+  if (x->blocked || rs_stream_stalled(ep))
+    rs_executor_give_back(ep);
   for (uint32_t l = 0; l < x->lane_count; l++)
     run_lane(ep, l);
 }

@@ -20,7 +20,7 @@ struct rs_owner *rs_owner_new(void)
   struct rs_link *lists[] = {&o->keys,   &o->dirty,        &o->delayed,   &o->actors,        &o->stored,
                              &o->ready,  &o->dirty_actors, &o->postponed, &o->borrowed_list, &o->lent,
                              &o->doomed, &o->adds,         &o->deferred,  &o->carried,       &o->lineages,
-                             &o->dying,  &o->rebuild,      &o->unsure,    &o->groups};
+                             &o->dying,  &o->rebuild,      &o->unsure,    &o->groups,        &o->dirty_streams};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   rs_graves_init(&o->graves);
@@ -42,6 +42,7 @@ void rs_owner_free(struct rs_owner *o)
   rs_owner_lease_free_all(o);
   rs_owner_group_free_all(o);
   rs_owner_actor_free_all(o);
+  rs_owner_stream_free_all(o);
   rs_owner_ref_free_all(o);
   rs_owner_lineage_free_all(o);
   rs_owner_borrow_free_all(o);
@@ -117,6 +118,8 @@ void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t, struct rs_r
   if (t->blocked_on)
     rs_owner_args_unwait(ep, t);
   rs_owner_object_made(ep, t, result); /* what its value contains is held before its arguments are let go */
+  if (t->task->flags & RS_TASK_STREAM)
+    rs_owner_stream_ended(ep, t->task->id, result);
   rs_owner_args_drop(ep, t);
   if (t->again)
     rs_result_unref(result);
@@ -228,7 +231,7 @@ static struct owned_task *task_new(struct rs_endpoint *ep, struct rs_task *task,
 {
   struct rs_owner *o = ep->owner;
   RS_ASSERT(task->id.owner == ep->self && task->id.seq > o->last_seq);
-  o->last_seq = task->id.seq + task->return_count;
+  o->last_seq = task->id.seq + rs_task_span(task) - 1;
   struct owned_task *t = rs_alloc_zero(1, sizeof *t);
   t->task = rs_task_ref(task);
   t->retries_left = max_retries;
@@ -239,6 +242,8 @@ static struct owned_task *task_new(struct rs_endpoint *ep, struct rs_task *task,
   rs_trace(ep, RS_TRACE_TASK_QUEUED, ep->self, task->id.seq, task->actor.seq);
   if (task->flags & RS_TASK_KEEP)
     rs_owner_object_expect(ep, task);
+  if (task->flags & RS_TASK_STREAM)
+    rs_owner_stream_new(ep, task);
   return t;
 }
 
@@ -341,6 +346,8 @@ void rs_owner_unblock(struct rs_endpoint *ep)
 /* One count of an object or of an actor's handle. An actor of which nobody counts anything is let go directly. */
 static void release(struct rs_endpoint *ep, struct rs_id id)
 {
+  if (rs_owner_stream_release(ep, id))
+    return;
   const struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, id);
   if (ref && ref->count) {
     rs_owner_ref_release(ep, id);
@@ -370,6 +377,7 @@ void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
   case RS_CALL_WAIT: rs_owner_wait(ep, call); break;
   case RS_CALL_RETAIN: rs_owner_ref_retain(ep, call->object); break;
   case RS_CALL_RELEASE: release(ep, call->object); break;
+  case RS_CALL_STREAM_NEXT: rs_owner_stream_next(ep, call->object); break;
   case RS_CALL_BLOCKED:
   case RS_CALL_UNBLOCKED: block(ep, call->kind == RS_CALL_BLOCKED); break;
   case RS_CALL_CANCEL: rs_owner_cancel(ep, call->object, call->force, call->recursive); break;
@@ -421,6 +429,7 @@ void rs_owner_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_m
   switch (msg->type) {
   case RS_MSG_TASKS_DONE: on_done(ep, from, (const void *)msg); return;
   case RS_MSG_ACTOR_STATE: rs_owner_actor_on_state(ep, (const void *)msg); return;
+  case RS_MSG_STREAM_ITEM: rs_owner_stream_on_item(ep, from, (const void *)msg); return;
   case RS_MSG_ACTOR_FOUND: rs_owner_handle_on_found(ep, (const void *)msg); return;
   case RS_MSG_NODE_DEAD: on_node_dead(ep, ((const struct rs_m_node_dead *)(const void *)msg)->raylet); return;
   case RS_MSG_KV_REPLY:
@@ -512,6 +521,7 @@ void rs_owner_settle(struct rs_endpoint *ep)
     rs_owner_actor_settle(ep);
   }
   rs_owner_lease_settle(ep);
+  rs_owner_stream_settle(ep);
   rs_owner_events_settle(ep);
   rs_owner_borrow_settle(ep);
 }

@@ -160,6 +160,8 @@ static void pump(struct rs_endpoint *ep, struct owned_actor *a)
     task->actor_restart = a->restart;
     t->sent = true;
     t->state = TASK_PUSHED;
+    if (task->flags & RS_TASK_STREAM)
+      rs_owner_stream_pushed(ep, task);
     rs_list_push_back(&a->in_flight, &t->link);
     a->in_flight_count++;
     if (!m) {

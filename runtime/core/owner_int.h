@@ -100,7 +100,7 @@ struct owned_actor {
 enum ref_fate { REF_PENDING, REF_INLINE, REF_STORED, REF_GONE, REF_FREED };
 
 /* How it came to be; decides whether it can be made again, and what an error says. */
-enum ref_origin { REF_OF_TASK, REF_OF_PUT, REF_OF_CALL, REF_OF_EVICTED, REF_OF_ACTOR };
+enum ref_origin { REF_OF_TASK, REF_OF_PUT, REF_OF_CALL, REF_OF_EVICTED, REF_OF_ACTOR, REF_OF_STREAM };
 
 enum ref_pull { PULL_NONE, PULL_GET, PULL_WAIT };
 
@@ -202,6 +202,8 @@ struct rs_owner {
   uint64_t last_seq; /* highest sequence number that the application has used */
   uint32_t nodes;    /* as the raylets tell */
   bool subscribed, orphaned, draining, burying;
+  struct rs_map streams; /* number of its task -> owned_stream */
+  struct rs_link dirty_streams;
   struct rs_graves graves; /* actors that have died */
   struct rs_link unsure;
   uint64_t *finds; /* numbers of ACTOR_FIND and ACTOR_LIST calls without an answer */
@@ -277,6 +279,16 @@ void rs_owner_actor_orphan(struct rs_endpoint *ep, int reason); /* every actor i
 uint64_t rs_owner_actor_deadline(const struct rs_owner *o);
 void rs_owner_actor_free_all(struct rs_owner *o);
 
+/* owner_stream.c */
+void rs_owner_stream_new(struct rs_endpoint *ep, const struct rs_task *task);
+void rs_owner_stream_pushed(struct rs_endpoint *ep, const struct rs_task *task);
+void rs_owner_stream_on_item(struct rs_endpoint *ep, rs_addr from, const struct rs_m_stream_item *m);
+void rs_owner_stream_next(struct rs_endpoint *ep, struct rs_id id);
+bool rs_owner_stream_release(struct rs_endpoint *ep, struct rs_id id); /* false: no stream that we know */
+void rs_owner_stream_ended(struct rs_endpoint *ep, struct rs_id task, struct rs_result *result);
+void rs_owner_stream_settle(struct rs_endpoint *ep);
+void rs_owner_stream_free_all(struct rs_owner *o);
+
 /* owner_handle.c: records of actors, ours and others', and what the head says of them */
 struct owned_actor *rs_owner_handle_new(struct rs_endpoint *ep, struct rs_id id);
 struct owned_actor *rs_owner_handle_of(struct rs_endpoint *ep, struct rs_id id); /* NULL: it is dead, or we are lost */
@@ -324,6 +336,8 @@ void rs_owner_get_fail_all(struct rs_endpoint *ep, int status);
 /* owner_object.c: objects of this owner */
 void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task); /* a KEEP task was submitted */
 void rs_owner_object_made(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result);
+void rs_owner_object_item(struct rs_endpoint *ep, struct rs_id id, struct rs_result *result);         /* held once */
+void rs_owner_object_refuse(struct rs_endpoint *ep, struct rs_id id, const struct rs_result *result); /* its bytes */
 void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call);
 void rs_owner_object_become(struct rs_endpoint *ep, struct ref *ref, enum ref_fate fate);
 void rs_owner_object_gone(struct rs_endpoint *ep, struct ref *ref, struct rs_result *error); /* takes the reference */

@@ -142,8 +142,9 @@ bool rs_owner_lineage_rebuild(struct rs_endpoint *ep, struct ref *ref, const cha
   if (o->orphaned) {
     *why = "this node is gone";
   } else if (!lineage) {
-    *why = ref->origin == REF_OF_PUT    ? "it was put, and no task can make it again"
-           : ref->origin == REF_OF_CALL ? "a call of an actor returned it, which is not made again"
+    *why = ref->origin == REF_OF_PUT      ? "it was put, and no task can make it again"
+           : ref->origin == REF_OF_STREAM ? "a stream yielded it, which is not made again"
+           : ref->origin == REF_OF_CALL   ? "a call of an actor returned it, which is not made again"
            : ref->origin == REF_OF_EVICTED
                ? "the task that made it was forgotten, because all of them took more than max_lineage_bytes"
                : "the task that made it is not known any more";

@@ -213,6 +213,31 @@ static void take_return(struct rs_endpoint *ep, struct ref *ref, struct rs_resul
   rs_owner_object_become(ep, ref, stored ? REF_STORED : REF_INLINE);
 }
 
+/* Its task failed before, or it is known: a copy that was made of it goes again. */
+void rs_owner_object_refuse(struct rs_endpoint *ep, struct rs_id id, const struct rs_result *result)
+{
+  const struct rs_return *r = result->return_count ? &result->returns[0] : NULL;
+  struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, id);
+  if (!r || r->inline_bytes == r->size_bytes)
+    return;
+  for (uint32_t i = 0; ref && i < ref->location_count; i++)
+    if (ref->locations[i] == result->node)
+      return; /* the same bytes in the same store */
+  send_free(ep, result->node, id);
+}
+
+/* One that a task has yielded. */
+void rs_owner_object_item(struct rs_endpoint *ep, struct rs_id id, struct rs_result *result)
+{
+  struct ref *ref = rs_owner_ref_new(ep, id);
+  ref->holds = 1;
+  ref->origin = REF_OF_STREAM;
+  if (result->status == RS_ERR_OK && result->return_count == 1)
+    take_return(ep, ref, result, 0);
+  else
+    rs_owner_object_gone(ep, ref, rs_result_ref(result));
+}
+
 void rs_owner_object_made(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result)
 {
   const struct rs_task *task = t->task;

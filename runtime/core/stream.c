@@ -6,6 +6,10 @@
  * caller tells with STREAM_READ how far it has read: with backpressure N the answer to a YIELD, for which the function
  * waits, is held back while N items or more are unread.
  *
+ * References inside items are held by this process until the task's result has gone, which carries them once more: so
+ * they live until the caller has its own. While a function waits here no task may be queued behind it: it could be the
+ * one that reads.
+ *
  * A task that is tried again yields from the start; the caller knows which items it has (owner_stream.c). Nothing is
  * answered twice: each YIELD gets exactly one REPLY.
  *
@@ -14,6 +18,8 @@
 #include "core/stream.h"
 
 #include <string.h>
+
+#include "core/owner_int.h"
 
 struct item {
   struct rs_link link; /* in stream->items */
@@ -30,6 +36,8 @@ struct stream {
   bool waits;           /* its function waits for the answer to its last YIELD */
   bool cancelled;
   struct rs_result *end; /* what comes after the items */
+  struct rs_id *ids;     /* references inside items so far */
+  uint32_t id_count, id_cap;
 };
 
 struct rs_streams {
@@ -56,6 +64,7 @@ static void stream_free(struct stream *s)
   RS_LIST_EACH(&s->items, at, after) item_free(RS_ENTRY(at, struct item, link));
   rs_list_remove(&s->link);
   rs_result_unref(s->end);
+  free(s->ids);
   rs_task_unref(s->task);
   free(s);
 }
@@ -96,10 +105,30 @@ static void answer_if_may(struct rs_endpoint *ep, struct stream *s)
 {
   bool stops = s->cancelled || s->to == RS_ADDR_NONE;
   bool full = s->task->backpressure && s->yielded > s->read && s->yielded - s->read >= s->task->backpressure;
-  if (!s->waits || (full && !stops))
+  if (!s->waits)
     return;
+  if (full && !stops) {
+    rs_executor_give_back(ep);
+    return;
+  }
   s->waits = false;
   answer(ep, s->task->id, stops ? RS_ERR_CANCELLED : RS_ERR_OK, s->yielded);
+}
+
+/* The task's result, with the references that its items had inside. */
+static struct rs_result *end_of(const struct stream *s)
+{
+  if (!s->id_count)
+    return rs_result_ref(s->end);
+  struct rs_result *end = rs_result_new_ids(0, s->id_count, s->end->data_bytes);
+  end->status = s->end->status;
+  end->task = s->end->task;
+  end->run_ns = s->end->run_ns;
+  end->node = s->end->node;
+  if (end->data_bytes)
+    memcpy(end->data, s->end->data, end->data_bytes);
+  memcpy(end->ids, s->ids, s->id_count * sizeof *s->ids);
+  return end;
 }
 
 /* Whatever may leave; the stream may be gone afterwards. */
@@ -125,7 +154,9 @@ static void flush(struct rs_endpoint *ep, struct stream *s)
   if (!s->end)
     return;
   if (s->to != RS_ADDR_NONE)
-    rs_executor_send_result(ep, s->to, rs_result_ref(s->end));
+    rs_executor_send_result(ep, s->to, end_of(s));
+  if (s->id_count)
+    rs_owner_ref_drop_all(ep, s->ids, s->id_count);
   stream_free(s);
 }
 
@@ -149,7 +180,8 @@ static struct rs_result *result_of(const struct rs_endpoint *ep, const struct st
 void rs_stream_on_yield(struct rs_endpoint *ep, const struct rs_call *call)
 {
   struct stream *s = stream_of(ep, call->object);
-  if (!s || s->end || s->yielded == RS_STREAM_MAX) {
+  uint32_t ids = call->value ? call->value->id_count : call->inner_count;
+  if (!s || s->end || s->yielded == RS_STREAM_MAX || ids > RS_VALUE_IDS_MAX - s->id_count) {
     answer(ep, call->object, s && !s->end ? RS_ERR_TOO_LARGE : RS_ERR_CANCELLED, s ? s->yielded : 0);
     return;
   }
@@ -157,6 +189,14 @@ void rs_stream_on_yield(struct rs_endpoint *ep, const struct rs_call *call)
   s->waits = true;
   struct item *item = rs_alloc_zero(1, sizeof *item);
   item->result = result_of(ep, s, call);
+  for (uint32_t i = 0; i < ids; i++) {
+    RS_GROW(s->ids, s->id_count, s->id_cap);
+    s->ids[s->id_count++] = item->result->ids[i];
+  }
+  if (ids) {
+    rs_owner_begin(ep);
+    rs_owner_ref_hold_all(ep, item->result->ids, ids);
+  }
   item->storing = !call->value && call->size_bytes > 0;
   rs_list_push_back(&s->items, &item->link);
   if (item->storing) {
@@ -233,6 +273,15 @@ void rs_stream_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     answer_if_may(ep, s);
     flush(ep, s);
   }
+}
+
+bool rs_stream_stalled(const struct rs_endpoint *ep)
+{
+  for (const struct rs_link *at = ep->streams ? ep->streams->list.next : NULL; at && at != &ep->streams->list;
+       at = at->next)
+    if (RS_ENTRY(at, struct stream, link)->waits)
+      return true;
+  return false;
 }
 
 bool rs_stream_any(const struct rs_endpoint *ep)

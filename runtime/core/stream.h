@@ -11,10 +11,13 @@ bool rs_stream_on_stored(struct rs_endpoint *ep, struct rs_id object, int status
 void rs_stream_end(struct rs_endpoint *ep, struct rs_result *result);              /* the function has returned */
 void rs_stream_cancel(struct rs_endpoint *ep, struct rs_id task);
 void rs_stream_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
-bool rs_stream_any(const struct rs_endpoint *ep); /* something is not sent yet */
+bool rs_stream_stalled(const struct rs_endpoint *ep); /* a function waits until its items are read */
+bool rs_stream_any(const struct rs_endpoint *ep);     /* something is not sent yet */
 void rs_stream_free(struct rs_streams *streams);
 
-/* executor.c: takes over the result. */
+/* executor.c */
+void rs_executor_give_back(struct rs_endpoint *ep); /* what has not begun, to its owners */
+/* Takes over the result. */
 void rs_executor_send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *result);
 
 #endif

@@ -90,6 +90,11 @@ static inline rs_addr rs_task_job(const struct rs_task *task)
 {
   return task->job != RS_ADDR_NONE ? task->job : task->id.owner;
 }
+/* Numbers that it takes: its own and those of its values. */
+static inline uint64_t rs_task_span(const struct rs_task *task)
+{
+  return 1 + (task->flags & RS_TASK_STREAM ? RS_STREAM_MAX : task->return_count);
+}
 struct rs_task *rs_task_ref(struct rs_task *task);
 struct rs_task *rs_task_copy(const struct rs_task *from); /* one reference, equal in all else */
 void rs_task_unref(struct rs_task *task);

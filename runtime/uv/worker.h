@@ -14,8 +14,8 @@ struct rs_run {
   atomic_bool cancelled; /* it is to end early */
   bool yields;           /* it waits for the answer to a YIELD, which is yield_status */
   int yield_status;
-  uint64_t items;        /* yielded so far */
-  uint64_t kill_at;      /* the process ends when it runs still */
+  uint64_t items;   /* yielded so far */
+  uint64_t kill_at; /* the process ends when it runs still */
 };
 
 struct rs_worker {

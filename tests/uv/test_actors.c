@@ -131,9 +131,105 @@ static void cancel_gently_and_by_force(void)
   local_stop(cluster);
 }
 
+/* ---- streams, through an application of the core ---- */
+
+struct reader {
+  struct rs_app app;
+  rs_addr self;
+  struct rs_id stream;
+  uint32_t yields, got, most_ahead, errors;
+  uint64_t bytes;
+  bool ended;
+};
+
+static void ask(struct reader *r, struct rs_calls *calls)
+{
+  struct rs_call *call = rs_call_new(RS_CALL_STREAM_NEXT, 0);
+  call->object = r->stream;
+  rs_calls_add(calls, call);
+}
+
+static void reader_start(struct rs_app *app, uint64_t now, rs_addr self, struct rs_calls *calls)
+{
+  struct reader *r = (struct reader *)(void *)app;
+  struct rs_replay replay = {.duration_ns = 20 * RS_MS, .yields = r->yields, .return_bytes = r->bytes};
+  struct rs_task *task = rs_task_new(0, rs_replay_args_bytes(0));
+  (void)now;
+  rs_replay_encode(&replay, task->args);
+  task->function = rs_replay_function();
+  task->flags = RS_TASK_STREAM;
+  task->backpressure = 4;
+  task->id = r->stream = (struct rs_id){self, 1};
+  struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
+  call->tasks[0] = task;
+  call->demand.cpu_e4 = RS_ONE_E4;
+  rs_calls_add(calls, call);
+  ask(r, calls);
+}
+
+static void reader_reply(struct rs_app *app, uint64_t now, const struct rs_reply *reply, struct rs_calls *calls)
+{
+  struct reader *r = (struct reader *)(void *)app;
+  (void)now;
+  if (reply->kind == RS_REPLY_OBJECT) { /* the item that was got */
+    r->errors += reply->status != RS_ERR_OK || reply->size_bytes != r->bytes;
+    r->errors += reply->value && reply->value->data[0] != (uint8_t)r->got;
+    for (int i = 0; i < 1 + reply->stored; i++) {
+      struct rs_call *call = rs_call_new(i ? RS_CALL_UNPIN : RS_CALL_RELEASE, 0);
+      call->object = reply->id;
+      rs_calls_add(calls, call);
+    }
+    ask(r, calls);
+  }
+  if (reply->kind != RS_REPLY_NEXT)
+    return;
+  r->errors += reply->status != RS_ERR_OK;
+  r->ended = r->ended || reply->id_count == 0;
+  if (reply->id_count == 0)
+    return;
+  r->got++;
+  r->errors += reply->ids[0].seq != r->stream.seq + r->got;
+  struct rs_call *call = rs_call_new(RS_CALL_GET, 0);
+  call->object = reply->ids[0];
+  rs_calls_add(calls, call);
+}
+
+static void reader_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
+{
+  (void)app, (void)now, (void)calls;
+}
+
+static uint64_t reader_deadline(const struct rs_app *app)
+{
+  (void)app;
+  return RS_TIME_NEVER;
+}
+
+static bool reader_done(const struct rs_app *app)
+{
+  return ((const struct reader *)(const void *)app)->ended;
+}
+
+static void streams(void)
+{
+  static const struct rs_app_ops ops = {reader_start, reader_reply, reader_timer, reader_deadline, reader_done};
+  static const uint64_t sizes[] = {100, 300000};
+  struct rs_uv_cluster *cluster = local_start(2, 2, NULL);
+  for (int i = 0; i < 2; i++) {
+    struct reader reader = {.app = {&ops}, .yields = 40, .bytes = sizes[i]};
+    struct rs_uv_run run = {.session = rs_uv_cluster_session(cluster), .app = &reader.app};
+    char error[RS_UV_ERROR_MAX] = "";
+    CHECK_EQ(rs_uv_run_app(&run, NULL, error), 0);
+    CHECK_EQ(reader.got, 40);
+    CHECK_EQ(reader.errors, 0);
+  }
+  local_stop(cluster);
+}
+
 const struct rs_test rs_tests[] = {
     {"actors: calls on threads, groups apart", threads},
     {"actors: one of many calls is cancelled", cancel_one_of_many},
     {"cancel: gently and by force", cancel_gently_and_by_force},
+    {"streams: items one by one, small and large", streams},
     {0},
 };
