@@ -45,9 +45,9 @@ static void bad_arguments_are_refused(void)
   task->args[8] = 2; /* no such mode */
   CHECK_EQ(rs_replay_decode(task, &back), RS_ERR_MALFORMED);
   task->args[8] = 0;
-  task->args[13] = 2; /* bits 9 and up must be zero */
+  task->args[15] = 2; /* bits 25 and up must be zero */
   CHECK_EQ(rs_replay_decode(task, &back), RS_ERR_MALFORMED);
-  task->args[13] = 0;
+  task->args[15] = 0;
   task->args_bytes = RS_REPLAY_HEADER_BYTES - 1;
   CHECK_EQ(rs_replay_decode(task, &back), RS_ERR_MALFORMED);
   rs_task_unref(task);
