@@ -63,6 +63,7 @@ struct lease {
   rs_gpu_mask gpus;
   uint32_t in_flight_count;
   bool used, recalled;
+  bool dying; /* its worker has said so: what is behind the task that did it goes elsewhere */
 };
 
 struct request {

@@ -318,6 +318,10 @@ void rs_owner_lease_forget(struct rs_owner *o, struct lease *lease)
 /* More work for a worker that has little left, or the end of its lease. */
 void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
 {
+  if (lease->dying) {
+    rs_owner_lease_lost(ep, lease, RS_ERR_WORKER_CRASHED, true);
+    return;
+  }
   struct sched_key *key = lease->key;
   bool single = ep->config->worker_lease_timeout_milliseconds == 0;
   bool takes = !lease->recalled && !(single && lease->used);
@@ -353,6 +357,10 @@ void rs_owner_lease_on_result(struct rs_endpoint *ep, struct lease *lease, struc
     key->mean_run_ns = key->mean_run_ns ? key->mean_run_ns : 1;
     rs_owner_task_end(ep, t, rs_result_ref(result));
   } else {
+    if (result->status == RS_ERR_WORKER_CRASHED) { /* last words */
+      lease->dying = true;
+      rs_list_remove(&lease->hungry_link);
+    }
     rs_owner_task_failed(ep, t, rs_result_ref(result), true);
   }
 }
@@ -362,7 +370,7 @@ void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason
 {
   if (tell_raylet)
     return_lease(ep, lease->raylet, lease->number, true);
-  bool running = true; /* the oldest one in flight; those behind it had not begun */
+  bool running = !lease->dying; /* the oldest one in flight; those behind it had not begun */
   while (!rs_list_empty(&lease->in_flight)) {
     struct owned_task *t = RS_ENTRY(lease->in_flight.next, struct owned_task, link);
     rs_list_remove(&t->link);

@@ -47,6 +47,8 @@ static void add_thread(struct rs_worker *worker)
 
 static void begin(struct rs_worker *worker, const struct rs_effect *effect)
 {
+  if (worker->dying)
+    return;
   struct rs_run *run = rs_alloc_zero(1, sizeof *run);
   run->task = rs_task_ref(effect->task);
   run->gpus = effect->count;
@@ -344,7 +346,7 @@ static void last_words(void *arg, const char *why)
   struct rs_worker *worker = arg;
   struct rs_proc *proc = &worker->proc;
   const struct rs_uv_context *context = mine;
-  if (!context)
+  if (!context || context->task->actor.owner) /* an actor's calls end with the actor: its owner hears it from the GCS */
     return;
   for (int i = 0; pthread_mutex_trylock(&proc->lock) != 0; i++) {
     if (i == 100)

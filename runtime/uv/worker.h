@@ -32,6 +32,7 @@ struct rs_worker {
   uint64_t type;                         /* of the actor: its creation's function */
   uint32_t running_count, waiting_count; /* tasks that run; of these, that wait for objects */
   bool told_blocked;
+  bool dying;  /* it has said its last words */
   rs_addr job; /* of the last task that began */
 };
 

@@ -1,4 +1,5 @@
 /* Functions and classes that test_api loads into workers. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,35 @@ static int crash(struct raysim_context *context)
 static int leave(struct raysim_context *context)
 {
   (void)context;
-  exit(0);
+  exit(3);
+}
+
+static int segfault(struct raysim_context *context)
+{
+  volatile int *nowhere = (volatile int *)(size_t)raysim_arg_count(context);
+  *nowhere = 1;
+  return 0;
+}
+
+static int killed(struct raysim_context *context)
+{
+  (void)context;
+  return kill(getpid(), SIGKILL);
+}
+
+/* Ends by a stack that overflows. */
+static int deep(volatile char *above, int depth)
+{
+  volatile char room[4096];
+  room[0] = above ? above[0] : 0;
+  room[4095] = (char)depth;
+  return depth > 1 << 30 ? room[0] : deep(room, depth + 1) + room[4095];
+}
+
+static int overflow(struct raysim_context *context)
+{
+  int depth = deep(NULL, 0);
+  return raysim_return(context, 0, &depth, sizeof depth);
 }
 
 static int fail(struct raysim_context *context)
@@ -159,6 +188,9 @@ void raysim_register_functions(void)
   raysim_register("test.crash", crash);
   raysim_register("test.say", say);
   raysim_register("test.leave", leave);
+  raysim_register("test.segfault", segfault);
+  raysim_register("test.killed", killed);
+  raysim_register("test.overflow", overflow);
   raysim_register("test.fail", fail);
   raysim_register("test.crash_once", crash_once);
   raysim_register("test.tree", tree);

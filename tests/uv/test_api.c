@@ -110,7 +110,6 @@ static void failures(void)
 {
   struct raysim *ray = start(2, 2);
   struct raysim_value value;
-  const struct raysim_task_options no_retries = {.max_retries = RAYSIM_NONE};
   raysim_ref ref = raysim_submit(ray, "test.fail", NULL, 0, NULL);
   CHECK_EQ(raysim_get(ray, ref, LIMIT, &value), RAYSIM_ERR_TASK_FAILED);
   CHECK_STR(value.error->message, "as asked: 7");
@@ -124,9 +123,6 @@ static void failures(void)
       error_of(ray, raysim_submit(ray, "test.add", RAYSIM_ARGS(RAYSIM_VALUE(one)), NULL), "two numbers are wanted"),
       RAYSIM_ERR_TASK_FAILED);
   CHECK_EQ(error_of(ray, raysim_submit(ray, "test.none", NULL, 0, NULL), NULL), RAYSIM_ERR_UNKNOWN_FUNCTION);
-  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.crash", NULL, 0, &no_retries), NULL), RAYSIM_ERR_WORKER_CRASHED);
-  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.leave", NULL, 0, &no_retries), NULL), RAYSIM_ERR_WORKER_CRASHED);
-  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.crash", NULL, 0, NULL), NULL), RAYSIM_ERR_WORKER_CRASHED);
   char path[64];
   snprintf(path, sizeof path, "/tmp/raysim-once-%d", (int)getpid());
   unlink(path);
@@ -136,6 +132,45 @@ static void failures(void)
   raysim_value_free(&value);
   raysim_release(ray, ref);
   unlink(path);
+  raysim_shutdown(ray);
+}
+
+/* Whatever ends a function ends its process alone: its caller hears how, where, and after how many tries, and the
+ * cluster goes on. */
+static void crashes(void)
+{
+  static const struct {
+    const char *function, *text;
+    bool last_words; /* a process that is killed says nothing */
+  } ways[] = {{"test.crash", "signal 6 (Aborted)", true},
+              {"test.segfault", "signal 11 (Segmentation fault)", true},
+              {"test.overflow", "signal 11 (Segmentation fault)", true},
+              {"test.leave", "exit(3)", true},
+              {"test.killed", "died", false}};
+  struct raysim *ray = start(2, 2);
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+    for (int retries = 0; retries <= 2; retries += 2) {
+      struct raysim_task_options options = {.max_retries = retries ? retries : RAYSIM_NONE};
+      struct raysim_value value;
+      raysim_ref ref = raysim_submit(ray, ways[i].function, NULL, 0, &options);
+      raysim_ref after = raysim_submit(ray, "test.sum", RAYSIM_ARGS(raysim_object(ref)), NULL);
+      CHECK_EQ(raysim_get(ray, ref, LIMIT, &value), RAYSIM_ERR_WORKER_CRASHED);
+      if (!strstr(value.error->message, ways[i].text))
+        printf("\n    %s: %s\n", ways[i].function, value.error->message);
+      CHECK(strstr(value.error->message, ways[i].text));
+      CHECK_STR(value.error->function, ways[i].function);
+      CHECK(value.error->node < 2);
+      CHECK_EQ(value.error->pid > 0, ways[i].last_words);
+      CHECK_EQ(value.error->retries, retries);
+      raysim_value_free(&value);
+      CHECK_EQ(raysim_get(ray, after, LIMIT, &value), RAYSIM_ERR_WORKER_CRASHED); /* fails with its argument's error */
+      CHECK(strstr(value.error->message, ways[i].text));
+      CHECK_STR(value.error->function, ways[i].function);
+      raysim_value_free(&value);
+      raysim_release(ray, ref);
+      raysim_release(ray, after);
+    }
+  CHECK_EQ(int_of(ray, add(ray, 1, 2)), 3);
   raysim_shutdown(ray);
 }
 
@@ -386,6 +421,7 @@ static void no_library(void)
 const struct rs_test rs_tests[] = {{"ids", ids},
                                    {"values", values},
                                    {"failures", failures},
+                                   {"crashes", crashes},
                                    {"refusals", refusals},
                                    {"objects", objects},
                                    {"waits", waits},
