@@ -96,9 +96,12 @@ enum raysim_error_code {
   RAYSIM_ERR_STORE_FULL = -14,
   RAYSIM_ERR_NAME_TAKEN = -15,
   RAYSIM_ERR_TIMED_OUT = -16,
-  RAYSIM_ERR_PEER_LOST = -17,   /* the cluster is gone */
-  RAYSIM_ERR_OUT_OF_MEMORY = -34, /* the node was short of memory */
-  RAYSIM_ERR_RUNTIME_ENV = -35,   /* the environment of the task could not be set up */
+  RAYSIM_ERR_PEER_LOST = -17, /* the cluster is gone */
+  RAYSIM_ERR_GROUP_REMOVED = -30,
+  RAYSIM_ERR_GROUP_UNKNOWN = -31,
+  RAYSIM_ERR_GROUP_TOO_SMALL = -33, /* no bundle of the placement group could ever hold it */
+  RAYSIM_ERR_OUT_OF_MEMORY = -34,   /* the node was short of memory */
+  RAYSIM_ERR_RUNTIME_ENV = -35,     /* the environment of the task could not be set up */
   RAYSIM_ERR_NOT_FOUND = -36,
   RAYSIM_ERR_INVALID = -38,     /* an argument of the call; raysim_last_error() says which */
   RAYSIM_ERR_INTERRUPTED = -39, /* by raysim_interrupt */
@@ -201,21 +204,33 @@ static inline struct raysim_argument raysim_reference(const raysim_ref *ref)
 
 /* ---- what tasks and actors ask for ---- */
 
+/* A placement group: a plain value, as a reference is, that may be sent to other processes as bytes. */
+typedef struct raysim_group {
+  uint8_t id[28];
+} raysim_group;
+
 enum raysim_strategy_kind {
   RAYSIM_DEFAULT = 0, /* pack until half full, then spread */
   RAYSIM_SPREAD,
-  RAYSIM_NODE_AFFINITY, /* `node`, or another one where `soft` and that one is gone or has no room */
+  RAYSIM_NODE_AFFINITY,   /* `node`, or another one where `soft` and that one is gone or has no room */
+  RAYSIM_PLACEMENT_GROUP, /* in `group`, in `bundle` of it */
+  RAYSIM_NO_GROUP         /* as DEFAULT, but not in the group of the task that submits it (see `capture`) */
 };
+#define RAYSIM_BUNDLE(index) ((index) + 1)
 struct raysim_strategy {
   enum raysim_strategy_kind kind;
   uint32_t node;
   int soft;
+  raysim_group group;
+  int bundle;  /* 0: any; or RAYSIM_BUNDLE(index) */
+  int capture; /* 1: what the task (the actor) submits goes into the group too, unless it has a strategy of its own */
 };
 
 enum raysim_label_rule_kind { RAYSIM_LABEL_IN = 0, RAYSIM_LABEL_NOT_IN, RAYSIM_LABEL_EXISTS, RAYSIM_LABEL_NOT_EXISTS };
 struct raysim_label_rule {
   const char *key, *value; /* value: of IN and NOT_IN */
   enum raysim_label_rule_kind kind;
+  unsigned fallback; /* 0: the first choice; rules of 1, 2, ... hold where no node of an earlier choice has room */
 };
 
 /* Amounts of a task, or of an actor. */
@@ -225,8 +240,9 @@ struct raysim_demand {
   uint64_t memory_bytes;
   const struct raysim_resource *resources;
   size_t resource_count;
-  const struct raysim_label_rule *labels; /* the node must match each */
+  const struct raysim_label_rule *labels; /* the node must match each; several INs of one key: any of their values */
   size_t label_count;
+  int labels_soft; /* 1: any other node will do in the end */
   struct raysim_strategy strategy;
 };
 
@@ -335,6 +351,45 @@ enum { RAYSIM_MAY_RESTART = 1 };
 
 /* Ends the actor's process at once, also what it is doing; it does not come back, unless RAYSIM_MAY_RESTART. */
 int raysim_kill(struct raysim *ray, raysim_actor actor, int flags);
+
+/* ---- placement groups: resources put apart on chosen nodes (docs/placement-groups.md) ---- */
+
+enum raysim_group_strategy {
+  RAYSIM_PACK = 0,       /* on few nodes */
+  RAYSIM_SPREAD_BUNDLES, /* on different nodes as far as there are */
+  RAYSIM_STRICT_PACK,    /* all on one */
+  RAYSIM_STRICT_SPREAD   /* each on one of its own */
+};
+
+struct raysim_group_options {
+  enum raysim_group_strategy strategy;
+  const char *topology; /* key of a label, such as "rack": only nodes with the same value of it; NULL: any */
+  const char *name;     /* unique in the cluster, for raysim_group_find; NULL: none */
+  int detached;         /* 1: it outlives this program; otherwise it goes with it (in an actor: with the actor) */
+};
+
+/* Asks for a group; a bundle is a demand, of which num_cpus 0 means none. None when the call is wrong. Tasks may be
+ * submitted to it at once: they wait until it has its place. */
+raysim_group raysim_group_create(struct raysim *ray, const struct raysim_demand *bundles, size_t bundle_count,
+                                 const struct raysim_group_options *options);
+int raysim_group_is_none(raysim_group group);
+
+/* Waits until every bundle has its place. 0; RAYSIM_ERR_TIMED_OUT; or why there is no such group (GROUP_REMOVED,
+ * NAME_TAKEN). */
+int raysim_group_wait(struct raysim *ray, raysim_group group, int64_t timeout_ms);
+
+/* The number of each bundle's node into nodes[0 .. room), UINT32_MAX where it has none now. Returns how many bundles
+ * there are, or an error; RAYSIM_ERR_TIMED_OUT before the group had its place for the first time. */
+int64_t raysim_group_nodes(struct raysim *ray, raysim_group group, uint32_t *nodes, size_t room);
+
+/* The group with this name; none where there is none, or nobody answers in time. */
+raysim_group raysim_group_find(struct raysim *ray, const char *name, int64_t timeout_ms);
+
+/* Ends what runs in the group and gives its resources back. */
+int raysim_group_remove(struct raysim *ray, raysim_group group);
+
+/* The group into which what this task submits goes (`capture`); none: no group. */
+raysim_group raysim_group_current(const struct raysim_context *context);
 
 /* ---- functions and classes, in workers ---- */
 

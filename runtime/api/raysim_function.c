@@ -262,6 +262,14 @@ struct raysim *raysim_current(struct raysim_context *context)
   return front->user;
 }
 
+raysim_group raysim_group_current(const struct raysim_context *context)
+{
+  raysim_ref ref = raysim_ref_of(context->task->placement);
+  raysim_group group;
+  memcpy(&group, &ref, sizeof group);
+  return group;
+}
+
 raysim_ref raysim_task(const struct raysim_context *context)
 {
   return raysim_ref_of(context->task->id);

@@ -56,6 +56,8 @@ bool raysim_registered(void); /* this program has registered functions by itself
 int raysim_demand_of(const struct raysim_demand *in, double default_cpus, struct rs_demand *demand,
                      struct rs_call *call);
 int raysim_total_of(const struct raysim_options *in, struct rs_node_info **info); /* what a node has; one reference */
+int raysim_in_group(const struct raysim_strategy *in, struct rs_demand *demand);
+void raysim_capture(const struct raysim_strategy *in, struct rs_task *task); /* its children go into its group */
 int raysim_returns_of(int num_returns, uint8_t *count);
 int32_t raysim_retries_of(int wanted, int32_t by_default);
 

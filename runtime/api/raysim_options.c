@@ -33,18 +33,29 @@ static int labels_of(const struct raysim_demand *in, struct rs_demand *demand)
     bool wants_value = rule->kind == RAYSIM_LABEL_IN || rule->kind == RAYSIM_LABEL_NOT_IN;
     if (!rule->key || (unsigned)rule->kind >= sizeof ops || (wants_value && !rule->value))
       return raysim_set_error(RAYSIM_ERR_INVALID, "labels: rule %zu lacks its key or value", i);
-    demand->select[i] = (struct rs_selector){
-        .key = rs_name_hash(rule->key), .value = wants_value ? rs_name_hash(rule->value) : 0, .op = ops[rule->kind]};
+    if (rule->fallback > RS_FALLBACK_MAX || rule->fallback < demand->fallback_count)
+      return raysim_set_error(RAYSIM_ERR_INVALID, "labels: rule %zu is out of order, or of a fallback above %d", i,
+                              RS_FALLBACK_MAX);
+    demand->fallback_count = (uint8_t)rule->fallback;
+    demand->select[i] = (struct rs_selector){.key = rs_name_hash(rule->key),
+                                             .value = wants_value ? rs_name_hash(rule->value) : 0,
+                                             .op = ops[rule->kind],
+                                             .alternative = (uint8_t)rule->fallback};
   }
   demand->select_count = (uint8_t)in->label_count;
+  if (in->labels_soft && demand->fallback_count == RS_FALLBACK_MAX)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "labels: at most %d fallbacks", RS_FALLBACK_MAX);
+  demand->fallback_count = (uint8_t)(demand->fallback_count + (in->labels_soft ? 1 : 0));
   return 0;
 }
 
-static int strategy_of(const struct raysim_strategy *in, struct rs_call *call)
+static int strategy_of(const struct raysim_strategy *in, struct rs_demand *demand, struct rs_call *call)
 {
   switch (in->kind) {
   case RAYSIM_DEFAULT: call->strategy = RS_STRATEGY_DEFAULT; return 0;
   case RAYSIM_SPREAD: call->strategy = RS_STRATEGY_SPREAD; return 0;
+  case RAYSIM_NO_GROUP: call->no_capture = true; return 0;
+  case RAYSIM_PLACEMENT_GROUP: return raysim_in_group(in, demand);
   case RAYSIM_NODE_AFFINITY:
     if (in->node > RS_NODE_MAX)
       return raysim_set_error(RAYSIM_ERR_INVALID, "strategy: there is no node %u", in->node);
@@ -74,7 +85,7 @@ int raysim_demand_of(const struct raysim_demand *in, double default_cpus, struct
   }
   if (rc == 0)
     rc = labels_of(in, demand);
-  return rc == 0 ? strategy_of(&in->strategy, call) : rc;
+  return rc == 0 ? strategy_of(&in->strategy, demand, call) : rc;
 }
 
 int raysim_total_of(const struct raysim_options *in, struct rs_node_info **out)

@@ -131,6 +131,7 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
   if (task) {
     fill(ray, task, function, returns, RS_TASK_KEEP | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
+    raysim_capture(&options->demand.strategy, task);
     rc = submit_copies(ray, call, task, refs);
   } else {
     call->task_count = 0;
@@ -190,6 +191,7 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
   if (task) {
     fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE);
+    raysim_capture(&options->demand.strategy, task);
     call->tasks[0] = task;
     rc = rs_front_submit(ray->front, call, &id);
     if (rc == 0)

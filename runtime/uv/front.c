@@ -105,6 +105,7 @@ void rs_front_free(struct rs_front *front)
     if (front->names.slots[i].key)
       free((char *)(uintptr_t)front->names.slots[i].value);
   rs_map_free(&front->names);
+  rs_front_group_free(front);
   pthread_cond_destroy(&front->has_finished);
 }
 
@@ -211,6 +212,8 @@ bool rs_front_on_reply(struct rs_front *front, const struct rs_reply *reply)
 {
   if (reply->kind == RS_REPLY_OBJECT)
     on_object(front, reply);
+  if (reply->kind == RS_REPLY_GROUP)
+    rs_front_group_on_reply(front, reply);
   return reply->kind != RS_REPLY_TASK;
 }
 
@@ -241,6 +244,8 @@ void rs_front_idle(struct rs_front *front)
 {
   if (!atomic_load(&front->interrupted) || !atomic_exchange(&front->interrupted, false))
     return;
+  front->interruptions++;
+  pthread_cond_broadcast(&front->proc->changed);
   for (struct rs_link *at = front->waiters.next; at != &front->waiters; at = at->next) {
     struct waiter *waiter = RS_ENTRY(at, struct waiter, link);
     waiter->interrupted = true;

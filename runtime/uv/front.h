@@ -36,6 +36,9 @@ struct rs_front {
   struct rs_link waiters; /* who sleeps */
   struct front_want *now; /* of the step in progress: answered without entering `objects` */
   struct rs_id now_id;
+  struct rs_map groups;   /* rs_objects_key -> struct front_group: placement groups that the application asked about */
+  struct rs_map named;    /* name -> 1 + RS_ERR of a look-up that found nothing */
+  uint32_t interruptions; /* how often rs_front_interrupt has ended what waited */
   bool failed;
   int status;
   atomic_bool interrupted;
@@ -104,5 +107,20 @@ int rs_front_get_async(struct rs_front *front, struct rs_id id, rs_front_done do
  * No id may be given twice. */
 int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint32_t wanted,
                       uint64_t timeout_ns, bool fetch_local, uint8_t *ready);
+
+/* ---- placement groups (front_group.c) ---- */
+
+/* Gives the group of a GROUP_CREATE its number, steps with the call and frees it. 0, or why nothing was done. */
+int rs_front_group_create(struct rs_front *front, struct rs_call *call, struct rs_id *id);
+
+/* Waits until the group has its place. 0, or why it is gone, TIMED_OUT, INTERRUPTED, PEER_LOST. nodes[0 .. room): of
+ * its bundles, RS_NODE_NONE for one without a place; *count: how many bundles it has. Both may be NULL. */
+int rs_front_group_wait(struct rs_front *front, struct rs_id id, uint64_t timeout_ns, rs_node_id *nodes, uint32_t room,
+                        uint32_t *count);
+int rs_front_group_remove(struct rs_front *front, struct rs_id id); /* a wait from now on ends when it is gone */
+int rs_front_group_find(struct rs_front *front, uint64_t name, uint64_t timeout_ns, struct rs_id *id);
+
+void rs_front_group_on_reply(struct rs_front *front, const struct rs_reply *reply); /* with the lock */
+void rs_front_group_free(struct rs_front *front);
 
 #endif

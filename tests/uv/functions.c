@@ -175,6 +175,38 @@ static int other_add(struct raysim_context *context)
   return raysim_return(context, 0, &minus, sizeof minus);
 }
 
+/* The number of the node that runs it. */
+static int where(struct raysim_context *context)
+{
+  uint32_t node = raysim_node(context);
+  return raysim_return(context, 0, &node, sizeof node);
+}
+
+/* Submits test.where so many times, the last one outside of any placement group; returns the nodes. */
+static int where_children(struct raysim_context *context)
+{
+  const int *count = raysim_arg(context, 0, NULL);
+  struct raysim *ray = raysim_current(context);
+  raysim_ref children[16];
+  uint32_t nodes[16];
+  struct raysim_task_options outside = {.demand = {.num_cpus = 1, .strategy = {.kind = RAYSIM_NO_GROUP}}};
+  if (*count > 16)
+    return raysim_fail(context, "too many");
+  for (int i = 0; i < *count; i++)
+    children[i] = raysim_submit(ray, "test.where", NULL, 0, i + 1 == *count ? &outside : NULL);
+  for (int i = 0; i < *count; i++) {
+    struct raysim_value value;
+    int rc = raysim_get(ray, children[i], 20000, &value);
+    if (rc == 0)
+      memcpy(&nodes[i], value.bytes, sizeof nodes[i]);
+    raysim_value_free(&value);
+    raysim_release(ray, children[i]);
+    if (rc != 0)
+      return raysim_fail(context, "child %d: %s", i, raysim_error_text(rc));
+  }
+  return raysim_return(context, 0, nodes, (size_t)*count * sizeof *nodes);
+}
+
 void raysim_register_functions(void)
 {
   static const struct raysim_method counter_methods[] = {{"add", counter_add}}, other_methods[] = {{"add", other_add}};
@@ -194,6 +226,8 @@ void raysim_register_functions(void)
   raysim_register("test.fail", fail);
   raysim_register("test.crash_once", crash_once);
   raysim_register("test.tree", tree);
+  raysim_register("test.where", where);
+  raysim_register("test.where_children", where_children);
   raysim_register_actor(&counter);
   raysim_register_actor(&other);
 }
