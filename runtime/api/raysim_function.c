@@ -13,7 +13,8 @@ struct raysim_context {
     size_t size;
     raysim_ref *refs; /* inside it, in the public form; NULL: none */
     uint32_t ref_count;
-    bool stored;
+    bool stored, asked;
+    struct rs_front_value value; /* of a stored one whose references were asked for */
   } * objects;
   raysim_ref *refs; /* inside the arguments by value */
 };
@@ -88,6 +89,8 @@ static void close_objects(struct raysim_context *context)
   struct rs_front *front = front_of(context);
   if (!context->objects)
     return;
+  for (uint32_t i = 0; i < context->task->dep_count; i++)
+    rs_front_value_free(front, &context->objects[i].value);
   pthread_mutex_lock(&front->proc->lock);
   for (uint32_t i = 0; i < context->task->dep_count; i++) {
     if (context->objects[i].stored)
@@ -178,6 +181,19 @@ const void *raysim_arg(const struct raysim_context *context, size_t index, size_
   return context->objects[first].bytes;
 }
 
+/* What a stored object contains is not told with the task: its owner knows. */
+static void ask_refs(const struct raysim_context *context, uint32_t index)
+{
+  struct object_arg *arg = &context->objects[index];
+  if (!arg->stored || arg->asked)
+    return;
+  arg->asked = true;
+  if (rs_front_get(front_of(context), &context->task->deps[index].id, 1, RS_TIME_NEVER, &arg->value) != 0)
+    return;
+  arg->refs = refs_of(arg->value.ids, arg->value.id_count);
+  arg->ref_count = arg->value.id_count;
+}
+
 const raysim_ref *raysim_arg_refs(const struct raysim_context *context, size_t index, size_t *count)
 {
   *count = 0;
@@ -186,6 +202,7 @@ const raysim_ref *raysim_arg_refs(const struct raysim_context *context, size_t i
   const uint8_t *entry = context->task->args + 4 + RAYSIM_ARG_BYTES * index;
   uint32_t first = get_u32(entry + 8);
   if (get_u32(entry) == RAYSIM_ARG_OBJECT) {
+    ask_refs(context, first);
     *count = context->objects[first].ref_count;
     return context->objects[first].refs;
   }

@@ -233,6 +233,16 @@ static struct rs_id return_id(const struct rs_uv_context *context, uint32_t inde
   return (struct rs_id){context->task->id.owner, context->task->id.seq + 1 + index};
 }
 
+/* The references inside a return are held from when it is set until the executor holds them for the result. With the
+ * lock. */
+static void hold(struct rs_uv_context *context, const struct rs_uv_value *value, enum rs_call_kind kind)
+{
+  for (uint32_t i = 0; i < value->id_count; i++)
+    rs_proc_step_call(context->proc, &(struct rs_call){.kind = kind, .object = value->ids[i]});
+  if (value->id_count)
+    rs_proc_drain(context->proc);
+}
+
 /* Forgets what the return was set to. */
 static void clear(struct rs_uv_context *context, uint32_t index)
 {
@@ -243,6 +253,11 @@ static void clear(struct rs_uv_context *context, uint32_t index)
     pthread_mutex_unlock(&context->proc->lock);
   } else {
     free(value->bytes);
+  }
+  if (value->id_count) {
+    pthread_mutex_lock(&context->proc->lock);
+    hold(context, value, RS_CALL_RELEASE);
+    pthread_mutex_unlock(&context->proc->lock);
   }
   free(value->ids);
   *value = (struct rs_uv_value){0};
@@ -293,9 +308,14 @@ void rs_uv_return_ids(struct rs_uv_context *context, uint32_t index, const struc
 {
   RS_ASSERT(index < context->task->return_count);
   struct rs_uv_value *value = &context->returns[index];
-  free(value->ids);
+  pthread_mutex_lock(&context->proc->lock);
+  struct rs_uv_value old = *value;
   value->ids = rs_memdup(ids, count * sizeof *ids);
   value->id_count = count;
+  hold(context, value, RS_CALL_RETAIN);
+  hold(context, &old, RS_CALL_RELEASE);
+  pthread_mutex_unlock(&context->proc->lock);
+  free(old.ids);
 }
 
 void rs_uv_fail(struct rs_uv_context *context, const char *text)
@@ -497,6 +517,7 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
       rs_proc_wake(proc);
   }
   for (uint32_t i = 0; i < task->return_count; i++) {
+    hold(context, &context->returns[i], RS_CALL_RELEASE);
     free(context->returns[i].bytes); /* nothing is in the store any more */
     free(context->returns[i].ids);
     context->returns[i] = (struct rs_uv_value){0};

@@ -146,6 +146,34 @@ static int tree(struct raysim_context *context)
   return raysim_return(context, 0, &leaves, sizeof leaves);
 }
 
+/* The size of the object whose reference is in the argument; 1 where that contains a reference too. */
+static int open_box(struct raysim_context *context)
+{
+  struct raysim *ray = raysim_current(context);
+  struct raysim_value value;
+  if (raysim_is_none(raysim_arg_ref(context, 0)))
+    return raysim_fail(context, "there is no reference in the argument");
+  if (raysim_get(ray, raysim_arg_ref(context, 0), 10000, &value) != 0)
+    return raysim_fail(context, "%s", value.error ? value.error->message : "no value");
+  int size = value.ref_count ? 1 : (int)value.size;
+  raysim_value_free(&value);
+  return raysim_return(context, 0, &size, sizeof size);
+}
+
+/* Puts an object and returns a reference to it alone. */
+static int box(struct raysim_context *context)
+{
+  const unsigned *size = raysim_arg(context, 0, NULL);
+  struct raysim *ray = raysim_current(context);
+  char *bytes = calloc(1, *size);
+  raysim_ref ref = raysim_put(ray, bytes, *size);
+  free(bytes);
+  struct raysim_data data = {.refs = &ref, .ref_count = 1};
+  int rc = raysim_return_data(context, 0, &data);
+  raysim_release(ray, ref); /* the return holds it from now on */
+  return rc;
+}
+
 /* ---- an actor class ---- */
 
 static int counter_create(struct raysim_context *context)
@@ -228,6 +256,8 @@ void raysim_register_functions(void)
   raysim_register("test.tree", tree);
   raysim_register("test.where", where);
   raysim_register("test.where_children", where_children);
+  raysim_register("test.open", open_box);
+  raysim_register("test.box", box);
   raysim_register_actor(&counter);
   raysim_register_actor(&other);
 }

@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include "api/raysim_int.h"
+#include "core/state.h"
 #include "local.h"
 
 #define LIBRARY RS_BINARY_DIR "/tests/uv_functions.so"
@@ -19,6 +21,36 @@ static struct raysim *start(uint32_t nodes, double cpus)
     printf("\n    %s\n", raysim_last_error());
   CHECK_EQ(rc, 0);
   return ray;
+}
+
+static uint64_t rows_of(struct raysim *ray, enum rs_state_kind kind)
+{
+  struct rs_m_state_query *q = rs_msg_new(RS_MSG_STATE_QUERY);
+  struct rs_msg *answer;
+  q->kind = (uint8_t)kind;
+  q->limit = 100;
+  CHECK_EQ(rs_uv_client_ask(ray->client, q, 10 * RS_S, &answer), 0);
+  CHECK_EQ(answer->type, RS_MSG_STATE_REPLY);
+  const struct rs_m_state_reply *reply = (const void *)answer;
+  CHECK_EQ(reply->status, 0);
+  uint64_t total = reply->total;
+  rs_msg_unref(answer);
+  return total;
+}
+
+/* Ends a cluster of which nothing is held any more: then no owner knows an object, and every store is empty. */
+static void stop(struct raysim *ray)
+{
+  uint64_t objects = 1, copies = 1;
+  for (int i = 0; i < 500 && objects + copies > 0; i++) {
+    if (i)
+      local_pause_ms(10);
+    objects = rows_of(ray, RS_STATE_OBJECTS);
+    copies = rows_of(ray, RS_STATE_COPIES);
+  }
+  CHECK_EQ(objects, 0);
+  CHECK_EQ(copies, 0);
+  raysim_shutdown(ray);
 }
 
 static raysim_ref add(struct raysim *ray, int a, int b)
@@ -103,7 +135,7 @@ static void values(void)
     CHECK_EQ(int_of(ray, three[i]), 10 * i);
     raysim_release(ray, three[i]);
   }
-  raysim_shutdown(ray);
+  stop(ray);
 }
 
 static void failures(void)
@@ -132,7 +164,7 @@ static void failures(void)
   raysim_value_free(&value);
   raysim_release(ray, ref);
   unlink(path);
-  raysim_shutdown(ray);
+  stop(ray);
 }
 
 /* Whatever ends a function ends its process alone: its caller hears how, where, and after how many tries, and the
@@ -170,8 +202,10 @@ static void crashes(void)
       raysim_release(ray, ref);
       raysim_release(ray, after);
     }
-  CHECK_EQ(int_of(ray, add(ray, 1, 2)), 3);
-  raysim_shutdown(ray);
+  raysim_ref three = add(ray, 1, 2);
+  CHECK_EQ(int_of(ray, three), 3);
+  raysim_release(ray, three);
+  stop(ray);
 }
 
 /* Wrong calls are refused with a reason, and change nothing. */
@@ -196,7 +230,8 @@ static void refusals(void)
   CHECK(strstr(raysim_last_error(), "twice"));
   CHECK_EQ(raysim_wait(ray, both, 1, 2, 0, 0, ready), RAYSIM_ERR_INVALID);
   CHECK_EQ(int_of(ray, ref), 3);
-  raysim_shutdown(ray);
+  raysim_release(ray, ref);
+  stop(ray);
 }
 
 static void objects(void)
@@ -229,7 +264,7 @@ static void objects(void)
   raysim_release(ray, sum);
   CHECK_EQ(raysim_create(ray, 100, LIMIT, &buffer), 0);
   raysim_discard(ray, &buffer);
-  raysim_shutdown(ray);
+  stop(ray);
 }
 
 static void waits(void)
@@ -258,7 +293,7 @@ static void waits(void)
     raysim_value_free(&all[i]);
     raysim_release(ray, refs[i]);
   }
-  raysim_shutdown(ray);
+  stop(ray);
 }
 
 /* ---- callbacks ---- */
@@ -301,7 +336,9 @@ static void callbacks(void)
   pthread_mutex_unlock(&c.lock);
   CHECK_EQ(c.sum, 190 - 7);
   CHECK_EQ(c.errors, 1);
-  raysim_shutdown(c.ray);
+  for (int i = 0; i < 20; i++)
+    raysim_release(c.ray, refs[i]);
+  stop(c.ray);
 }
 
 static struct raysim *to_interrupt;
@@ -324,7 +361,7 @@ static void interruption(void)
   raysim_value_free(&value);
   CHECK_EQ(raysim_cancel(ray, ref, RAYSIM_FORCE), 0);
   CHECK_EQ(error_of(ray, ref, NULL), RAYSIM_ERR_CANCELLED);
-  raysim_shutdown(ray);
+  stop(ray);
 }
 
 /* Tasks that submit tasks, put, get and wait. */
@@ -335,7 +372,54 @@ static void nested(void)
   raysim_ref ref = raysim_submit(ray, "test.tree", RAYSIM_ARGS(RAYSIM_VALUE(depth)), NULL);
   CHECK_EQ(int_of(ray, ref), 8);
   raysim_release(ray, ref);
-  raysim_shutdown(ray);
+  stop(ray);
+}
+
+/* References inside values, arguments and returns: they keep what they name alive, here and in workers. */
+static void references(void)
+{
+  struct raysim *ray = start(2, 2);
+  struct raysim_value outer, inner;
+  for (unsigned size = 100; size <= 1000000; size += 999900) { /* kept by the owner; in the store */
+    char *bytes = calloc(1, size);
+    snprintf(bytes, size, "inside");
+    raysim_ref ref = raysim_put(ray, bytes, size);
+    raysim_ref box = raysim_put_data(ray, &(struct raysim_data){bytes, size, &ref, 1});
+    CHECK(!raysim_is_none(ref) && !raysim_is_none(box));
+    raysim_release(ray, ref); /* the box holds it */
+    CHECK_EQ(raysim_get(ray, box, LIMIT, &outer), 0);
+    CHECK_EQ(outer.ref_count, 1);
+    CHECK_EQ(raysim_get(ray, outer.refs[0], LIMIT, &inner), 0);
+    CHECK_EQ(inner.size, size);
+    CHECK_STR(inner.bytes, "inside");
+    raysim_value_free(&inner);
+    raysim_retain(ray, outer.refs[0]);
+    ref = outer.refs[0];
+    raysim_value_free(&outer);
+    /* a task that opens a box which it gets by value, one that it gets by reference, and a reference by itself */
+    raysim_ref opened[3] = {
+        raysim_submit(ray, "test.open", RAYSIM_ARGS(raysim_object(box)), NULL),
+        raysim_submit(ray, "test.open", RAYSIM_ARGS(raysim_reference(&box)), NULL),
+        raysim_submit(ray, "test.open", RAYSIM_ARGS(raysim_reference(&ref)), NULL),
+    };
+    /* a task that puts something and returns a reference to it, which nobody else has */
+    raysim_ref made = raysim_submit(ray, "test.box", RAYSIM_ARGS(RAYSIM_VALUE(size)), NULL);
+    raysim_release(ray, box);
+    raysim_release(ray, ref);
+    for (int i = 0; i < 3; i++) {
+      CHECK_EQ(int_of(ray, opened[i]), i == 1 ? 1 : (int)size);
+      raysim_release(ray, opened[i]);
+    }
+    CHECK_EQ(raysim_get(ray, made, LIMIT, &outer), 0);
+    CHECK_EQ(outer.ref_count, 1);
+    CHECK_EQ(raysim_get(ray, outer.refs[0], LIMIT, &inner), 0);
+    CHECK_EQ(inner.size, size);
+    raysim_value_free(&inner);
+    raysim_value_free(&outer);
+    raysim_release(ray, made);
+    free(bytes);
+  }
+  stop(ray);
 }
 
 static void actors(void)
@@ -369,7 +453,10 @@ static void actors(void)
       break;
     CHECK(rc == 0 && i < 999);
   }
-  raysim_shutdown(ray);
+  raysim_release(ray, a.ref);
+  raysim_release(ray, b.ref);
+  raysim_release(ray, c.ref);
+  stop(ray);
 }
 
 /* Several threads submit, put and get at once. */
@@ -406,7 +493,7 @@ static void threads(void)
     pthread_join(threads[i], &failed);
     CHECK(failed == NULL);
   }
-  raysim_shutdown(ray);
+  stop(ray);
 }
 
 static void no_library(void)
@@ -418,17 +505,8 @@ static void no_library(void)
   CHECK(strstr(raysim_last_error(), "/nonexistent.so") != NULL);
 }
 
-const struct rs_test rs_tests[] = {{"ids", ids},
-                                   {"values", values},
-                                   {"failures", failures},
-                                   {"crashes", crashes},
-                                   {"refusals", refusals},
-                                   {"objects", objects},
-                                   {"waits", waits},
-                                   {"callbacks", callbacks},
-                                   {"interruption", interruption},
-                                   {"nested", nested},
-                                   {"actors", actors},
-                                   {"threads", threads},
-                                   {"no_library", no_library},
-                                   {0}};
+const struct rs_test rs_tests[] = {{"ids", ids},         {"values", values},         {"failures", failures},
+                                   {"crashes", crashes}, {"refusals", refusals},     {"objects", objects},
+                                   {"waits", waits},     {"callbacks", callbacks},   {"interruption", interruption},
+                                   {"nested", nested},   {"references", references}, {"actors", actors},
+                                   {"threads", threads}, {"no_library", no_library}, {0}};
