@@ -298,7 +298,10 @@ static void free_workload(struct rs_scenario_workload *workload)
   free(workload->name);
   switch (workload->kind) {
   case RS_WORKLOAD_TUNE: free_tune(&workload->tune); break;
-  case RS_WORKLOAD_TASKS: free_demand(&workload->tasks.demand); break;
+  case RS_WORKLOAD_TASKS:
+    free_demand(&workload->tasks.demand);
+    free(workload->tasks.topology);
+    break;
   case RS_WORKLOAD_TRACE:
     free(workload->trace.file);
     for (int i = 0; i < RS_TRACE_FIELDS; i++)

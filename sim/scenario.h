@@ -225,7 +225,10 @@ struct rs_scenario_tasks {
   struct rs_scenario_arrival arrival;
   struct rs_dist duration_ns;
   struct rs_scenario_demand demand;
-  bool spread_strategy; /* strategy="spread" instead of the placement policy */
+  uint64_t group;         /* tasks in a row that share a placement group; 0 = none */
+  uint8_t group_strategy; /* enum rs_group_strategy: pack, spread, strict_pack, strict_spread */
+  char *topology;         /* label key within one value of which a group's bundles are, or NULL */
+  bool spread_strategy;   /* strategy="spread" instead of the placement policy */
   enum rs_graph_kind graph;
   uint64_t width, window;
   struct rs_dist arg_bytes;    /* by value, in the submission */

@@ -150,6 +150,20 @@ static bool read_objects(struct rs_scenario_reader *reader, const xmlNode *eleme
   return true;
 }
 
+static bool read_group(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_tasks *out)
+{
+  static const char *const strategies[] = {"pack", "spread", "strict_pack", "strict_spread"};
+  if (!rs_scenario_read_count(reader, element, "group", 0, 1024, &out->group))
+    return false;
+  const char *strategy = rs_scenario_get(element, "group_strategy"), *topology = rs_scenario_get(element, "topology");
+  while (strcmp(strategies[out->group_strategy], strategy) != 0)
+    out->group_strategy++;
+  out->topology = strcmp(topology, "none") != 0 ? strdup(topology) : NULL;
+  if (out->topology && out->group == 0)
+    return rs_scenario_fail_value(reader, element, "topology", "is of a placement group; give group as well");
+  return true;
+}
+
 static bool read_tasks(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_tasks *out)
 {
   char why[RS_UNITS_WHY_BYTES];
@@ -171,6 +185,8 @@ static bool read_tasks(struct rs_scenario_reader *reader, const xmlNode *element
     return rs_scenario_fail_value(reader, element, "graph", why);
   out->spread_strategy = strcmp(rs_scenario_get(element, "strategy"), "spread") == 0;
   out->retry_exceptions = rs_scenario_read_bool(element, "retry_exceptions");
+  if (!read_group(reader, element, out))
+    return false;
   if (out->drivers > out->count)
     return rs_scenario_fail_value(reader, element, "drivers", "is more than there are tasks; write at most count");
   if (out->fail_probability >= 1 && out->retry_exceptions && out->max_retries == RS_SCENARIO_NONE)

@@ -148,6 +148,12 @@ void rs_workload_load(struct rs_workload *workload, uint32_t driver, struct rs_l
   out->objects = source->objects;
   out->object_count = source->object_count;
   out->objects_in_flight = workload->node_count;
+  if (tasks) {
+    const struct rs_scenario_tasks *from = &workload->from->tasks;
+    out->gang = (uint32_t)from->group;
+    out->gang_strategy = from->group_strategy;
+    out->gang_topology = from->topology ? rs_name_hash(from->topology) : 0;
+  }
   out->start_ns = rs_workload_ns(workload, (double)workload->from->start_ns);
 }
 

@@ -39,7 +39,8 @@ struct rs_workload_source {
   gsl_rng *arrivals;
   uint64_t arrived; /* tasks of the workload whose gap has been drawn */
   double clock_ns;  /* the arrival of the last of them */
-  uint32_t *deps;   /* of the task that was asked for last */
+  uint64_t group_arrival_ns;
+  uint32_t *deps; /* of the task that was asked for last */
   struct rs_load_object *objects;
   uint32_t object_count;
   /* The graph `random`: the tasks from the next one on, as far as one of them may be read. */

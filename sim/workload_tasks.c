@@ -47,6 +47,29 @@ static uint64_t widest(const struct rs_scenario_tasks *tasks)
   return 0;
 }
 
+/* A placement group that no cluster of this scenario could ever hold would wait to the end. */
+static bool group_fits(const struct rs_workload *workload, char *error, size_t error_bytes)
+{
+  const struct rs_scenario_tasks *tasks = &workload->from->tasks;
+  const struct rs_scenario_cluster *cluster = &workload->scenario->cluster;
+  uint64_t nodes = 0;
+  bool one_node = false;
+  for (uint32_t i = 0; i < cluster->type_count; i++) {
+    const struct rs_scenario_node_type *type = &cluster->types[i];
+    nodes += type->count_max == RS_SCENARIO_NONE ? 1024 : type->count_max;
+    bool cpus = type->cpu_e4 == RS_SCENARIO_FROM_HOST || type->cpu_e4 >= (int64_t)tasks->group * tasks->demand.cpu_e4;
+    bool gpus = (int64_t)type->gpus * RS_ONE_E4 >= (int64_t)tasks->group * tasks->demand.gpu_e4;
+    one_node = one_node || (cpus && gpus && type->memory_bytes / tasks->group >= tasks->demand.memory_bytes);
+  }
+  if (tasks->group_strategy == RS_GROUP_STRICT_PACK && !one_node)
+    return refuse(workload, error, error_bytes, "a group of %llu tasks fits on no node; make it smaller, or pack it",
+                  (unsigned long long)tasks->group);
+  if (tasks->group_strategy == RS_GROUP_STRICT_SPREAD && nodes < tasks->group)
+    return refuse(workload, error, error_bytes, "a group of %llu tasks needs as many nodes; there are %llu",
+                  (unsigned long long)tasks->group, (unsigned long long)nodes);
+  return true;
+}
+
 bool rs_workload_tasks_open(struct rs_workload *workload, char *error, size_t error_bytes)
 {
   const struct rs_scenario_tasks *tasks = &workload->from->tasks;
@@ -84,6 +107,8 @@ bool rs_workload_tasks_open(struct rs_workload *workload, char *error, size_t er
   char why[160];
   if (!rs_sim_demand(&tasks->demand, &class.demand, why, sizeof why))
     return refuse(workload, error, error_bytes, "a task %s", why);
+  if (tasks->group && !group_fits(workload, error, error_bytes))
+    return false;
   workload->class_count = keys ? (uint32_t)keys : 1;
   workload->classes = rs_alloc_zero(workload->class_count, sizeof *workload->classes);
   for (uint32_t i = 0; i < workload->class_count; i++) {
@@ -252,7 +277,9 @@ bool rs_workload_tasks_next(void *arg, uint64_t index, struct rs_load_task *out)
     return false;
   uint64_t task = rs_workload_task(workload, source->driver, index);
   memset(out, 0, sizeof *out);
-  out->arrival_ns = rs_workload_ns(workload, arrival(source, task));
+  if (tasks->group == 0 || index % tasks->group == 0)
+    source->group_arrival_ns = rs_workload_ns(workload, arrival(source, task));
+  out->arrival_ns = source->group_arrival_ns; /* a group comes with its first task */
   out->duration_ns =
       rs_workload_duration(workload, source->rng, task, draw(source, &tasks->duration_ns, STREAM_DURATION, task));
   out->arg_bytes = (uint32_t)whole(draw(source, &tasks->arg_bytes, STREAM_ARGS, task), RS_LOAD_ARG_BYTES_MAX);

@@ -366,6 +366,60 @@ static void a_pool_on_its_nodes(void)
 }
 
 /* Classes that differ in the target alone: the same nodes fit, but no lease is shared. */
+/* Each gang is a group, then its tasks in one call; the group goes with the last of them. */
+static void gangs_have_groups(void)
+{
+  struct rs_load_task tasks[8];
+  for (int i = 0; i < 8; i++)
+    tasks[i] = (struct rs_load_task){.arrival_ns = i < 6 ? 0 : 50, .duration_ns = 10};
+  struct rs_load_table table = {tasks, 8};
+  struct rs_load_opts opts = {.next = rs_load_table_next,
+                              .arg = &table,
+                              .count_max = 8,
+                              .classes = &ONE_CPU,
+                              .class_count = 1,
+                              .gang = 3,
+                              .gang_strategy = RS_GROUP_SPREAD,
+                              .gang_topology = 7,
+                              .ended = note,
+                              .user = ends};
+  struct rs_app *app = rs_load_new(&opts);
+  end_count = 0;
+  struct rs_calls calls = start(app, 100);
+  CHECK_EQ(calls.count, 4);
+  for (uint32_t g = 0; g < 2; g++) {
+    const struct rs_call *group = calls.items[2 * g], *submit = calls.items[2 * g + 1];
+    CHECK(group->kind == RS_CALL_GROUP_CREATE && group->group_strategy == RS_GROUP_SPREAD && group->topology == 7);
+    CHECK_EQ(group->object.seq, 1 + 7 * g);
+    CHECK_EQ(group->bundle_count, 3);
+    CHECK_EQ(group->bundles[2].cpu_e4, RS_ONE_E4);
+    CHECK(submit->kind == RS_CALL_SUBMIT && submit->task_count == 3);
+    CHECK(submit->demand.group_owner == SELF && submit->demand.group_seq == group->object.seq);
+    CHECK(submit->demand.group_bundle == -1 && submit->demand.cpu_e4 == RS_ONE_E4);
+    CHECK_EQ(submit->tasks[0]->id.seq, 2 + 7 * g);
+    CHECK_EQ(submit->tasks[2]->id.seq, 6 + 7 * g);
+  }
+  rs_calls_free(&calls);
+  calls = timer(app, 150);
+  CHECK_EQ(calls.count, 2);
+  CHECK_EQ(calls.items[0]->bundle_count, 2); /* the last gang has two tasks */
+  CHECK_EQ(calls.items[1]->tasks[1]->id.seq, 18);
+  rs_calls_free(&calls);
+  static const uint64_t order[] = {2, 9, 4, 6, 18, 11, 16, 13};
+  static const uint64_t index[] = {0, 3, 1, 2, 7, 4, 6, 5}, gone[] = {0, 0, 0, 1, 0, 0, 15, 8};
+  for (int i = 0; i < 8; i++) {
+    calls = task_reply(app, 200, order[i], RS_ERR_OK, 10);
+    CHECK_EQ(ends[end_count - 1].index, index[i]);
+    CHECK_EQ(calls.count, gone[i] != 0);
+    if (gone[i])
+      CHECK(calls.items[0]->kind == RS_CALL_GROUP_REMOVE && calls.items[0]->object.seq == gone[i]);
+    rs_calls_free(&calls);
+  }
+  CHECK(app->ops->done(app));
+  CHECK(rs_load_stats(app).gangs_made == 3 && rs_load_stats(app).gangs_removed == 3);
+  rs_load_free(app);
+}
+
 static void keys_apart(void)
 {
   struct rs_load_class classes[2] = {ONE_CPU, ONE_CPU};
@@ -395,5 +449,6 @@ const struct rs_test rs_tests[] = {
     {"load: a diamond of large objects", a_diamond_of_large_objects},
     {"load: a pool on its nodes", a_pool_on_its_nodes},
     {"load: keys apart", keys_apart},
+    {"load: gangs have groups", gangs_have_groups},
     {0},
 };

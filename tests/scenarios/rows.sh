@@ -62,6 +62,7 @@ check failures --set @repetitions=1 --set cluster/nodes/@count=10 --set tasks/@c
   --set "faults/node_down[2]/@at=10 s" --set "faults/node_down[2]/@count=1" \
   --set "faults/node_down[3]/@at=15 s" --set "faults/node_down[3]/@count=1"
 check autoscale --set @repetitions=1 --set tasks/@count=1200 --set "tasks/@arrival=bursts(600, 10 min)"
+check gangs --set @repetitions=1 --set "tasks[single]/@count=400" --set "tasks[gang]/@count=320"
 check fidelity-long --set @repetitions=1 --set tasks/@count=320
 check fidelity-short --set @repetitions=1 --set tasks/@count=2000
 check function

@@ -5,7 +5,8 @@
  * RETRY_NS. Then the tasks: one is held ahead, and at its arrival it goes, with all that are due by then, in calls of
  * one class each.
  *
- * Every task of the table takes two sequence numbers, its own and its return's, so that a reply's number is its index.
+ * Every task of the table takes two sequence numbers, its own and its return's (and a gang one more for its group), so
+ * that a reply's number is its index.
  * What of a task is kept after submission is its record: when it was submitted (once it has ended: when it ended, for
  * its readers), how many readers are still to be submitted, and where its dependencies stand in `deps`.
  *
@@ -65,7 +66,10 @@ struct rs_load {
   uint32_t deps_count, deps_cap;
   struct rs_task **group;
   uint32_t group_count, group_cap;
-  uint32_t *unread; /* tasks whose last reader is in the group */
+  uint32_t *gang_left; /* of each gang: tasks that have not ended */
+  uint32_t gang_count, gang_cap;
+  uint64_t gang_seq; /* the group of the gang that is being submitted */
+  uint32_t *unread;  /* tasks whose last reader is in the group */
   uint32_t unread_count, unread_cap;
 };
 
@@ -102,9 +106,17 @@ static void release(struct rs_load *load, uint64_t seq, struct rs_calls *calls)
   load->stats.released++;
 }
 
+/* A task takes two numbers, and a gang one more, before its first task. */
 static uint64_t return_seq(const struct rs_load *load, uint32_t index)
 {
-  return load->first_seq + 2 * (uint64_t)index + 1;
+  uint64_t groups = load->opts.gang ? index / load->opts.gang + 1 : 0;
+  return load->first_seq + 2 * (uint64_t)index + groups + 1;
+}
+
+static uint64_t index_of(const struct rs_load *load, uint64_t task_seq)
+{
+  uint64_t offset = task_seq - load->first_seq, gang = load->opts.gang, stride = 2 * gang + 1;
+  return gang ? offset / stride * gang + (offset % stride - 1) / 2 : offset / 2;
 }
 
 /* ---- the pool ---- */
@@ -280,21 +292,67 @@ static bool due(const struct rs_load *load, uint64_t now)
   return load->has_ahead && rs_time_add(load->stats.base_ns, load->ahead.arrival_ns) <= now;
 }
 
+/* ---- gangs ---- */
+
+static bool gang_begins(const struct rs_load *load)
+{
+  return load->opts.gang && load->record_count % load->opts.gang == 0;
+}
+
+static void make_gang(struct rs_load *load, struct rs_calls *calls)
+{
+  uint64_t most = load->opts.count_max ? load->opts.count_max : RS_LOAD_TASKS_MAX;
+  uint32_t count =
+      most - load->record_count < load->opts.gang ? (uint32_t)(most - load->record_count) : load->opts.gang;
+  struct rs_call *call = rs_call_new(RS_CALL_GROUP_CREATE, 0);
+  load->gang_seq = load->next_seq++;
+  call->object = (struct rs_id){load->self, load->gang_seq};
+  call->group_strategy = load->opts.gang_strategy;
+  call->topology = load->opts.gang_topology;
+  call->bundle_count = count;
+  call->bundles = rs_alloc_zero(count, sizeof *call->bundles);
+  for (uint32_t i = 0; i < count; i++)
+    call->bundles[i] = load->opts.classes[load->ahead.class_index].demand;
+  rs_calls_add(calls, call);
+  RS_GROW(load->gang_left, load->gang_count, load->gang_cap);
+  load->gang_left[load->gang_count++] = count;
+  load->stats.gangs_made++;
+}
+
+static void gang_task_ended(struct rs_load *load, uint64_t index, struct rs_calls *calls)
+{
+  uint64_t gang = index / load->opts.gang;
+  if (--load->gang_left[gang] > 0)
+    return;
+  struct rs_call *call = rs_call_new(RS_CALL_GROUP_REMOVE, 0);
+  call->object = (struct rs_id){load->self, load->first_seq + gang * (2 * (uint64_t)load->opts.gang + 1)};
+  rs_calls_add(calls, call);
+  load->stats.gangs_removed++;
+}
+
 static void submit(struct rs_load *load, uint64_t now, struct rs_calls *calls)
 {
   while (due(load, now)) {
     uint32_t index = load->ahead.class_index;
     const struct rs_load_class *class = &load->opts.classes[index];
     load->group_count = load->unread_count = 0;
+    if (gang_begins(load))
+      make_gang(load, calls);
     do
       take_ahead(load, now);
-    while (due(load, now) && load->ahead.class_index == index && load->group_count < RS_LOAD_CALL_MAX);
+    while (due(load, now) && load->ahead.class_index == index && load->group_count < RS_LOAD_CALL_MAX &&
+           !gang_begins(load));
     struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, load->group_count);
     memcpy(call->tasks, load->group, load->group_count * sizeof *load->group);
     call->strategy = class->strategy;
     call->target = class->target;
     call->max_retries = class->max_retries;
     call->demand = class->demand;
+    if (load->opts.gang) {
+      call->demand.group_owner = load->self;
+      call->demand.group_seq = load->gang_seq;
+      call->demand.group_bundle = -1;
+    }
     rs_calls_add(calls, call);
     load->stats.calls++;
     for (uint32_t i = 0; i < load->unread_count; i++)
@@ -317,7 +375,7 @@ static void begin_arrivals(struct rs_load *load, uint64_t now, struct rs_calls *
 
 static void task_ended(struct rs_load *load, uint64_t now, const struct rs_reply *reply)
 {
-  uint64_t index = (reply->id.seq - load->first_seq) / 2;
+  uint64_t index = index_of(load, reply->id.seq);
   RS_ASSERT(index < load->record_count && !load->records[index].ended);
   struct record *record = &load->records[index];
   struct rs_load_end end = {.index = index,
@@ -363,6 +421,8 @@ static void on_reply(struct rs_app *app, uint64_t now, const struct rs_reply *re
 {
   struct rs_load *load = load_of(app);
   if (reply->kind == RS_REPLY_TASK && arriving(load)) {
+    if (load->opts.gang)
+      gang_task_ended(load, index_of(load, reply->id.seq), calls);
     task_ended(load, now, reply);
     return;
   }
@@ -423,6 +483,7 @@ void rs_load_free(struct rs_app *app)
   free(load->deps);
   free(load->group);
   free(load->unread);
+  free(load->gang_left);
   free(load);
 }
 

@@ -9,7 +9,8 @@
  * Every task is the built-in function `replay` (replay.h). Tasks are asked for one by one, in order of arrival, and
  * made when they are submitted: a million tasks need no table. Those that arrive together and have the same class are
  * one RS_CALL_SUBMIT. What later tasks read is kept until the last of these has been submitted, then released: the
- * owner frees it once that task has ended. At the end everything has been released.
+ * owner frees it once that task has ended. At the end everything has been released. Tasks may come in gangs, each in a
+ * placement group of its own.
  *
  * A pool of objects may be made first, on chosen nodes; the clock of the arrivals starts when it is there.
  *
@@ -82,7 +83,13 @@ struct rs_load_opts {
   const struct rs_load_object *objects; /* the pool */
   uint32_t object_count;
   uint32_t objects_in_flight; /* objects of the pool being made at a time; 0: 64 */
-  uint64_t start_ns;          /* after on_start: the arrivals start then, or when the pool is ready if that is later */
+  /* Placement groups: every `gang` tasks in a row (the last may be fewer) share one, with a bundle for each of them of
+   * what its class asks for; it is made when the first of them arrives and removed when all have ended. A task waits
+   * for its group. 0: none. */
+  uint32_t gang;
+  uint8_t gang_strategy;  /* enum rs_group_strategy */
+  uint64_t gang_topology; /* key of a label, or 0 */
+  uint64_t start_ns;      /* after on_start: the arrivals start then, or when the pool is ready if that is later */
   void (*ended)(void *user, const struct rs_load_end *end); /* may be NULL */
   void *user;
 };
@@ -95,6 +102,7 @@ struct rs_load_stats {
   uint64_t calls;                      /* RS_CALL_SUBMIT with tasks of the table */
   uint64_t objects_made, objects_lost; /* of the pool; lost: could not be made, tried for a minute */
   uint64_t released;                   /* RS_CALL_RELEASE */
+  uint64_t gangs_made, gangs_removed;
 };
 
 /* opts is copied; what it points to must outlive the application. */
