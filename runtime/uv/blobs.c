@@ -3,9 +3,25 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/rng.h"
+
+struct rs_file *rs_file_new(int fd)
+{
+  struct rs_file *file = rs_alloc_zero(1, sizeof *file);
+  *file = (struct rs_file){fd, 1};
+  return file;
+}
+
+void rs_file_unref(struct rs_file *file)
+{
+  if (!file || --file->refs > 0)
+    return;
+  close(file->fd);
+  free(file);
+}
 
 static uint64_t key_of(struct rs_id id)
 {
@@ -13,7 +29,7 @@ static uint64_t key_of(struct rs_id id)
   return key ? key : 1;
 }
 
-static struct rs_blob *lookup(const struct rs_blobs *store, struct rs_id id)
+struct rs_blob *rs_blob_find(const struct rs_blobs *store, struct rs_id id)
 {
   struct rs_blob *at = rs_map_get_ptr(&store->map, key_of(id));
   while (at && !rs_id_equal(at->id, id))
@@ -21,12 +37,37 @@ static struct rs_blob *lookup(const struct rs_blobs *store, struct rs_id id)
   return at;
 }
 
-void rs_blob_unref(struct rs_blob *bytes)
+struct rs_blob *rs_blob_ref(struct rs_blob *blob)
 {
-  if (--bytes->refs > 0)
+  blob->refs++;
+  return blob;
+}
+
+static void let_memory_go(struct rs_blob *blob)
+{
+  if (blob->memory)
+    rs_arena_give(&blob->in->arena, blob->memory);
+  blob->memory = NULL;
+  blob->evicted = false;
+}
+
+void rs_blob_unref(struct rs_blob *blob)
+{
+  if (--blob->refs > 0) {
+    if (blob->refs == 1 && blob->evicted)
+      let_memory_go(blob);
     return;
-  free(bytes->data);
-  free(bytes);
+  }
+  let_memory_go(blob);
+  rs_file_unref(blob->file);
+  free(blob);
+}
+
+void rs_blob_evict(struct rs_blob *blob)
+{
+  blob->evicted = true;
+  if (blob->refs == 1)
+    let_memory_go(blob);
 }
 
 void rs_blob_drop(struct rs_blobs *store, struct rs_id id)
@@ -42,52 +83,22 @@ void rs_blob_drop(struct rs_blobs *store, struct rs_id id)
       rs_map_put_ptr(&store->map, key, first);
     else
       rs_map_remove(&store->map, key, NULL);
-    store->used_bytes -= at->size;
     store->count--;
+    at->evicted = false;
     rs_blob_unref(at);
     return;
   }
 }
 
-static struct rs_blob *begin(struct rs_blobs *store, struct rs_id id, uint64_t size)
+struct rs_blob *rs_blob_add(struct rs_blobs *store, struct rs_id id, uint64_t size)
 {
   rs_blob_drop(store, id);
-  uint8_t *data = calloc(size ? size : 1, 1); /* large ones: fresh zero pages, touched when written */
-  if (!data)
-    return NULL;
-  struct rs_blob *bytes = rs_alloc_zero(1, sizeof *bytes);
+  struct rs_blob *blob = rs_alloc_zero(1, sizeof *blob);
   uint64_t key = key_of(id);
-  *bytes = (struct rs_blob){.id = id, .next = rs_map_get_ptr(&store->map, key), .refs = 1, .size = size, .data = data};
-  rs_map_put_ptr(&store->map, key, bytes);
-  store->used_bytes += size;
+  *blob = (struct rs_blob){.id = id, .next = rs_map_get_ptr(&store->map, key), .in = store, .refs = 1, .size = size};
+  rs_map_put_ptr(&store->map, key, blob);
   store->count++;
-  return bytes;
-}
-
-struct rs_blob *rs_blob_find(const struct rs_blobs *store, struct rs_id id)
-{
-  struct rs_blob *at = lookup(store, id);
-  return at && at->filled == at->size ? at : NULL;
-}
-
-bool rs_blob_write(struct rs_blobs *store, struct rs_id id, uint64_t size, uint64_t offset, const uint8_t *bytes,
-                   uint64_t count)
-{
-  struct rs_blob *at = offset == 0 ? begin(store, id, size) : lookup(store, id);
-  if (!at || at->size != size || at->filled != offset || count > size - offset)
-    return false;
-  if (count)
-    memcpy(at->data + offset, bytes, count);
-  at->filled += count;
-  return true;
-}
-
-bool rs_blob_zeros(struct rs_blobs *store, struct rs_id id, uint64_t size)
-{
-  struct rs_blob *at = begin(store, id, size);
-  if (at)
-    at->filled = size;
-  return at != NULL;
+  return blob;
 }
 
 void rs_blobs_free(struct rs_blobs *store)
@@ -101,5 +112,6 @@ void rs_blobs_free(struct rs_blobs *store)
     }
   }
   rs_map_free(&store->map);
-  *store = (struct rs_blobs){0};
+  rs_arena_free(&store->arena);
+  store->count = 0;
 }

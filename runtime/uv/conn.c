@@ -222,13 +222,24 @@ static bool drain(struct rs_conn *conn, struct rs_out *out)
   return true;
 }
 
+/* What is queued, then one chunk of an object; a chunk that has begun goes before all else. */
+static bool drain_peer(struct rs_conn *conn, struct rs_peer *peer)
+{
+  struct rs_proc *proc = conn->proc;
+  if (peer->sending && !rs_transfer_send(proc, peer, conn->fd))
+    return false;
+  if (!drain(conn, &peer->out))
+    return false;
+  return !rs_transfer_next(proc, peer) || rs_transfer_send(proc, peer, conn->fd);
+}
+
 void rs_conn_flush(struct rs_conn *conn)
 {
   if (conn->state == RS_CONN_CLOSED || conn->state == RS_CONN_CONNECTING)
     return;
   bool all = drain(conn, &conn->out);
   if (all && conn->state == RS_CONN_OPEN && conn->peer && conn->peer->use == conn)
-    all = drain(conn, &conn->peer->out);
+    all = drain_peer(conn, conn->peer);
   if (conn->want_write == all) {
     conn->want_write = !all;
     conn->proc->poll_stale = true;
@@ -470,6 +481,57 @@ static size_t frame_max(const struct rs_conn *conn)
   }
 }
 
+enum { DATA_HEAD = RS_FRAME_HEADER + 28 };
+
+/* A DATA frame that is not whole: *need 0 when its head is, so that the rest can go straight to its place. */
+static bool begins_data(const uint8_t *bytes, size_t size, size_t *need)
+{
+  if (size < RS_FRAME_HEADER || bytes[4] != RS_FRAME_DATA)
+    return false;
+  uint64_t frame = (uint64_t)rs_load_u32(bytes) + 4;
+  if (frame <= size || frame <= DATA_HEAD || frame > DATA_HEAD + (uint64_t)RS_UV_CHUNK_BYTES)
+    return false;
+  *need = size < DATA_HEAD ? DATA_HEAD : 0;
+  return true;
+}
+
+/* Returns how many bytes are used up: all. */
+static size_t begin_direct(struct rs_conn *conn, const uint8_t *bytes, size_t size)
+{
+  uint64_t body = (uint64_t)rs_load_u32(bytes) - 1;
+  if (!rs_transfer_begin(conn->proc, conn, bytes + RS_FRAME_HEADER, body)) {
+    rs_conn_fail(conn, "the other side sent something malformed");
+    return size;
+  }
+  size_t have = size - DATA_HEAD;
+  if (have)
+    memcpy(conn->direct_to, bytes + DATA_HEAD, have);
+  conn->direct_to += have;
+  conn->direct_left -= have;
+  return size;
+}
+
+/* The body of a DATA frame, without the lock: only this thread ends what it belongs to. */
+static void read_direct(struct rs_conn *conn)
+{
+  struct rs_proc *proc = conn->proc;
+  ssize_t n = recv(conn->fd, conn->direct_to, conn->direct_left, 0);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    return;
+  pthread_mutex_lock(&proc->lock);
+  if (conn->state != RS_CONN_CLOSED && n <= 0) {
+    rs_conn_fail(conn, "the connection was closed");
+  } else if (conn->state != RS_CONN_CLOSED) {
+    proc->bytes_in += (uint64_t)n;
+    conn->direct_to += n;
+    conn->direct_left -= (uint64_t)n;
+    if (conn->direct_left == 0)
+      rs_transfer_ended(proc, conn);
+  }
+  rs_proc_drain(proc);
+  pthread_mutex_unlock(&proc->lock);
+}
+
 /* Handles the whole frames of `bytes`; returns how many bytes are used up. *need: of the first one that is not whole.
  */
 static size_t feed(struct rs_conn *conn, const uint8_t *bytes, size_t size, size_t *need)
@@ -477,6 +539,12 @@ static size_t feed(struct rs_conn *conn, const uint8_t *bytes, size_t size, size
   size_t used = 0;
   while (conn->state != RS_CONN_CLOSED && !conn->ending) {
     struct rs_frame frame;
+    if (conn->state == RS_CONN_OPEN && begins_data(bytes + used, size - used, need)) {
+      if (*need > size - used)
+        return used;
+      if (*need == 0)
+        return used + begin_direct(conn, bytes + used, size - used);
+    }
     int64_t n = rs_frame_next(bytes + used, size - used, frame_max(conn), &frame, need);
     if (n == 0)
       return used;
@@ -516,6 +584,10 @@ static ssize_t read_first(struct rs_conn *conn, uint8_t *to, size_t cap, int *pa
 static void on_readable(struct rs_conn *conn)
 {
   struct rs_proc *proc = conn->proc;
+  if (conn->direct_left > 0) {
+    read_direct(conn);
+    return;
+  }
   if (conn->in_cap == 0) {
     conn->in_cap = conn->state == RS_CONN_OPEN ? RS_UV_READ_BYTES : 4096;
     conn->in = rs_alloc(conn->in_cap);

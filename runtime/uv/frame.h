@@ -26,14 +26,18 @@ enum rs_frame_type {
   RS_FRAME_ROUTE = 20, /* u64 raylet, u8 known, u16 port, host */
   RS_FRAME_FETCH = 21, /* u64 request, id: the bytes of that object, please */
   RS_FRAME_DATA = 22,  /* u64 request, i32 status, u64 size, u64 offset, bytes */
-  RS_FRAME_STORE = 23, /* id, u64 size, u64 offset, u8 zeros, bytes: into the node's store */
-  RS_FRAME_DROP = 24,  /* id: out of the node's store */
   RS_FRAME_LEAVE = 25, /* end this node */
   RS_FRAME_STATUS = 26,
   RS_FRAME_STATUS_REPLY = 27,
   RS_FRAME_ABOUT = 28, /* u64 pid, info: what a node that has joined says about itself */
+  RS_FRAME_ARENA = 29, /* u64 pid, u32 descriptor, u64 bytes: the node's memory for objects */
+  RS_FRAME_ROOM = 30,  /* u64 0, id, u8 place, u64 size, u64 at, u32 descriptor: where an object is to be written */
+  RS_FRAME_FIND = 31,  /* u64 number, id: where is it, please */
+  RS_FRAME_PLACE = 32, /* u64 number, id, u8 place, u64 size, u64 at, u32 descriptor */
   RS_FRAME_OUTPUT = 40 /* u64 worker, u32 pid, u8 stream, u64 left out, name, bytes: what a job's task has printed */
 };
+
+enum rs_place { RS_PLACE_NONE, RS_PLACE_MEMORY /* at: in the arena */, RS_PLACE_FILE /* at: in that file */ };
 
 struct rs_frame {
   uint8_t type;

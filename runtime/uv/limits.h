@@ -11,7 +11,7 @@ enum {
   RS_UV_HANDSHAKE_MS = 5000,       /* a whole handshake */
   RS_UV_CONNECT_MS = 5000,         /* until a connection is made, its address found included */
   RS_UV_READ_BYTES = 256 << 10,    /* read at once from one connection */
-  RS_UV_CHUNK_BYTES = 256 << 10,   /* of an object in one frame */
+  RS_UV_CHUNK_BYTES = 5 << 20,     /* of an object in one frame: Ray's object_manager_default_chunk_size */
   RS_UV_OUT_HIGH = 8 << 20,        /* bytes waiting for one peer beyond which the process stops reading */
   RS_UV_OUT_CAP = 1 << 30,         /* ... beyond which the peer is given up */
   RS_UV_PAUSE_MS = 1000,           /* reading stops for at most this long: two processes may wait for each other */

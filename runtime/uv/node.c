@@ -24,6 +24,7 @@
 #include "uv/memory.h"
 #include "uv/output.h"
 #include "uv/session.h"
+#include "uv/store.h"
 #include "uv/worker.h"
 
 enum { DRAIN_MS = 50 };
@@ -312,6 +313,11 @@ static bool begin(struct rs_node *node)
   bool fine = w.size <= w.cap && rs_forkserver_setup(&node->fork, setup, w.size);
   free(setup);
   rs_addr gcs = rs_addr_make(0, 1, RS_EP_GCS);
+  proc->store_io = rs_store_io_new(proc, (uint64_t)o->info->total.store_bytes, error);
+  if (!proc->store_io) {
+    fprintf(stderr, "raysimd: %s\n", error);
+    return false;
+  }
   if (o->head) {
     rs_proc_add_endpoint(proc, &(struct rs_start){.roles = RS_ROLE_GCS,
                                                   .self = gcs,
@@ -390,6 +396,8 @@ static void on_idle(struct rs_proc *proc)
 {
   struct rs_node *node = node_of(proc);
   watch_memory(node);
+  if (proc->store_io)
+    rs_store_io_idle(proc->store_io);
   if (!node->ready && node->options->head && proc->registered >= node->options->node_count) {
     char text[32];
     snprintf(text, sizeof text, "R %u\n", proc->port);
@@ -522,6 +530,8 @@ static void say_joined(struct rs_proc *proc)
 static void on_open(struct rs_proc *proc, struct rs_peer *peer)
 {
   struct rs_node *node = node_of(proc);
+  if (proc->store_io && rs_addr_same_node(peer->addr, proc->self))
+    rs_store_io_hello(proc->store_io, peer);
   if (node->options->head || node->joined || peer->addr != rs_addr_make(0, 1, RS_EP_RAYLET))
     return;
   char error[RS_UV_ERROR_MAX];
@@ -745,16 +755,12 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
       worker_exited(node, rs_addr_ep(effect->to));
     break;
   case RS_OUT_WORKER_STOP: rs_forkserver_kill(&node->fork, rs_addr_ep(effect->to)); break;
-  case RS_OUT_COPY: rs_transfer_copy(proc, effect->object, effect->size, effect->to); break;
-  case RS_OUT_FREE: rs_blob_drop(&proc->store, effect->object); break;
+  case RS_OUT_COPY:
+  case RS_OUT_FREE:
   case RS_OUT_CREATE:
-    if (effect->count & RS_CREATE_ON_DISK) /* its bytes are in this process already */
-      rs_proc_input(proc, proc->self, &(struct rs_input){.kind = RS_IN_SPILL_DONE, .object = effect->object});
-    break;
   case RS_OUT_SPILL:
-    rs_proc_input(proc, proc->self,
-                  &(struct rs_input){.kind = RS_IN_SPILL_DONE, .object = effect->object, .status = RS_ERR_DISK_FULL});
-    break;
+  case RS_OUT_RESTORE:
+  case RS_OUT_EVICT: rs_store_io_effect(proc->store_io, effect); break;
   case RS_OUT_HOST_ADD: host_add(node, effect->size, effect->count); break;
   case RS_OUT_HOST_REMOVE: host_remove(node, effect->to); break;
   case RS_OUT_EXIT: leave(node); break;
@@ -858,6 +864,8 @@ int rs_node_main(const struct rs_node_options *options)
   if (node->life)
     uv_close((uv_handle_t *)&node->life_poll, NULL);
   rs_forkserver_stop(&node->fork);
+  rs_store_io_free(proc->store_io);
+  proc->store_io = NULL;
   char path[RS_UV_PATH_MAX];
   rs_node_path(path, sizeof path, proc->session, proc->self, "");
   bool had_node = node->joined;

@@ -1,16 +1,22 @@
-/* objects.c -- see objects.h: buffers and copies by id, counted. O(1) expected. */
+/* objects.c -- see objects.h: what this process writes and reads, by id, counted. O(1) expected. */
 #include "uv/objects.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-enum { ALIGN = 64 };
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 struct object {
   struct rs_id id;
-  uint8_t *bytes; /* NULL while it is fetched */
+  uint8_t *bytes; /* NULL: not known yet */
   uint64_t size_bytes;
   uint32_t readers;
-  bool writing, fetching;
+  enum { ASKED, WRITING, SEALED, FINDING, READING } state;
+  bool placed, answered; /* ASKED: the raylet has said where; the core has said whether */
+  bool mapped, own;      /* bytes: a mapping of its own; memory of this process */
+  int status;
+  uint64_t number;
 };
 
 static struct object *find(const struct rs_proc *proc, struct rs_id id)
@@ -18,77 +24,220 @@ static struct object *find(const struct rs_proc *proc, struct rs_id id)
   return rs_map_get_ptr(&proc->objects, rs_objects_key(id));
 }
 
+static struct object *add(struct rs_proc *proc, struct rs_id id, int state)
+{
+  struct object *o = rs_alloc_zero(1, sizeof *o);
+  o->id = id;
+  o->state = state;
+  rs_map_put_ptr(&proc->objects, rs_objects_key(id), o);
+  return o;
+}
+
+static void let_go(struct object *o)
+{
+  if (o->mapped)
+    munmap(o->bytes, o->size_bytes);
+  if (o->own)
+    free(o->bytes);
+  o->bytes = NULL;
+  o->mapped = o->own = false;
+}
+
 static void drop(struct rs_proc *proc, struct object *o)
 {
   rs_map_remove(&proc->objects, rs_objects_key(o->id), NULL);
-  free(o->bytes);
+  let_go(o);
   free(o);
+}
+
+static void step(struct rs_proc *proc, enum rs_call_kind kind, struct rs_id id, uint64_t size_bytes)
+{
+  struct rs_call call = {.kind = kind, .object = id, .size_bytes = size_bytes};
+  if (proc->stopping || proc->ep_count == 0)
+    return;
+  rs_proc_step_call(proc, &call);
+  rs_proc_drain(proc);
+  rs_proc_flush(proc);
+}
+
+/* ---- where the bytes are ---- */
+
+/* Sets `bytes` to what the raylet names. 0, or what kept it from it. */
+static int place(struct rs_proc *proc, struct object *o, struct rs_reader *r, bool writing)
+{
+  int kind = rs_get_u8(r);
+  uint64_t size = rs_get_u64(r), at = rs_get_u64(r);
+  uint32_t fd = rs_get_u32(r);
+  struct rs_arena_map *arena = &proc->arena;
+  if (r->error || kind == RS_PLACE_NONE)
+    return writing ? RS_ERR_STORE_FULL : RS_ERR_OBJECT_LOST;
+  o->size_bytes = size;
+  if (kind == RS_PLACE_MEMORY) {
+    uint8_t *base = writing ? rs_arena_map_write(arena) : (uint8_t *)(uintptr_t)rs_arena_map_read(arena);
+    if (!base || at > arena->bytes || size > arena->bytes - at)
+      return RS_ERR_STORE_FULL;
+    o->bytes = base + at;
+    return 0;
+  }
+  int file = rs_arena_open(arena, fd, writing);
+  void *map = MAP_FAILED;
+  if (file >= 0) {
+    map = mmap(NULL, size ? size : 1, writing ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, file, (off_t)at);
+    close(file);
+  }
+  if (map == MAP_FAILED)
+    return RS_ERR_OBJECT_LOST;
+  o->bytes = map;
+  o->mapped = size > 0;
+  return 0;
+}
+
+bool rs_objects_on_frame(struct rs_proc *proc, uint8_t type, struct rs_reader *r)
+{
+  if (type == RS_FRAME_ARENA) {
+    proc->arena.pid = (int)rs_get_u64(r);
+    proc->arena.fd = rs_get_u32(r);
+    proc->arena.bytes = rs_get_u64(r);
+    return r->error == 0;
+  }
+  uint64_t number = rs_get_u64(r);
+  struct rs_id id = {.owner = rs_get_u64(r)};
+  id.seq = rs_get_u64(r);
+  struct object *o = r->error ? NULL : find(proc, id);
+  bool asked = o && (type == RS_FRAME_ROOM ? o->state == ASKED : o->state == FINDING && o->number == number);
+  if (!asked) /* given up meanwhile */
+    return r->error == 0;
+  o->status = place(proc, o, r, type == RS_FRAME_ROOM);
+  o->placed = true;
+  pthread_cond_broadcast(&proc->changed);
+  return r->error == 0;
+}
+
+bool rs_objects_on_reply(struct rs_proc *proc, const struct rs_reply *reply)
+{
+  struct object *o = reply->kind == RS_REPLY_OBJECT ? find(proc, reply->id) : NULL;
+  if (!o || o->state != ASKED || o->answered)
+    return false;
+  o->answered = true;
+  if (reply->status != RS_ERR_OK)
+    o->status = reply->status;
+  pthread_cond_broadcast(&proc->changed);
+  return true;
+}
+
+/* ---- writing ---- */
+
+static bool wait_until(struct rs_proc *proc, uint64_t end)
+{
+  if (end == RS_TIME_NEVER) {
+    pthread_cond_wait(&proc->changed, &proc->lock);
+    return true;
+  }
+  struct timespec until = {.tv_sec = (time_t)(end / RS_S), .tv_nsec = (long)(end % RS_S)};
+  return pthread_cond_timedwait(&proc->changed, &proc->lock, &until) == 0 || uv_hrtime() < end;
 }
 
 int rs_objects_create(struct rs_proc *proc, struct rs_id id, uint64_t size_bytes, uint64_t timeout_ns, uint8_t **bytes)
 {
-  (void)timeout_ns;
-  RS_ASSERT(!find(proc, id));
-  uint8_t *room =
-      size_bytes > SIZE_MAX - ALIGN ? NULL : aligned_alloc(ALIGN, (size_bytes + ALIGN) & ~(size_t)(ALIGN - 1));
-  *bytes = room;
-  if (!room)
-    return RS_ERR_STORE_FULL;
-  struct object *o = rs_alloc_zero(1, sizeof *o);
-  *o = (struct object){.id = id, .bytes = room, .size_bytes = size_bytes, .writing = true};
-  rs_map_put_ptr(&proc->objects, rs_objects_key(id), o);
+  *bytes = NULL;
+  struct object *o = find(proc, id);
+  RS_ASSERT(!o);
+  o = add(proc, id, ASKED);
+  o->size_bytes = size_bytes;
+  uint64_t end = timeout_ns == RS_TIME_NEVER ? RS_TIME_NEVER : rs_time_add(uv_hrtime(), timeout_ns);
+  step(proc, RS_CALL_CREATE, id, size_bytes);
+  bool in_time = true;
+  while (!o->answered && !proc->stopping && in_time)
+    in_time = wait_until(proc, end);
+  if (!o->answered) {
+    drop(proc, o);
+    step(proc, RS_CALL_ABORT, id, 0);
+    return in_time ? RS_ERR_PEER_LOST : RS_ERR_TIMED_OUT;
+  }
+  int status = o->status;
+  if (status == RS_ERR_OBJECT_EXISTS) { /* made by an earlier try: what is written now goes nowhere */
+    o->bytes = aligned_alloc(64, (size_bytes + 64) / 64 * 64);
+    o->own = true;
+    status = o->bytes ? RS_ERR_OK : RS_ERR_STORE_FULL;
+  } else if (status == RS_ERR_OK && !o->placed) {
+    status = RS_ERR_STORE_FULL; /* the raylet tells where before its core says yes */
+  }
+  if (status == RS_ERR_OK && !o->own && !o->mapped) { /* pages in bulk, and no signal where there are none */
+    uint8_t *at = o->bytes;
+    o->state = WRITING;
+    pthread_mutex_unlock(&proc->lock);
+    int rc = rs_arena_populate(at, size_bytes);
+    pthread_mutex_lock(&proc->lock);
+    status = rc == 0 ? RS_ERR_OK : RS_ERR_STORE_FULL;
+  }
+  if (status != RS_ERR_OK) {
+    bool core_said_yes = o->status == RS_ERR_OK || o->placed;
+    drop(proc, o);
+    if (core_said_yes)
+      step(proc, RS_CALL_ABORT, id, 0);
+    return status;
+  }
+  o->state = WRITING;
+  *bytes = o->bytes;
   return 0;
 }
 
 int rs_objects_seal(struct rs_proc *proc, struct rs_id id)
 {
   struct object *o = find(proc, id);
-  RS_ASSERT(o && o->writing);
-  if (!o)
-    return RS_ERR_OBJECT_LOST;
-  int rc = rs_transfer_store(proc, id, o->bytes, o->size_bytes);
+  RS_ASSERT(o && o->state == WRITING);
   drop(proc, o);
-  return rc;
+  return proc->stopping ? RS_ERR_PEER_LOST : 0;
 }
 
 void rs_objects_discard(struct rs_proc *proc, struct rs_id id)
 {
   struct object *o = find(proc, id);
-  if (o && o->writing)
+  if (o && o->state == WRITING)
+    drop(proc, o);
+  step(proc, RS_CALL_ABORT, id, 0);
+}
+
+/* ---- reading ---- */
+
+static void rest(struct rs_proc *proc, struct object *o)
+{
+  if (o->readers == 0 && o->state == READING)
     drop(proc, o);
 }
 
 int rs_objects_read(struct rs_proc *proc, struct rs_id id, const uint8_t **bytes, size_t *size_bytes)
 {
   struct object *o = find(proc, id);
-  while (o && o->fetching) { /* another thread does it */
-    pthread_cond_wait(&proc->changed, &proc->lock);
-    o = find(proc, id);
-  }
-  int rc = 0;
-  if (!o) {
-    o = rs_alloc_zero(1, sizeof *o);
-    *o = (struct object){.id = id, .fetching = true};
-    rs_map_put_ptr(&proc->objects, rs_objects_key(id), o);
-    struct rs_fetch *fetch = rs_transfer_fetch(proc, id, rs_addr_raylet(proc->self));
-    rs_proc_flush(proc);
-    while (!fetch->done && !proc->stopping)
-      pthread_cond_wait(&proc->changed, &proc->lock);
-    rc = fetch->done ? fetch->status : RS_ERR_PEER_LOST;
-    o->fetching = false;
-    if (rc == 0) {
-      o->bytes = fetch->data;
-      o->size_bytes = fetch->size;
-      fetch->data = NULL;
-    }
-    rs_transfer_forget(fetch);
-    pthread_cond_broadcast(&proc->changed);
-    if (rc != 0) {
-      drop(proc, o);
-      return rc;
-    }
-  }
+  if (!o)
+    o = add(proc, id, READING);
   o->readers++;
+  while (o->state == FINDING && !proc->stopping) /* another thread does it */
+    pthread_cond_wait(&proc->changed, &proc->lock);
+  int status = 0;
+  if (!o->bytes) {
+    uint8_t body[24];
+    struct rs_writer w = {body, sizeof body, 0};
+    o->state = FINDING;
+    o->placed = false;
+    o->number = ++proc->fetch_next;
+    rs_put_u64(&w, o->number);
+    rs_put_id(&w, id);
+    rs_peer_send(proc, rs_peer_get(proc, rs_addr_raylet(proc->self)), RS_FRAME_FIND, body, w.size, NULL, 0);
+    rs_proc_flush(proc);
+    while (!o->placed && !proc->stopping)
+      pthread_cond_wait(&proc->changed, &proc->lock);
+    status = o->placed ? o->status : RS_ERR_PEER_LOST;
+    o->state = READING;
+    pthread_cond_broadcast(&proc->changed);
+  }
+  if (status == 0 && !o->bytes)
+    status = RS_ERR_PEER_LOST;
+  if (status != 0) {
+    o->readers--;
+    rest(proc, o);
+    return status;
+  }
   *bytes = o->bytes;
   *size_bytes = o->size_bytes;
   return 0;
@@ -98,8 +247,8 @@ void rs_objects_release(struct rs_proc *proc, struct rs_id id)
 {
   struct object *o = find(proc, id);
   RS_ASSERT(o && o->readers > 0);
-  if (--o->readers == 0)
-    drop(proc, o);
+  o->readers--;
+  rest(proc, o);
 }
 
 void rs_objects_free_all(struct rs_proc *proc)
@@ -107,8 +256,9 @@ void rs_objects_free_all(struct rs_proc *proc)
   for (uint32_t i = 0; i < proc->objects.cap; i++)
     if (proc->objects.slots[i].key) {
       struct object *o = (struct object *)(uintptr_t)proc->objects.slots[i].value;
-      free(o->bytes);
-      free(o);
+      let_go(o);
+          free(o);
     }
   rs_map_free(&proc->objects);
+  rs_arena_unmap(&proc->arena);
 }

@@ -133,6 +133,7 @@ void rs_peer_open(struct rs_peer *peer, struct rs_conn *conn)
 
 static void clear_queue(struct rs_peer *peer)
 {
+  peer->sending = NULL;
   rs_list_remove(&peer->dirty);
   free(peer->out.data);
   peer->out = (struct rs_out){0};

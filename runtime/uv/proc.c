@@ -121,7 +121,7 @@ static void perform(struct rs_proc *proc, struct rs_ep *ep)
     case RS_OUT_REPLY:
       if (effect->reply->kind == RS_REPLY_ANSWER)
         rs_ask_on_answer(proc, effect->reply->answer);
-      else
+      else if (!rs_objects_on_reply(proc, effect->reply))
         on_reply(proc, ep, effect);
       break;
     case RS_OUT_TRACE:
@@ -162,16 +162,9 @@ static void step_calls(struct rs_proc *proc)
   proc->calls.count = proc->calls_next = 0;
 }
 
-/* The application puts objects without having bytes of them: they are zeros. */
-static void put_zeros(struct rs_proc *proc, const struct rs_call *call)
-{
-  if (proc->app && call->kind == RS_CALL_PUT && !call->value)
-    rs_transfer_store(proc, call->object, NULL, call->size_bytes);
-}
-
+/* An application that is a state machine puts objects without room of their own: the node makes them of zeros. */
 void rs_proc_step_call(struct rs_proc *proc, const struct rs_call *call)
 {
-  put_zeros(proc, call);
   step(proc, &proc->eps[0], &(struct rs_input){.kind = RS_IN_CALL, .call = call});
 }
 

@@ -31,6 +31,8 @@
 struct rs_proc;
 struct rs_peer;
 struct rs_recorder;
+struct rs_store_io;
+struct rs_transfer_out;
 
 /* A queue of bytes: [head, tail) wait. */
 struct rs_out {
@@ -70,6 +72,9 @@ struct rs_conn {
   size_t in_used, in_cap;
   struct rs_peer *peer;
   void *query; /* a client's own */
+  /* the body of a DATA frame that is read straight to its place */
+  uint8_t *direct_to;
+  uint64_t direct_left, direct_bytes, direct_request;
 };
 
 /* Another process, by the address of its first endpoint. It stays known after it is gone. */
@@ -80,6 +85,7 @@ struct rs_peer {
   struct rs_conn *conn[2]; /* made by us, made by it */
   struct rs_conn *use;     /* the one that we send on; it stays the same for a session */
   struct rs_out out;
+  struct rs_transfer_out *sending;            /* its chunk is partly sent: nothing else may be before it is whole */
   bool want_connect, finding, overflow, gone; /* gone: it will never be back */
   uint64_t find_deadline;
   uint8_t pair_count;
@@ -128,25 +134,6 @@ struct rs_role_ops {
   void (*idle)(struct rs_proc *proc);                    /* at the end of each turn of the loop */
 };
 
-struct rs_transfer_out {
-  struct rs_link link;
-  rs_addr to;
-  uint64_t request, offset;
-  struct rs_blob *bytes;
-};
-
-struct rs_fetch {
-  struct rs_link link;
-  uint64_t request;
-  struct rs_id id;
-  rs_addr from;
-  bool into_store; /* a COPY; otherwise `data` is the caller's */
-  bool done;
-  int status;
-  uint64_t size, got;
-  uint8_t *data;
-};
-
 struct rs_proc {
   uv_loop_t loop;
   pthread_mutex_t lock;
@@ -178,10 +165,12 @@ struct rs_proc {
   uint64_t dirty_since;
   bool connect_pending, poll_stale, paused, overflowed;
   uint64_t pause_until, pause_again;
-  size_t out_high, out_cap; /* RS_UV_OUT_HIGH, RS_UV_OUT_CAP; a test sets smaller ones before the loop runs */
-  uint64_t pause_ns;        /* RS_UV_PAUSE_MS; the same */
-  struct rs_map routes;     /* raylet -> route */
-  struct rs_blobs store;
+  size_t out_high, out_cap;     /* RS_UV_OUT_HIGH, RS_UV_OUT_CAP; a test sets smaller ones before the loop runs */
+  uint64_t pause_ns;            /* RS_UV_PAUSE_MS; the same */
+  struct rs_map routes;         /* raylet -> route */
+  struct rs_blobs store;        /* of a raylet's process */
+  struct rs_store_io *store_io; /* likewise; NULL in others */
+  struct rs_arena_map arena;    /* of the others: the node's */
   struct rs_map objects; /* of objects.c */
   struct rs_link transfers, fetches;
   uint64_t fetch_next;
@@ -263,16 +252,22 @@ bool rs_peer_on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct r
 
 /* ---- transfer.c ---- */
 
-void rs_transfer_copy(struct rs_proc *proc, struct rs_id id, uint64_t size, rs_addr from);
-struct rs_fetch *rs_transfer_fetch(struct rs_proc *proc, struct rs_id id, rs_addr from); /* the caller's, until done */
-void rs_transfer_forget(struct rs_fetch *fetch);
+/* Fetches into the entry's place; COPY_DONE follows. */
+void rs_transfer_copy(struct rs_proc *proc, struct rs_blob *blob, rs_addr from);
 bool rs_transfer_on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs_frame *frame, bool *known);
 void rs_transfer_pump(struct rs_proc *proc);
 bool rs_transfer_waiting(struct rs_proc *proc); /* bytes could be queued now */
 void rs_transfer_lost(struct rs_proc *proc, rs_addr peer);
 void rs_transfer_free_all(struct rs_proc *proc);
-/* Sends an object to the own node's store (NULL: zeros), waiting while too much is queued: not on the loop's thread,
- * with the lock, which is released while waiting. */
-int rs_transfer_store(struct rs_proc *proc, struct rs_id id, const uint8_t *bytes, uint64_t size);
+/* For conn.c: the next chunk that is ready for the peer, and sending it (false: the socket takes no more). */
+bool rs_transfer_next(struct rs_proc *proc, struct rs_peer *peer);
+bool rs_transfer_send(struct rs_proc *proc, struct rs_peer *peer, int fd);
+/* A DATA frame begins whose body has not come yet: sets conn->direct_*. False: it is malformed. ended: it is there. */
+bool rs_transfer_begin(struct rs_proc *proc, struct rs_conn *conn, const uint8_t *head, uint64_t body_bytes);
+void rs_transfer_ended(struct rs_proc *proc, struct rs_conn *conn);
+
+/* objects.c: ARENA, ROOM and PLACE */
+bool rs_objects_on_frame(struct rs_proc *proc, uint8_t type, struct rs_reader *r);
+bool rs_objects_on_reply(struct rs_proc *proc, const struct rs_reply *reply);
 
 #endif

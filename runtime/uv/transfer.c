@@ -1,66 +1,95 @@
-/* transfer.c -- bytes of objects between processes, in frames of RS_UV_CHUNK_BYTES.
+/* transfer.c -- bytes of objects between nodes, in frames of RS_UV_CHUNK_BYTES, from one store's memory to the other's.
  *
- * Whoever wants an object sends FETCH; the holder answers with DATA frames and queues the next one only when the last
- * ones have left, so that messages are never far behind bytes. A raylet fetches for its store (COPY), a worker or
- * driver reads from its node's store the same way.
+ * A raylet whose core decides to COPY sends FETCH; the holder answers with DATA frames. They are not queued: when the
+ * socket has taken what was queued before, the next chunk goes to it straight from the arena, and messages that come up
+ * meanwhile go between two chunks. What is on the disk alone is read a chunk at a time by a thread. The receiver reads
+ * the body of a DATA frame straight into the place that the object was given.
  */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "uv/proc.h"
+#include "uv/store.h"
 
-static struct rs_fetch *fetch_new(struct rs_proc *proc, struct rs_id id, rs_addr from, bool into_store)
-{
-  struct rs_fetch *fetch = rs_alloc_zero(1, sizeof *fetch);
-  fetch->request = ++proc->fetch_next;
-  fetch->id = id;
-  fetch->from = from;
-  fetch->into_store = into_store;
-  rs_list_push_back(&proc->fetches, &fetch->link);
-  uint8_t body[24];
-  struct rs_writer w = {body, sizeof body, 0};
-  rs_put_u64(&w, fetch->request);
-  rs_put_id(&w, id);
-  rs_peer_send(proc, rs_peer_get(proc, from), RS_FRAME_FETCH, body, w.size, NULL, 0);
-  return fetch;
-}
+enum { DATA_HEAD = 28 };
+
+struct rs_fetch {
+  struct rs_link link;
+  uint64_t request;
+  rs_addr from;
+  struct rs_blob *blob;
+  uint8_t *to;     /* where its bytes go */
+  uint8_t *mapped; /* they go into a file: its mapping */
+  uint64_t got;
+};
+
+struct rs_transfer_out {
+  struct rs_link link;
+  rs_addr to;
+  uint64_t request, offset; /* of the next chunk */
+  struct rs_blob *blob;
+  uint8_t head[RS_FRAME_HEADER + DATA_HEAD];
+  const uint8_t *chunk;
+  uint64_t chunk_bytes, sent; /* sent: of head and chunk */
+  uint8_t *buffer;            /* of what comes from the disk */
+  bool ready, reading, dead;  /* ready: a chunk can be sent */
+};
+
+/* ---- asking ---- */
 
 static void finish(struct rs_proc *proc, struct rs_fetch *fetch, int status)
 {
-  fetch->done = true;
-  fetch->status = status;
+  rs_proc_input(proc, proc->self,
+                &(struct rs_input){.kind = RS_IN_COPY_DONE, .object = fetch->blob->id, .status = status});
   rs_list_remove(&fetch->link);
-  rs_list_init(&fetch->link);
-  pthread_cond_broadcast(&proc->changed);
-  if (!fetch->into_store)
-    return;
-  rs_proc_input(proc, proc->self, &(struct rs_input){.kind = RS_IN_COPY_DONE, .object = fetch->id, .status = status});
+  if (fetch->mapped)
+    munmap(fetch->mapped, fetch->blob->size);
+  rs_blob_unref(fetch->blob);
   free(fetch);
 }
 
-void rs_transfer_copy(struct rs_proc *proc, struct rs_id id, uint64_t size, rs_addr from)
+void rs_transfer_copy(struct rs_proc *proc, struct rs_blob *blob, rs_addr from)
 {
-  (void)size;
   struct rs_peer *peer = rs_peer_get(proc, rs_process_of(from));
+  struct rs_fetch *fetch = rs_alloc_zero(1, sizeof *fetch);
+  *fetch = (struct rs_fetch){.request = ++proc->fetch_next, .from = peer->addr, .blob = rs_blob_ref(blob)};
+  rs_list_push_back(&proc->fetches, &fetch->link);
   if (peer->gone || from == proc->self) {
-    rs_proc_input(proc, proc->self,
-                  &(struct rs_input){.kind = RS_IN_COPY_DONE, .object = id, .status = RS_ERR_OBJECT_LOST});
+    finish(proc, fetch, RS_ERR_OBJECT_LOST);
     return;
   }
-  fetch_new(proc, id, peer->addr, true);
+  if (blob->memory) {
+    fetch->to = rs_blob_bytes(blob);
+  } else if (blob->size) { /* its file has all its room: writing to the mapping cannot fail */
+    void *at = mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, blob->file->fd, (off_t)blob->file_at);
+    if (at == MAP_FAILED) {
+      finish(proc, fetch, RS_ERR_STORE_FULL);
+      return;
+    }
+    fetch->to = fetch->mapped = at;
+  }
+  uint8_t body[24];
+  struct rs_writer w = {body, sizeof body, 0};
+  rs_put_u64(&w, fetch->request);
+  rs_put_id(&w, blob->id);
+  rs_peer_send(proc, peer, RS_FRAME_FETCH, body, w.size, NULL, 0);
 }
 
-struct rs_fetch *rs_transfer_fetch(struct rs_proc *proc, struct rs_id id, rs_addr from)
-{
-  return fetch_new(proc, id, from, false);
-}
+/* ---- giving ---- */
 
-void rs_transfer_forget(struct rs_fetch *fetch)
+static void out_free(struct rs_transfer_out *out)
 {
-  rs_list_remove(&fetch->link);
-  free(fetch->data);
-  free(fetch);
+  rs_list_remove(&out->link);
+  out->dead = true;
+  if (out->reading)
+    return; /* when that has ended */
+  rs_blob_unref(out->blob);
+  free(out->buffer);
+  free(out);
 }
 
 void rs_transfer_lost(struct rs_proc *proc, rs_addr peer)
@@ -68,12 +97,12 @@ void rs_transfer_lost(struct rs_proc *proc, rs_addr peer)
   RS_LIST_EACH(&proc->transfers, at, after)
   {
     struct rs_transfer_out *out = RS_ENTRY(at, struct rs_transfer_out, link);
-    if (out->to == peer) {
-      rs_list_remove(&out->link);
-      rs_blob_unref(out->bytes);
-      free(out);
-    }
+    if (out->to == peer)
+      out_free(out);
   }
+  struct rs_peer *known = rs_peer_find(proc, peer);
+  if (known)
+    known->sending = NULL;
   RS_LIST_EACH(&proc->fetches, at, after)
   {
     struct rs_fetch *fetch = RS_ENTRY(at, struct rs_fetch, link);
@@ -82,15 +111,65 @@ void rs_transfer_lost(struct rs_proc *proc, rs_addr peer)
   }
 }
 
+static void on_read(struct rs_proc *proc, void *context, int status)
+{
+  struct rs_transfer_out *out = context;
+  out->reading = false;
+  if (out->dead) {
+    rs_list_init(&out->link);
+    out_free(out);
+    return;
+  }
+  out->ready = true;
+  if (status == RS_ERR_OK)
+    return;
+  struct rs_writer w = {out->head + RS_FRAME_HEADER, DATA_HEAD, 0}; /* the receiver looks elsewhere */
+  rs_put_u64(&w, out->request);
+  rs_put_u32(&w, (uint32_t)RS_ERR_OBJECT_LOST);
+  rs_put_u64(&w, out->blob->size);
+  rs_put_u64(&w, 0);
+  out->chunk_bytes = 0;
+  out->offset = out->blob->size;
+  rs_frame_header(out->head, RS_FRAME_DATA, DATA_HEAD);
+  rs_proc_wake(proc);
+}
+
+static void prepare(struct rs_proc *proc, struct rs_transfer_out *out)
+{
+  const struct rs_blob *blob = out->blob;
+  uint64_t left = blob->size - out->offset;
+  out->chunk_bytes = left < RS_UV_CHUNK_BYTES ? left : RS_UV_CHUNK_BYTES;
+  out->sent = 0;
+  rs_frame_header(out->head, RS_FRAME_DATA, DATA_HEAD + out->chunk_bytes);
+  struct rs_writer w = {out->head + RS_FRAME_HEADER, DATA_HEAD, 0};
+  rs_put_u64(&w, out->request);
+  rs_put_u32(&w, RS_ERR_OK);
+  rs_put_u64(&w, blob->size);
+  rs_put_u64(&w, out->offset);
+  uint64_t offset = out->offset;
+  out->offset += out->chunk_bytes;
+  if (blob->memory || out->chunk_bytes == 0) {
+    out->chunk = blob->memory ? rs_blob_bytes(blob) + offset : NULL;
+    out->ready = true;
+    return;
+  }
+  if (!out->buffer)
+    out->buffer = rs_alloc(RS_UV_CHUNK_BYTES);
+  out->chunk = out->buffer;
+  out->ready = false;
+  out->reading = true;
+  rs_store_io_read(proc->store_io, out->blob, offset, out->chunk_bytes, out->buffer, on_read, out);
+}
+
 static bool on_fetch(struct rs_proc *proc, struct rs_peer *peer, struct rs_reader *r)
 {
   uint64_t request = rs_get_u64(r);
   struct rs_id id = rs_get_id(r);
   if (r->error)
     return false;
-  struct rs_blob *bytes = rs_blob_find(&proc->store, id);
-  if (!bytes) {
-    uint8_t body[28];
+  struct rs_blob *blob = rs_blob_find(&proc->store, id);
+  if (!blob || (!blob->memory && !blob->file)) {
+    uint8_t body[DATA_HEAD];
     struct rs_writer w = {body, sizeof body, 0};
     rs_put_u64(&w, request);
     rs_put_u32(&w, (uint32_t)RS_ERR_OBJECT_LOST);
@@ -100,9 +179,56 @@ static bool on_fetch(struct rs_proc *proc, struct rs_peer *peer, struct rs_reade
     return true;
   }
   struct rs_transfer_out *out = rs_alloc_zero(1, sizeof *out);
-  *out = (struct rs_transfer_out){.to = peer->addr, .request = request, .bytes = bytes};
-  bytes->refs++;
+  *out = (struct rs_transfer_out){.to = peer->addr, .request = request, .blob = rs_blob_ref(blob)};
   rs_list_push_back(&proc->transfers, &out->link);
+  prepare(proc, out);
+  return true;
+}
+
+/* The next chunk for this peer, if one is ready. */
+bool rs_transfer_next(struct rs_proc *proc, struct rs_peer *peer)
+{
+  for (struct rs_link *at = proc->transfers.next; at != &proc->transfers && !peer->sending; at = at->next) {
+    struct rs_transfer_out *out = RS_ENTRY(at, struct rs_transfer_out, link);
+    if (out->to == peer->addr && out->ready)
+      peer->sending = out;
+  }
+  return peer->sending != NULL;
+}
+
+/* Goes on with the chunk in progress; false: the socket takes no more. */
+bool rs_transfer_send(struct rs_proc *proc, struct rs_peer *peer, int fd)
+{
+  struct rs_transfer_out *out = peer->sending;
+  uint64_t all = sizeof out->head + out->chunk_bytes;
+  while (out->sent < all) {
+    struct iovec iov[2];
+    struct msghdr msg = {.msg_iov = iov};
+    uint64_t from = 0;
+    if (out->sent < sizeof out->head)
+      iov[msg.msg_iovlen++] = (struct iovec){out->head + out->sent, sizeof out->head - out->sent};
+    else
+      from = out->sent - sizeof out->head;
+    if (out->chunk_bytes > from)
+      iov[msg.msg_iovlen++] = (struct iovec){(void *)(uintptr_t)(out->chunk + from), out->chunk_bytes - from};
+    ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+      return false;
+    if (n <= 0)
+      return true; /* broken: the reading side will see it, and rs_transfer_lost follows */
+    out->sent += (uint64_t)n;
+    proc->bytes_out += (uint64_t)n;
+  }
+  peer->sending = NULL;
+  if (out->offset == out->blob->size) {
+    out_free(out);
+    return true;
+  }
+  rs_list_remove(&out->link); /* transfers to one peer take turns */
+  rs_list_push_back(&proc->transfers, &out->link);
+  prepare(proc, out);
   return true;
 }
 
@@ -110,95 +236,98 @@ void rs_transfer_pump(struct rs_proc *proc)
 {
   RS_LIST_EACH(&proc->transfers, at, after)
   {
-    struct rs_transfer_out *out = RS_ENTRY(at, struct rs_transfer_out, link);
+    const struct rs_transfer_out *out = RS_ENTRY(at, struct rs_transfer_out, link);
     struct rs_peer *peer = rs_peer_get(proc, out->to);
-    bool last = false;
-    while (!last && rs_out_size(&peer->out) < 2 * RS_UV_CHUNK_BYTES) {
-      uint64_t left = out->bytes->size - out->offset, n = left < RS_UV_CHUNK_BYTES ? left : RS_UV_CHUNK_BYTES;
-      uint8_t head[28];
-      struct rs_writer w = {head, sizeof head, 0};
-      rs_put_u64(&w, out->request);
-      rs_put_u32(&w, RS_ERR_OK);
-      rs_put_u64(&w, out->bytes->size);
-      rs_put_u64(&w, out->offset);
-      rs_peer_send(proc, peer, RS_FRAME_DATA, head, w.size, out->bytes->data + out->offset, n);
-      out->offset += n;
-      last = out->offset == out->bytes->size;
-    }
-    if (last) {
-      rs_list_remove(&out->link);
-      rs_blob_unref(out->bytes);
-      free(out);
-    }
+    if (!out->ready || peer->sending || !peer->use || peer->use->want_write)
+      continue;
+    rs_conn_flush(peer->use);
+    return; /* the list may be another one now */
   }
 }
 
 bool rs_transfer_waiting(struct rs_proc *proc)
 {
   for (struct rs_link *at = proc->transfers.next; at != &proc->transfers; at = at->next) {
-    struct rs_peer *peer = rs_peer_find(proc, RS_ENTRY(at, struct rs_transfer_out, link)->to);
-    if (peer && rs_out_size(&peer->out) < 2 * RS_UV_CHUNK_BYTES)
+    const struct rs_transfer_out *out = RS_ENTRY(at, struct rs_transfer_out, link);
+    const struct rs_peer *peer = rs_peer_find(proc, out->to);
+    if (out->ready && peer && peer->use && !peer->use->want_write)
       return true;
   }
   return false;
 }
 
-static bool on_data(struct rs_proc *proc, struct rs_peer *peer, struct rs_reader *r)
+/* ---- receiving ---- */
+
+static struct rs_fetch *fetch_of(struct rs_proc *proc, const struct rs_peer *peer, uint64_t request)
+{
+  for (struct rs_link *at = proc->fetches.next; at != &proc->fetches; at = at->next) {
+    struct rs_fetch *fetch = RS_ENTRY(at, struct rs_fetch, link);
+    if (fetch->request == request && fetch->from == peer->addr)
+      return fetch;
+  }
+  return NULL;
+}
+
+/* Where `n` bytes of a DATA frame belong; *fetch NULL: nowhere, and the frame is malformed. */
+static uint8_t *place_of(struct rs_proc *proc, const struct rs_peer *peer, struct rs_reader *r, uint64_t n,
+                         struct rs_fetch **fetch, int *status)
 {
   uint64_t request = rs_get_u64(r);
-  int status = (int)rs_get_u32(r);
+  *status = (int)rs_get_u32(r);
   uint64_t size = rs_get_u64(r), offset = rs_get_u64(r);
-  if (r->error)
-    return false;
-  struct rs_fetch *fetch = NULL;
-  for (struct rs_link *at = proc->fetches.next; at != &proc->fetches && !fetch; at = at->next) {
-    fetch = RS_ENTRY(at, struct rs_fetch, link);
-    if (fetch->request != request || fetch->from != peer->addr)
-      fetch = NULL;
-  }
+  *fetch = r->error ? NULL : fetch_of(proc, peer, request);
+  if (!*fetch || *status != RS_ERR_OK)
+    return NULL;
+  if (size != (*fetch)->blob->size || offset != (*fetch)->got || n > size - offset || (n == 0 && size > 0))
+    *fetch = NULL;
+  return *fetch ? (*fetch)->to + offset : NULL;
+}
+
+static void arrived(struct rs_proc *proc, struct rs_fetch *fetch, uint64_t n)
+{
+  fetch->got += n;
+  if (fetch->got == fetch->blob->size)
+    finish(proc, fetch, RS_ERR_OK);
+}
+
+static bool on_data(struct rs_proc *proc, struct rs_peer *peer, struct rs_reader *r)
+{
+  struct rs_fetch *fetch;
+  int status;
+  uint64_t n = rs_get_left(r) - (rs_get_left(r) < DATA_HEAD ? rs_get_left(r) : DATA_HEAD);
+  uint8_t *to = place_of(proc, peer, r, n, &fetch, &status);
   if (!fetch)
-    return true; /* given up meanwhile */
+    return false;
   if (status != RS_ERR_OK) {
     finish(proc, fetch, status);
     return true;
   }
-  uint64_t n = rs_get_left(r);
-  const uint8_t *bytes = rs_get_span(r, n);
-  if (offset != fetch->got || size < offset || n > size - offset || (n == 0 && size > 0))
-    return false;
-  if (fetch->into_store) {
-    if (!rs_blob_write(&proc->store, fetch->id, size, offset, bytes, n)) {
-      finish(proc, fetch, RS_ERR_OBJECT_LOST); /* dropped meanwhile, or no memory */
-      return true;
-    }
-  } else {
-    if (offset == 0)
-      fetch->data = malloc(size ? size : 1);
-    if (!fetch->data) {
-      finish(proc, fetch, RS_ERR_STORE_FULL);
-      return true;
-    }
-    memcpy(fetch->data + offset, bytes, n);
-  }
-  fetch->size = size;
-  fetch->got += n;
-  if (fetch->got == size)
-    finish(proc, fetch, RS_ERR_OK);
+  if (n)
+    memcpy(to, rs_get_span(r, n), n);
+  arrived(proc, fetch, n);
   return true;
 }
 
-static bool on_store(struct rs_proc *proc, struct rs_peer *peer, struct rs_reader *r)
+bool rs_transfer_begin(struct rs_proc *proc, struct rs_conn *conn, const uint8_t *head, uint64_t body_bytes)
 {
-  struct rs_id id = rs_get_id(r);
-  uint64_t size = rs_get_u64(r), offset = rs_get_u64(r);
-  bool zeros = rs_get_u8(r) != 0;
-  if (r->error || !rs_addr_same_node(peer->addr, proc->self))
+  struct rs_reader r = {head, head + DATA_HEAD, 0};
+  struct rs_fetch *fetch;
+  int status;
+  if (!conn->peer || body_bytes < DATA_HEAD || body_bytes > DATA_HEAD + (uint64_t)RS_UV_CHUNK_BYTES)
     return false;
-  if (zeros)
-    return rs_blob_zeros(&proc->store, id, size);
-  uint64_t n = rs_get_left(r);
-  const uint8_t *bytes = rs_get_span(r, n);
-  return rs_blob_write(&proc->store, id, size, offset, bytes, n);
+  conn->direct_to = place_of(proc, conn->peer, &r, body_bytes - DATA_HEAD, &fetch, &status);
+  if (!fetch || status != RS_ERR_OK)
+    return false;
+  conn->direct_left = conn->direct_bytes = body_bytes - DATA_HEAD;
+  conn->direct_request = fetch->request;
+  return true;
+}
+
+void rs_transfer_ended(struct rs_proc *proc, struct rs_conn *conn)
+{
+  struct rs_fetch *fetch = conn->peer ? fetch_of(proc, conn->peer, conn->direct_request) : NULL;
+  if (fetch)
+    arrived(proc, fetch, conn->direct_bytes);
 }
 
 bool rs_transfer_on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs_frame *f, bool *known)
@@ -207,68 +336,30 @@ bool rs_transfer_on_frame(struct rs_proc *proc, struct rs_conn *conn, const stru
   if (!peer)
     return true;
   struct rs_reader r = {f->body, f->body + f->body_bytes, 0};
-  bool raylet = rs_addr_ep(proc->self) == RS_EP_RAYLET;
+  bool raylet = proc->store_io != NULL;
   *known = true;
   switch (f->type) {
   case RS_FRAME_FETCH: return raylet && on_fetch(proc, peer, &r);
-  case RS_FRAME_DATA: return on_data(proc, peer, &r);
-  case RS_FRAME_STORE: return raylet && on_store(proc, peer, &r);
-  case RS_FRAME_DROP: {
-    struct rs_id id = rs_get_id(&r);
-    if (r.error || !raylet || !rs_addr_same_node(peer->addr, proc->self))
-      return false;
-    rs_blob_drop(&proc->store, id);
-    return true;
-  }
+  case RS_FRAME_DATA: return raylet && on_data(proc, peer, &r);
+  case RS_FRAME_FIND: return raylet && rs_store_io_on_find(proc->store_io, peer, &r);
+  case RS_FRAME_ARENA:
+  case RS_FRAME_ROOM:
+  case RS_FRAME_PLACE:
+    return peer->addr == rs_addr_raylet(proc->self) && !raylet && rs_objects_on_frame(proc, f->type, &r);
   default: *known = false; return true;
   }
 }
 
-int rs_transfer_store(struct rs_proc *proc, struct rs_id id, const uint8_t *bytes, uint64_t size)
-{
-  struct rs_peer *peer = rs_peer_get(proc, rs_addr_raylet(proc->self));
-  uint64_t offset = 0;
-  do {
-    uint64_t left = size - offset, n = !bytes ? 0 : left < RS_UV_CHUNK_BYTES ? left : RS_UV_CHUNK_BYTES;
-    uint8_t head[33];
-    struct rs_writer w = {head, sizeof head, 0};
-    rs_put_id(&w, id);
-    rs_put_u64(&w, size);
-    rs_put_u64(&w, offset);
-    rs_put_u8(&w, bytes == NULL);
-    rs_peer_send(proc, peer, RS_FRAME_STORE, head, w.size, bytes ? bytes + offset : NULL, n);
-    offset += n;
-    while (bytes && rs_out_size(&peer->out) > 4 * RS_UV_CHUNK_BYTES) {
-      rs_proc_flush(proc);
-      if (!peer->use)
-        return RS_ERR_PEER_LOST;
-      if (rs_out_size(&peer->out) <= 4 * RS_UV_CHUNK_BYTES)
-        break;
-      struct pollfd fd = {.fd = peer->use->fd, .events = POLLOUT};
-      pthread_mutex_unlock(&proc->lock);
-      poll(&fd, 1, 100);
-      pthread_mutex_lock(&proc->lock);
-    }
-  } while (bytes && offset < size);
-  return peer->use || peer->conn[0] ? 0 : RS_ERR_PEER_LOST;
-}
-
 void rs_transfer_free_all(struct rs_proc *proc)
 {
-  RS_LIST_EACH(&proc->transfers, at, after)
-  {
-    struct rs_transfer_out *out = RS_ENTRY(at, struct rs_transfer_out, link);
-    rs_list_remove(&out->link);
-    rs_blob_unref(out->bytes);
-    free(out);
-  }
+  RS_LIST_EACH(&proc->transfers, at, after) out_free(RS_ENTRY(at, struct rs_transfer_out, link));
   RS_LIST_EACH(&proc->fetches, at, after)
   {
     struct rs_fetch *fetch = RS_ENTRY(at, struct rs_fetch, link);
     rs_list_remove(&fetch->link);
-    if (fetch->into_store)
-      free(fetch);
-    else
-      rs_list_init(&fetch->link);
+    if (fetch->mapped)
+      munmap(fetch->mapped, fetch->blob->size);
+    rs_blob_unref(fetch->blob);
+    free(fetch);
   }
 }

@@ -95,13 +95,6 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
   switch (effect->kind) {
   case RS_OUT_TASK_RUN: begin(worker, effect); break;
   case RS_OUT_TASK_KILL: cancel(worker, effect->object, effect->count == 0); break;
-  case RS_OUT_FREE: {
-    uint8_t body[16];
-    struct rs_writer w = {body, sizeof body, 0};
-    rs_put_id(&w, effect->object);
-    rs_peer_send(proc, rs_peer_get(proc, rs_addr_raylet(proc->self)), RS_FRAME_DROP, body, w.size, NULL, 0);
-    break;
-  }
   case RS_OUT_EXIT: leave(proc, 0);
   case RS_OUT_REPLY:
     if (effect->reply->kind == RS_REPLY_YIELD)
@@ -436,7 +429,9 @@ static int store_returns(struct rs_uv_context *context, const struct rs_result *
       rc = make_room(context, i, value->size, &room);
       if (rc != RS_ERR_OK)
         break;
+      pthread_mutex_unlock(&context->proc->lock);
       memcpy(room, value->bytes, value->size);
+      pthread_mutex_lock(&context->proc->lock);
       free(value->bytes);
       value->in_store = true;
     }
@@ -491,6 +486,9 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   result->run_ns = run_ns;
   result->node = rs_addr_raylet(proc->self);
   int stored = store_returns(context, result);
+  for (uint32_t i = 0; i < result->return_count && stored != RS_ERR_OK; i++)
+    if (result->returns[i].size_bytes != result->returns[i].inline_bytes)
+      rs_objects_discard(proc, return_id(context, i));
   if (stored != RS_ERR_OK) {
     rs_result_unref(result);
     result = failed(context, stored, rs_error_text(stored));
