@@ -82,7 +82,7 @@ bool rs_store_disk_has_room(const struct rs_endpoint *ep, uint64_t size_bytes)
 bool rs_store_may_use_disk(struct rs_endpoint *ep, uint64_t size_bytes)
 {
   struct rs_store *s = ep->local->store;
-  if (size_bytes > s->capacity_bytes)
+  if (size_bytes > s->capacity_bytes && rs_store_disk_has_room(ep, size_bytes))
     return true;
   if (s->stuck_since == RS_TIME_NEVER)
     s->stuck_since = ep->now;

@@ -1,5 +1,6 @@
 /* Functions and classes that test_api loads into workers. */
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,6 +236,26 @@ static int where_children(struct raysim_context *context)
   return raysim_return(context, 0, nodes, (size_t)*count * sizeof *nodes);
 }
 
+/* Writes to its argument, which it may not. */
+static int scribble(struct raysim_context *context)
+{
+  unsigned char *bytes = (unsigned char *)(uintptr_t)raysim_arg(context, 0, NULL);
+  bytes[0] ^= 1;
+  return 0;
+}
+
+/* Takes room for its return, writes to it, and does not come to an end. */
+static int hold(struct raysim_context *context)
+{
+  const unsigned *size = raysim_arg(context, 0, NULL);
+  unsigned char *bytes = raysim_return_room(context, 0, *size);
+  if (!bytes)
+    return 1;
+  memset(bytes, 1, *size);
+  nanosleep(&(struct timespec){60, 0}, NULL);
+  return 0;
+}
+
 void raysim_register_functions(void)
 {
   static const struct raysim_method counter_methods[] = {{"add", counter_add}}, other_methods[] = {{"add", other_add}};
@@ -258,6 +279,8 @@ void raysim_register_functions(void)
   raysim_register("test.where_children", where_children);
   raysim_register("test.open", open_box);
   raysim_register("test.box", box);
+  raysim_register("test.scribble", scribble);
+  raysim_register("test.hold", hold);
   raysim_register_actor(&counter);
   raysim_register_actor(&other);
 }
