@@ -7,12 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+enum state { ASKED, WRITING, FINDING, READING };
+
 struct object {
   struct rs_id id;
   uint8_t *bytes; /* NULL: not known yet */
   uint64_t size_bytes;
   uint32_t readers;
-  enum { ASKED, WRITING, SEALED, FINDING, READING } state;
+  enum state state;
   bool placed, answered; /* ASKED: the raylet has said where; the core has said whether */
   bool mapped, own;      /* bytes: a mapping of its own; memory of this process */
   int status;
@@ -24,7 +26,7 @@ static struct object *find(const struct rs_proc *proc, struct rs_id id)
   return rs_map_get_ptr(&proc->objects, rs_objects_key(id));
 }
 
-static struct object *add(struct rs_proc *proc, struct rs_id id, int state)
+static struct object *add(struct rs_proc *proc, struct rs_id id, enum state state)
 {
   struct object *o = rs_alloc_zero(1, sizeof *o);
   o->id = id;
@@ -140,9 +142,8 @@ static bool wait_until(struct rs_proc *proc, uint64_t end)
 int rs_objects_create(struct rs_proc *proc, struct rs_id id, uint64_t size_bytes, uint64_t timeout_ns, uint8_t **bytes)
 {
   *bytes = NULL;
-  struct object *o = find(proc, id);
-  RS_ASSERT(!o);
-  o = add(proc, id, ASKED);
+  RS_ASSERT(!find(proc, id));
+  struct object *o = add(proc, id, ASKED);
   o->size_bytes = size_bytes;
   uint64_t end = timeout_ns == RS_TIME_NEVER ? RS_TIME_NEVER : rs_time_add(uv_hrtime(), timeout_ns);
   step(proc, RS_CALL_CREATE, id, size_bytes);
@@ -186,7 +187,8 @@ int rs_objects_seal(struct rs_proc *proc, struct rs_id id)
 {
   struct object *o = find(proc, id);
   RS_ASSERT(o && o->state == WRITING);
-  drop(proc, o);
+  if (o)
+    drop(proc, o);
   return proc->stopping ? RS_ERR_PEER_LOST : 0;
 }
 
@@ -247,6 +249,8 @@ void rs_objects_release(struct rs_proc *proc, struct rs_id id)
 {
   struct object *o = find(proc, id);
   RS_ASSERT(o && o->readers > 0);
+  if (!o)
+    return;
   o->readers--;
   rest(proc, o);
 }

@@ -28,11 +28,13 @@ struct item {
   int status;
 };
 
+enum job_kind { JOB_SPILL, JOB_RESTORE, JOB_MAKE, JOB_BACK, JOB_READ };
+
 struct job {
   uv_work_t work;
   struct rs_link link; /* in io->batches, or io->running */
   struct rs_store_io *io;
-  enum { JOB_SPILL, JOB_RESTORE, JOB_MAKE, JOB_BACK, JOB_READ } kind;
+  enum job_kind kind;
   uint64_t number; /* of the file, of a batch */
   struct item *items;
   uint32_t count, cap;
@@ -322,7 +324,7 @@ static void on_loop(uv_work_t *work, int status)
 
 /* ---- what the core decides ---- */
 
-static struct job *job_new(struct rs_store_io *io, int kind)
+static struct job *job_new(struct rs_store_io *io, enum job_kind kind)
 {
   struct job *job = rs_alloc_zero(1, sizeof *job);
   job->io = io;
@@ -346,7 +348,7 @@ static void start(struct job *job)
   uv_queue_work(&job->io->proc->loop, &job->work, on_thread, on_loop);
 }
 
-static void start_with(struct rs_store_io *io, int kind, struct rs_blob *blob, struct rs_extent *memory,
+static void start_with(struct rs_store_io *io, enum job_kind kind, struct rs_blob *blob, struct rs_extent *memory,
                        const struct rs_effect *effect)
 {
   struct job *job = job_new(io, kind);
