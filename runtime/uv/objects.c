@@ -261,7 +261,7 @@ void rs_objects_free_all(struct rs_proc *proc)
     if (proc->objects.slots[i].key) {
       struct object *o = (struct object *)(uintptr_t)proc->objects.slots[i].value;
       let_go(o);
-          free(o);
+      free(o);
     }
   rs_map_free(&proc->objects);
   rs_arena_unmap(&proc->arena);

@@ -171,7 +171,7 @@ struct rs_proc {
   struct rs_blobs store;        /* of a raylet's process */
   struct rs_store_io *store_io; /* likewise; NULL in others */
   struct rs_arena_map arena;    /* of the others: the node's */
-  struct rs_map objects; /* of objects.c */
+  struct rs_map objects;        /* of objects.c */
   struct rs_link transfers, fetches;
   uint64_t fetch_next;
   const struct rs_role_ops *ops;
