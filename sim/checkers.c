@@ -33,14 +33,17 @@ struct task_record {
   uint32_t pushes, runs, retried;
   int64_t left; /* retries left, as last told */
   uint32_t replies;
+  uint64_t items; /* that the program has got */
+  bool released, stream_ended;
   bool rebuilt;                    /* a return of it was lost: it runs again */
   bool succeeded, cancelled, hurt; /* hurt: a worker that had it died, or a connection of it broke */
 };
 
 static const char *const names[RS_CHECK_KINDS] = {
-    "none",     "reply once", "explained",  "retries",    "twice",      "limit",      "order",       "actor once",
-    "capacity", "lost",       "death",      "resources",  "view",       "contention", "workers",     "empty",
-    "progress", "silence",    "group once", "group rule", "group room", "group left", "group place", "determinism"};
+    "none",       "reply once", "explained",  "retries",     "twice",      "limit",   "items",
+    "order",      "name",       "actor once", "capacity",    "lost",       "death",   "resources",
+    "view",       "contention", "workers",    "empty",       "progress",   "silence", "group once",
+    "group rule", "group room", "group left", "group place", "determinism"};
 
 const char *rs_check_name(enum rs_check check)
 {
@@ -69,6 +72,7 @@ void rs_checker_free(struct rs_checker *c)
   free_values(&c->bundle_nodes);
   rs_map_free(&c->tainted);
   rs_map_free(&c->gone);
+  rs_map_free(&c->names);
   rs_map_free(&c->running); /* workers that died leave theirs: an address is used once */
 }
 
@@ -138,7 +142,18 @@ void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor)
 
 void rs_check_release(struct rs_checker *c, struct rs_id object)
 {
-  (void)c, (void)object;
+  struct task_record *t = task_of(c, object);
+  if (t)
+    t->released = true;
+}
+
+void rs_check_yield(struct rs_checker *c, struct rs_id task, uint64_t index, int status)
+{
+  const struct task_record *t = task_of(c, task);
+  uint32_t most = t ? t->task.backpressure : 0;
+  if (status == RS_ERR_OK && most && !t->released && index >= t->items + most)
+    rs_check_fail(c, RS_CHECK_ITEMS, "stream %" PRIx64 "/%" PRIu64 " goes on with %" PRIu64 " unread items, %u may be",
+                  task.owner, task.seq, index - t->items, most);
 }
 
 static void run_creation(struct rs_checker *c, rs_addr worker, const struct rs_task *task)
@@ -176,10 +191,11 @@ static void run_call(struct rs_checker *c, rs_addr worker, const struct rs_task 
   }
   if (last->worker != worker)
     *last = (struct order_record){.worker = worker};
-  if (task->actor_seq <= last->seq)
+  bool doubtful = tainted(c, worker) || tainted(c, task->id.owner); /* it may have been sent again after a break */
+  if (task->actor_seq <= last->seq && !doubtful)
     rs_check_fail(c, RS_CHECK_ORDER, "call %" PRIx64 "/%" PRIu64 " has number %" PRIu64 " and comes after %" PRIu64,
                   task->id.owner, task->id.seq, task->actor_seq, last->seq);
-  if (t->task.order <= last->order)
+  if (t->task.order <= last->order && !doubtful)
     rs_check_fail(c, RS_CHECK_ORDER, "call %" PRIx64 "/%" PRIu64 " overtook a later one", task->id.owner, task->id.seq);
   last->seq = task->actor_seq;
   last->order = t->task.order;
@@ -271,8 +287,32 @@ static bool explained(const struct rs_checker *c, const struct task_record *t, i
   }
 }
 
+static void check_next(struct rs_checker *c, const struct rs_reply *reply)
+{
+  struct task_record *t = task_of(c, reply->id);
+  if (!t || t->released)
+    return;
+  if (reply->id_count) {
+    uint64_t index = reply->ids[0].seq - reply->id.seq;
+    if (index != t->items + 1 || index > t->task.yields || t->stream_ended)
+      rs_check_fail(c, RS_CHECK_ITEMS, "stream %" PRIx64 "/%" PRIu64 ": item %" PRIu64 " of %u comes after %" PRIu64,
+                    reply->id.owner, reply->id.seq, index, t->task.yields, t->items);
+    t->items++;
+    return;
+  }
+  if (!t->stream_ended && t->succeeded && t->items != t->task.yields)
+    rs_check_fail(c, RS_CHECK_ITEMS, "stream %" PRIx64 "/%" PRIu64 " ends after %" PRIu64 " of %u items",
+                  reply->id.owner, reply->id.seq, t->items, t->task.yields);
+  t->stream_ended = true;
+  if (reply->status != RS_ERR_OK && !explained(c, t, reply->status))
+    rs_check_fail(c, RS_CHECK_EXPLAINED, "stream %" PRIx64 "/%" PRIu64 " ends with \"%s\" without a cause",
+                  reply->id.owner, reply->id.seq, rs_error_text(reply->status));
+}
+
 void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply)
 {
+  if (reply->kind == RS_REPLY_NEXT)
+    check_next(c, reply);
   if (reply->kind == RS_REPLY_OBJECT && reply->status == RS_ERR_OBJECT_LOST && !c->faults)
     rs_check_fail(c, RS_CHECK_LOST, "object %" PRIx64 "/%" PRIu64 " is lost and nothing was struck", reply->id.owner,
                   reply->id.seq);
@@ -312,8 +352,28 @@ static void rebuilt(struct rs_checker *c, struct rs_id id, int64_t left)
   t->succeeded = false;
 }
 
+/* The head says which actors live, in its own order. */
+static void check_name(struct rs_checker *c, unsigned trace, struct rs_id id)
+{
+  const struct actor_record *a = actor_of(c, id);
+  if (!a || !a->opts.name[0])
+    return;
+  uint64_t name = rs_name_hash(a->opts.name), key = rs_id_key(id);
+  const uint64_t *holder = rs_map_find(&c->names, name);
+  if (trace == RS_TRACE_ACTOR_DEAD && holder && *holder == key)
+    rs_map_remove(&c->names, name, NULL);
+  if (trace != RS_TRACE_ACTOR_ALIVE)
+    return;
+  if (holder && *holder != key)
+    rs_check_fail(c, RS_CHECK_NAME, "actor %" PRIx64 "/%" PRIu64 " lives with the name \"%s\" of another one", id.owner,
+                  id.seq, a->opts.name);
+  rs_map_put(&c->names, name, key);
+}
+
 void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc)
 {
+  if (trace == RS_TRACE_ACTOR_ALIVE || trace == RS_TRACE_ACTOR_DEAD)
+    check_name(c, trace, (struct rs_id){a, b});
   rs_check_group_trace(c, trace, a, b, cc);
   if (trace == RS_TRACE_TASK_PUSHED) {
     struct task_record *t = task_of(c, (struct rs_id){a, b});

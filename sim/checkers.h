@@ -23,7 +23,9 @@ enum rs_check {
   RS_CHECK_RETRIES,     /* retries: at most max_retries, never growing */
   RS_CHECK_TWICE,       /* a task does not run twice at a time, nor after its success */
   RS_CHECK_LIMIT,       /* no more tasks of a worker, or of an actor's concurrency group, run than may */
+  RS_CHECK_ITEMS,       /* items of a stream come once each, in order, and no more unread ones are made than may be */
   RS_CHECK_ORDER,       /* an actor's calls of one caller and group begin in order, each once an incarnation */
+  RS_CHECK_NAME,        /* no two actors that live have one name */
   RS_CHECK_ACTOR_ONCE,  /* an actor lives at most once at a time */
   RS_CHECK_CAPACITY,    /* the bytes of a store stay within its capacity */
   RS_CHECK_LOST,        /* no object is lost without a crash */
@@ -50,6 +52,7 @@ struct rs_checker {
   struct rs_map tasks, actors; /* id -> record */
   struct rs_map tainted, gone; /* addresses with a broken connection or partition; dead addresses */
   struct rs_map running;       /* worker and group -> how many tasks run there */
+  struct rs_map names;         /* hash of a name -> rs_id_key of the actor that has it */
   struct rs_map orders;        /* actor, caller and group -> the call that began last */
   struct rs_map groups;        /* id -> record */
   struct rs_map bundle_nodes;  /* node and incarnation -> what its bundles hold */
@@ -69,6 +72,7 @@ struct rs_check_task {
   struct rs_id id, actor; /* actor {0, 0}: a task */
   uint64_t order;         /* of a call among those to its actor */
   int32_t max_retries;
+  uint32_t yields, backpressure;
   bool doomed, hard_affinity, has_deps, keeps;
   struct rs_id placement; /* the group that it runs in, or {0, 0} */
   bool too_large;         /* for every bundle of it */
@@ -98,6 +102,7 @@ void rs_check_submit(struct rs_checker *c, const struct rs_check_task *task);
 void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed, const struct rs_actor_opts *opts);
 void rs_check_cancel(struct rs_checker *c, struct rs_id task);
 void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor);
+void rs_check_yield(struct rs_checker *c, struct rs_id task, uint64_t index, int status); /* its function may go on */
 void rs_check_release(struct rs_checker *c, struct rs_id object);
 void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* TASK_RUN */
 void rs_check_ran(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* it ended */

@@ -55,6 +55,7 @@ static void finish(struct swarm_net *net, struct rs_checker *c, struct swarm_loa
 {
   swarm_net_run(net, plan->heal_ns + 11 * RS_S);
   swarm_load_ungroup(load); /* what they hold others may wait for */
+  swarm_load_read(load);
   uint64_t bound = 600 * RS_S + 4 * swarm_load_work_ns(load);
   settle(net, c, bound);
   if (plan->light_actors && !plan->tight)

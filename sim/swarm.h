@@ -22,6 +22,9 @@ enum rs_swarm_plant {
   RS_PLANT_RETRY_FOREVER,   /* TASK_RETRIED tells one retry more than there was */
   RS_PLANT_PUSH_TWICE,      /* a PUSH_TASKS is delivered twice */
   RS_PLANT_LIMIT,           /* an actor is told to run one call more at a time than it may */
+  RS_PLANT_NAME,            /* the head hears of no names */
+  RS_PLANT_ITEM_TWICE,      /* a program gets an item of a stream twice */
+  RS_PLANT_PRESSURE,        /* a worker hears that everything has been read */
   RS_PLANT_REORDER,         /* the calls inside a PUSH_TASKS come in reverse order */
   RS_PLANT_ACTOR_TWICE,     /* an actor's creation goes to a second worker as well */
   RS_PLANT_STORE_OVER,      /* an object's bytes are stored twice over */

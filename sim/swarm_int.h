@@ -79,12 +79,14 @@ struct swarm_load;
 struct swarm_load *swarm_load_new(const struct swarm_plan *plan, struct rs_checker *checker, struct swarm_net *net);
 void swarm_load_free(struct swarm_load *load);
 void swarm_load_start(struct swarm_load *load);
-void swarm_load_act(struct swarm_load *load, uint32_t program); /* one random action */
-void swarm_load_kill(struct swarm_load *load);                  /* every actor */
-void swarm_load_end(struct swarm_load *load);                   /* releases every object */
-uint64_t swarm_load_work_ns(const struct swarm_load *load);     /* sum of all durations, with retries */
-void swarm_load_ungroup(struct swarm_load *load);               /* removes every placement group */
-void swarm_load_probe(struct swarm_load *load); /* one small group more, where there are groups at all */
+void swarm_load_act(struct swarm_load *load, uint32_t program);                               /* one random action */
+void swarm_load_hear(struct swarm_load *load, rs_addr program, const struct rs_reply *reply); /* what came for it */
+void swarm_load_read(struct swarm_load *load);              /* from now on every stream is read to its end */
+void swarm_load_kill(struct swarm_load *load);              /* every actor */
+void swarm_load_end(struct swarm_load *load);               /* releases every object */
+uint64_t swarm_load_work_ns(const struct swarm_load *load); /* sum of all durations, with retries */
+void swarm_load_ungroup(struct swarm_load *load);           /* removes every placement group */
+void swarm_load_probe(struct swarm_load *load);             /* one small group more, where there are groups at all */
 void swarm_net_set_load(struct swarm_net *net, struct swarm_load *load);
 
 /* ---- placement groups (swarm_group.c) ---- */

@@ -5,6 +5,7 @@
  * left.
  */
 #include "base/alloc.h"
+#include "core/endpoint.h"
 #include "lib/load/replay.h"
 #include "sim/swarm_int.h"
 
@@ -23,6 +24,8 @@ struct program {
   uint64_t *orders; /* of each actor: calls so far */
   uint32_t *groups; /* ... and how many concurrency groups it has */
   uint32_t orders_cap;
+  struct ids streams;    /* that are read, or will be */
+  struct rs_map foreign; /* actors of others -> calls of this program so far */
 };
 
 struct swarm_load {
@@ -32,6 +35,7 @@ struct swarm_load {
   struct program programs[SWARM_PROGRAMS_MAX];
   struct swarm_groups *groups; /* NULL: none in this experiment */
   uint64_t work_ns;
+  bool reading;
 };
 
 static uint64_t below(struct program *p, uint64_t n)
@@ -254,10 +258,142 @@ static void release(struct swarm_load *load, uint32_t index)
   simple(load, index, RS_CALL_RELEASE, id, false);
 }
 
+/* ---- streams ---- */
+
+static void stream(struct swarm_load *load, uint32_t index, rs_addr self)
+{
+  struct program *p = &load->programs[index];
+  struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
+  call->demand.cpu_e4 = RS_ONE_E4;
+  call->target = RS_NODE_NONE;
+  call->max_retries = (int32_t)rs_rng_below(&p->later, 4);
+  struct rs_replay replay = {.duration_ns = 1 + rs_rng_below(&p->later, 300 * RS_MS),
+                             .yields = 1 + (uint32_t)rs_rng_below(&p->later, 12),
+                             .fails = later(p, 10),
+                             .return_bytes = later(p, 2) ? 10 : 1 + rs_rng_below(&p->later, load->plan->object_bytes)};
+  struct rs_task *task = rs_task_new(0, rs_replay_args_bytes(0));
+  rs_replay_encode(&replay, task->args);
+  task->function = rs_replay_function();
+  task->flags = RS_TASK_STREAM;
+  task->backpressure = (uint32_t)rs_rng_below(&p->later, 5);
+  task->id = (struct rs_id){self, p->seq + 1};
+  p->seq += 1 + RS_STREAM_MAX;
+  load->work_ns += 4 * replay.duration_ns + RS_S;
+  call->tasks[0] = task;
+  struct rs_check_task t = {.id = task->id,
+                            .max_retries = call->max_retries,
+                            .doomed = replay.fails,
+                            .yields = replay.yields,
+                            .backpressure = task->backpressure};
+  rs_check_submit(load->checker, &t);
+  add(&p->tasks, task->id);
+  add(&p->streams, task->id);
+  swarm_net_call(load->net, index, call);
+}
+
+static void drop_stream(struct swarm_load *load, uint32_t index, uint32_t which)
+{
+  struct program *p = &load->programs[index];
+  struct rs_id id = p->streams.items[which];
+  p->streams.items[which] = p->streams.items[--p->streams.count];
+  rs_check_release(load->checker, id);
+  simple(load, index, RS_CALL_RELEASE, id, false);
+}
+
+void swarm_load_hear(struct swarm_load *load, rs_addr program, const struct rs_reply *reply)
+{
+  for (uint32_t i = 0; i < load->plan->program_count && reply->kind == RS_REPLY_NEXT; i++) {
+    if (swarm_net_program(load->net, i) != program)
+      continue;
+    if (reply->id_count)
+      add(&load->programs[i].kept, reply->ids[0]);
+    if (reply->id_count && load->reading)
+      swarm_net_at(load->net, swarm_net_now(load->net) + RS_MS, i);
+  }
+}
+
+/* One NEXT for each stream. */
+static void read_on(struct swarm_load *load, uint32_t index)
+{
+  struct program *p = &load->programs[index];
+  for (uint32_t i = 0; i < p->streams.count; i++)
+    simple(load, index, RS_CALL_STREAM_NEXT, p->streams.items[i], false);
+}
+
+void swarm_load_read(struct swarm_load *load)
+{
+  load->reading = true;
+  for (uint32_t i = 0; i < load->plan->program_count; i++)
+    if (swarm_net_program(load->net, i) != RS_ADDR_NONE)
+      read_on(load, i);
+}
+
+/* ---- actors of other programs ---- */
+
+static void call_foreign(struct swarm_load *load, uint32_t index, rs_addr self)
+{
+  struct program *p = &load->programs[index];
+  const struct program *q = &load->programs[rs_rng_below(&p->later, load->plan->program_count)];
+  if (q == p || !q->actors.count)
+    return;
+  uint32_t which = (uint32_t)rs_rng_below(&p->later, q->actors.count), count = 1 + (uint32_t)rs_rng_below(&p->later, 6);
+  struct rs_id actor = q->actors.items[which];
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, count);
+  call->max_retries = later(p, 2) ? 0 : (int32_t)rs_rng_below(&p->later, 4) - 1;
+  uint64_t key = rs_id_key(actor), *calls = rs_map_find(&p->foreign, key), order = calls ? *calls : 0;
+  for (uint32_t i = 0; i < count; i++) {
+    struct rs_replay replay = {.duration_ns = 1 + rs_rng_below(&p->later, 20 * RS_MS)};
+    struct rs_task *task = task_new(load, p, self, &replay, 0);
+    task->flags |= RS_TASK_ACTOR_CALL;
+    task->actor = actor;
+    call->tasks[i] = task;
+    note_task(load, p, call, task, false, ++order, false);
+  }
+  rs_map_put(&p->foreign, key, order);
+  swarm_net_call(load->net, index, call);
+}
+
+static void look_for(struct swarm_load *load, uint32_t index, rs_addr self)
+{
+  struct program *p = &load->programs[index];
+  struct rs_call *call = rs_call_new(later(p, 2) ? RS_CALL_ACTOR_FIND : RS_CALL_ACTOR_LIST, 0);
+  call->object = (struct rs_id){self, ++p->seq};
+  call->actor = rs_alloc_zero(1, sizeof *call->actor);
+  call->actor->name[0] = (char)('a' + rs_rng_below(&p->later, 3));
+  call->force = later(p, 2);
+  swarm_net_call(load->net, index, call);
+}
+
+static void act_later(struct swarm_load *load, uint32_t index, rs_addr self)
+{
+  struct program *p = &load->programs[index];
+  uint64_t kind = rs_rng_below(&p->later, 9);
+  if (kind < 2) {
+    stream(load, index, self);
+  } else if (kind < 4) {
+    read_on(load, index);
+  } else if (kind == 4 && p->streams.count) {
+    drop_stream(load, index, (uint32_t)rs_rng_below(&p->later, p->streams.count));
+  } else if (kind < 7) {
+    call_foreign(load, index, self);
+  } else if (kind == 7) {
+    look_for(load, index, self);
+  } else if (p->actors.count && later(p, 3)) { /* its last handle, as far as this program goes */
+    struct rs_id actor = p->actors.items[rs_rng_below(&p->later, p->actors.count)];
+    rs_check_actor_kill(load->checker, actor);
+    simple(load, index, RS_CALL_RELEASE, actor, false);
+  }
+}
+
 void swarm_load_act(struct swarm_load *load, uint32_t index)
 {
   struct program *p = &load->programs[index];
   rs_addr self = swarm_net_program(load->net, index);
+  if (load->reading) {
+    if (self != RS_ADDR_NONE)
+      read_on(load, index);
+    return;
+  }
   if (self == RS_ADDR_NONE || swarm_net_now(load->net) >= load->plan->work_ns)
     return;
   if (load->groups)
@@ -284,6 +420,8 @@ void swarm_load_act(struct swarm_load *load, uint32_t index)
     rs_check_cancel(load->checker, task);
     simple(load, index, RS_CALL_CANCEL, task, one_in(p, 2));
   }
+  if (later(p, 3))
+    act_later(load, index, self);
   if (--p->left)
     swarm_net_at(load->net, swarm_net_now(load->net) + below(p, 2 * load->plan->work_ns / load->plan->actions), index);
 }
@@ -325,6 +463,8 @@ void swarm_load_end(struct swarm_load *load)
 {
   for (uint32_t i = 0; i < load->plan->program_count; i++) {
     struct program *p = &load->programs[i];
+    while (p->streams.count)
+      drop_stream(load, i, 0);
     while (p->kept.count) {
       struct rs_id id = p->kept.items[--p->kept.count];
       simple(load, i, RS_CALL_RELEASE, id, false);
@@ -361,6 +501,8 @@ void swarm_load_free(struct swarm_load *load)
     free(load->programs[i].tasks.items);
     free(load->programs[i].orders);
     free(load->programs[i].groups);
+    free(load->programs[i].streams.items);
+    rs_map_free(&load->programs[i].foreign);
   }
   free(load);
 }

@@ -282,6 +282,15 @@ static void misplace(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_ms
     }
 }
 
+/* A worker believes that its items are read; the head, that an actor has no name. */
+static void relieve(struct swarm_net *n, struct rs_msg *msg)
+{
+  if (msg->type == RS_MSG_ACTOR_CREATE && n->plant == RS_PLANT_NAME)
+    ((struct rs_m_actor_create *)(void *)msg)->name_count = 0;
+  if (msg->type == RS_MSG_STREAM_READ && n->plant == RS_PLANT_PRESSURE)
+    ((struct rs_m_stream_read *)(void *)msg)->count = UINT64_MAX;
+}
+
 /* As many calls at a time as an actor asked for, and one more. */
 static struct rs_msg *raised(struct swarm_net *n, struct rs_msg *msg)
 {
@@ -314,6 +323,7 @@ static void deliver(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg
   }
   msg = raised(n, reversed(n, msg));
   misplace(n, from, to, msg);
+  relieve(n, msg);
   if (msg->type == RS_MSG_PUSH_TASKS && chance(n, RS_PLANT_PUSH_TWICE, 3))
     send(n, from, to, rs_msg_ref(msg));
   if (msg->type == RS_MSG_ACTOR_START) {
@@ -327,22 +337,82 @@ static void deliver(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg
   send(n, from, to, msg);
 }
 
+/* The function ends by itself after this long. */
+static void end_later(struct swarm_net *n, const struct place *p, const struct run *run, const struct rs_replay *replay,
+                      uint64_t after_ns)
+{
+  struct rs_result *result =
+      rs_replay_result(run->task, replay, replay->duration_ns, (uint64_t)n->plan->config.max_direct_call_object_size,
+                       rs_addr_raylet(p->addr));
+  swarm_net_push(n, (struct event){.due_ns = n->now + after_ns,
+                                   .kind = EV_TASK_END,
+                                   .to = p->addr,
+                                   .from = run->number,
+                                   .result = result,
+                                   .status = result->status});
+}
+
+static struct run *run_numbered(struct place *p, uint64_t number)
+{
+  for (uint32_t i = 0; p && i < p->run_count; i++)
+    if (p->runs[i].number == number)
+      return &p->runs[i];
+  return NULL;
+}
+
+/* Its next item. */
+static void yield(struct swarm_net *n, struct place *p, uint64_t number)
+{
+  struct run *run = run_numbered(p, number);
+  struct rs_replay replay;
+  if (!run || rs_replay_decode(run->task, &replay) != 0)
+    return;
+  struct rs_call *call = rs_call_new(RS_CALL_YIELD, 0);
+  call->object = run->task->id;
+  call->size_bytes = replay.return_bytes;
+  run->yielded++;
+  if (replay.return_bytes <= (uint64_t)n->plan->config.max_direct_call_object_size)
+    call->value = rs_value_new(0, (uint32_t)replay.return_bytes);
+  step(n, p, &(struct rs_input){.kind = RS_IN_CALL, .call = call});
+  rs_call_free(call);
+}
+
+/* It may go on, or must end. */
+static void yield_answered(struct swarm_net *n, struct place *p, const struct rs_reply *r)
+{
+  struct rs_replay replay;
+  for (uint32_t i = 0; i < p->run_count; i++) {
+    struct run *run = &p->runs[i];
+    if (!rs_id_equal(run->task->id, r->id) || rs_replay_decode(run->task, &replay) != 0)
+      continue;
+    uint64_t part = replay.duration_ns / replay.yields;
+    if (r->status != RS_ERR_OK)
+      swarm_net_push(n, (struct event){.due_ns = n->now,
+                                       .kind = EV_TASK_END,
+                                       .to = p->addr,
+                                       .from = run->number,
+                                       .result = rs_result_failed(r->id, RS_ERR_CANCELLED, "told to end")});
+    else if (run->yielded == replay.yields)
+      end_later(n, p, run, &replay, part);
+    else
+      swarm_net_push(n, (struct event){.due_ns = n->now + part, .kind = EV_YIELD, .to = p->addr, .from = run->number});
+    rs_check_yield(n->checker, r->id, run->yielded, r->status);
+    return;
+  }
+}
+
 static void task_run(struct swarm_net *n, struct place *p, struct rs_task *task)
 {
   rs_check_run(n->checker, p->addr, task);
   struct rs_replay replay;
   RS_ASSERT(rs_replay_decode(task, &replay) == 0);
   RS_GROW(p->runs, p->run_count, p->run_cap);
-  p->runs[p->run_count++] = (struct run){task, ++n->runs};
-  struct rs_result *result =
-      rs_replay_result(task, &replay, replay.duration_ns, (uint64_t)n->plan->config.max_direct_call_object_size,
-                       rs_addr_raylet(p->addr));
-  swarm_net_push(n, (struct event){.due_ns = n->now + replay.duration_ns,
-                                   .kind = EV_TASK_END,
-                                   .to = p->addr,
-                                   .from = n->runs,
-                                   .result = result,
-                                   .status = result->status});
+  p->runs[p->run_count++] = (struct run){task, ++n->runs, n->now, 0};
+  if ((task->flags & RS_TASK_STREAM) && replay.yields) {
+    swarm_net_push(n, (struct event){.due_ns = n->now, .kind = EV_YIELD, .to = p->addr, .from = n->runs});
+    return;
+  }
+  end_later(n, p, &p->runs[p->run_count - 1], &replay, replay.duration_ns);
 }
 
 static void task_end(struct swarm_net *n, struct place *p, struct event *e)
@@ -411,7 +481,15 @@ static void reply(struct swarm_net *n, rs_addr self, struct rs_reply *r)
   if (r->kind == RS_REPLY_TASK && r->status == RS_ERR_OK && n->plant == RS_PLANT_REPLY_WRONG &&
       !n->checker->node_faults)
     r->status = RS_ERR_NODE_DIED;
+  if (r->kind == RS_REPLY_YIELD) {
+    yield_answered(n, swarm_net_place(n, self), r);
+    rs_reply_free(r);
+    return;
+  }
   rs_check_reply(n->checker, r);
+  if (r->kind == RS_REPLY_NEXT && r->id_count && chance(n, RS_PLANT_ITEM_TWICE, 3))
+    rs_check_reply(n->checker, r);
+  swarm_load_hear(n->load, self, r);
   if (r->kind == RS_REPLY_TASK && chance(n, RS_PLANT_REPLY_TWICE, 4))
     rs_check_reply(n->checker, r);
   swarm_net_note(n, rs_id_key(r->id));
@@ -614,6 +692,7 @@ static void handle(struct swarm_net *n, struct event *e)
     }
     break;
   case EV_TASK_END: task_end(n, p, e); break;
+  case EV_YIELD: yield(n, p, e->from); break;
   case EV_WORKER:
     if (swarm_net_place(n, rs_addr_raylet(e->to)) && !rs_map_find(&n->stopped, e->to))
       swarm_net_add_place(n, RS_ROLE_WORKER, e->to, NULL);

@@ -15,6 +15,7 @@ enum event_kind {
   EV_SPILLED,
   EV_TIMER,
   EV_TASK_END,
+  EV_YIELD,
   EV_WORKER,
   EV_HOST,
   EV_NODE,
@@ -60,7 +61,8 @@ struct place {
   uint64_t armed_ns;
   struct run {
     struct rs_task *task;
-    uint64_t number;
+    uint64_t number, began_ns;
+    uint32_t yielded;
   } * runs; /* in progress */
   uint32_t run_count, run_cap;
 };

@@ -160,8 +160,6 @@ static void pump(struct rs_endpoint *ep, struct owned_actor *a)
     task->actor_restart = a->restart;
     t->sent = true;
     t->state = TASK_PUSHED;
-    if (task->flags & RS_TASK_STREAM)
-      rs_owner_stream_pushed(ep, task);
     rs_list_push_back(&a->in_flight, &t->link);
     a->in_flight_count++;
     if (!m) {
@@ -324,7 +322,7 @@ void rs_owner_actor_on_state(struct rs_endpoint *ep, const struct rs_m_actor_sta
   struct rs_text text = {0};
   rs_text_bytes(&text, m->text, m->text_count);
   if (m->state == RS_ACTOR_DEAD) {
-    if (m->reason == RS_ERR_OK && a->in_flight_count && a->worker != RS_ADDR_NONE)
+    if (m->reason == RS_ERR_OK && a->in_flight_count && a->state == RS_ACTOR_ALIVE)
       leave(ep, a, &text);
     else
       bury(ep, a, m->reason, &text, m->other_count ? m->other[0] : nobody, true);

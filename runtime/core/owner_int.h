@@ -282,7 +282,6 @@ void rs_owner_actor_free_all(struct rs_owner *o);
 
 /* owner_stream.c */
 void rs_owner_stream_new(struct rs_endpoint *ep, const struct rs_task *task);
-void rs_owner_stream_pushed(struct rs_endpoint *ep, const struct rs_task *task);
 void rs_owner_stream_on_item(struct rs_endpoint *ep, rs_addr from, const struct rs_m_stream_item *m);
 void rs_owner_stream_next(struct rs_endpoint *ep, struct rs_id id);
 bool rs_owner_stream_release(struct rs_endpoint *ep, struct rs_id id); /* false: no stream that we know */

@@ -286,8 +286,6 @@ static void push(struct rs_endpoint *ep, struct lease *lease, uint32_t count)
     t->lease = lease;
     m->tasks[m->tasks_count++] = rs_task_ref(t->task);
     t->worker = lease->worker;
-    if (t->task->flags & RS_TASK_STREAM)
-      rs_owner_stream_pushed(ep, t->task);
     rs_trace(ep, RS_TRACE_TASK_PUSHED, ep->self, t->task->id.seq, lease->worker);
   }
   lease->used = true;

@@ -6,7 +6,7 @@
  *
  * A task that is tried again yields from the start (stream.c): items that are known are dropped as they come, so the
  * application sees each index once. With backpressure the worker is told how far the application has read, at most once
- * a step.
+ * a step, and again when the first item of a new try comes.
  *
  * Cost: O(1) an item; O(unread items) a release.
  */
@@ -59,16 +59,6 @@ void rs_owner_stream_new(struct rs_endpoint *ep, const struct rs_task *task)
   s->backpressure = task->backpressure;
   rs_list_init(&s->dirty_link);
   rs_map_put_ptr(&ep->owner->streams, task->id.seq, s);
-}
-
-void rs_owner_stream_pushed(struct rs_endpoint *ep, const struct rs_task *task)
-{
-  struct owned_stream *s = find(ep->owner, ep->self, task->id);
-  if (!s)
-    return;
-  s->told_to = RS_ADDR_NONE; /* a new try, perhaps by the same worker */
-  if (s->read || s->released)
-    mark_dirty(ep->owner, s);
 }
 
 static void tell(struct rs_endpoint *ep, struct rs_id id, const struct rs_id *item, struct rs_result *error)
@@ -142,6 +132,11 @@ void rs_owner_stream_on_item(struct rs_endpoint *ep, rs_addr from, const struct 
   const struct owned_task *t = s ? rs_map_get_ptr(&o->tasks, m->task.seq) : NULL;
   rs_addr worker = !t || t->state != TASK_PUSHED ? RS_ADDR_NONE : t->lease ? t->lease->worker : t->actor->worker;
   struct rs_id id = {m->task.owner, m->task.seq + m->index};
+  if (worker == from && worker != RS_ADDR_NONE && m->index == 1) { /* a new try has begun */
+    s->told_to = RS_ADDR_NONE;
+    if (s->read || s->released)
+      mark_dirty(o, s);
+  }
   if (worker != from || s->released || m->index != s->produced + 1) { /* of an earlier try, known, or not wanted */
     bool same = worker == from && s->released && m->index == s->produced + 1;
     s = same ? s : NULL;

@@ -107,6 +107,18 @@ static void fires_limit(void)
 {
   planted(RS_PLANT_LIMIT, RS_CHECK_LIMIT);
 }
+static void fires_name(void)
+{
+  planted(RS_PLANT_NAME, RS_CHECK_NAME);
+}
+static void fires_items(void)
+{
+  planted(RS_PLANT_ITEM_TWICE, RS_CHECK_ITEMS);
+}
+static void fires_pressure(void)
+{
+  planted(RS_PLANT_PRESSURE, RS_CHECK_ITEMS);
+}
 static void fires_order(void)
 {
   planted(RS_PLANT_REORDER, RS_CHECK_ORDER);
@@ -190,6 +202,9 @@ const struct rs_test rs_tests[] = {
     {"swarm: fires: a retry too many", fires_retries},
     {"swarm: fires: a task pushed twice", fires_twice},
     {"swarm: fires: more calls at a time than may be", fires_limit},
+    {"swarm: fires: two actors with one name", fires_name},
+    {"swarm: fires: an item of a stream twice", fires_items},
+    {"swarm: fires: more unread items than may be", fires_pressure},
     {"swarm: fires: calls out of order", fires_order},
     {"swarm: fires: an actor that lives twice", fires_actor_once},
     {"swarm: fires: a store beyond its capacity", fires_capacity},
