@@ -1,6 +1,8 @@
 /* raysim.c -- the public API: beginning and ending, ids, errors. See raysim.h. */
 #include "api/raysim.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -127,6 +129,18 @@ static int start(const struct raysim_options *options, struct rs_uv_cluster **cl
   return rc;
 }
 
+/* Of a cluster that runs already: workers open it when they meet a task of this program. */
+static int find_library(const char *load, char **path)
+{
+  char full[PATH_MAX];
+  if (!realpath(load, full) || access(full, R_OK) != 0)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "load: %.200s: %s", load, strerror(errno));
+  if (strlen(full) >= RS_UV_PATH_MAX)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "load: %.200s: the path is too long", full);
+  *path = rs_memdup(full, strlen(full) + 1);
+  return 0;
+}
+
 int raysim_init(const struct raysim_options *options, struct raysim **out)
 {
   static const struct raysim_options none = {0};
@@ -138,9 +152,11 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
   last_error[0] = 0;
   if (!options)
     options = &none;
-  if (!options->address)
+  if (options->address && options->load)
+    rc = find_library(options->load, &ray->load);
+  if (rc == 0 && !options->address)
     rc = start(options, &ray->cluster);
-  else if (strcmp(options->address, "auto") != 0)
+  else if (rc == 0 && strcmp(options->address, "auto") != 0)
     session = options->address;
   if (rc == 0)
     rc = rs_uv_client_open(ray->cluster ? rs_uv_cluster_session(ray->cluster) : session, &ray->client, last_error);
@@ -160,6 +176,7 @@ void raysim_shutdown(struct raysim *ray)
     return; /* a worker's is not the task's to end */
   rs_uv_client_close(ray->client);
   rs_uv_local_cluster_stop(ray->cluster);
+  free(ray->load);
   free(ray);
 }
 

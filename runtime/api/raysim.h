@@ -136,9 +136,10 @@ struct raysim_options {
   /* NULL: starts a cluster of processes that ends with this program. "auto": the newest running one of this user on
    * this host, or $RAYSIM_SESSION. Otherwise the folder of its session. */
   const char *address;
-  /* Functions for the workers, a shared library that defines raysim_register_functions. NULL: a cluster that is started
-   * has the functions of this very program, where it defines or registers some before raysim_init: its processes are
-   * this program again, up to its first raysim_init, which does not return in them. */
+  /* Functions for the workers, a shared library that defines raysim_register_functions; each node must find it under
+   * its path. NULL: a cluster that is started has the functions of this very program, where it defines or registers
+   * some before raysim_init: its processes are this program again, up to its first raysim_init, which does not return
+   * in them. One that runs already has the library that it was started with. */
   const char *load;
   const char *name_space; /* for the names of actors; NULL: one of this program's own */
   /* Of each node of a cluster that is started: */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/raysim_int.h"
+#include "uv/function.h"
 
 struct raysim_context {
   struct rs_uv_context *inner;
@@ -101,6 +102,30 @@ static void close_objects(struct raysim_context *context)
   free(context->objects);
 }
 
+bool raysim_load_of(const struct rs_task *task, char *path)
+{
+  if (task->args_bytes < 8 || !(get_u32(task->args) & RAYSIM_ARGS_LOAD))
+    return false;
+  uint32_t size = get_u32(task->args + task->args_bytes - 4);
+  if (size == 0 || size >= RS_UV_PATH_MAX || size > task->args_bytes - 8)
+    return false;
+  memcpy(path, task->args + task->args_bytes - 4 - size, size);
+  path[size] = 0;
+  return true;
+}
+
+/* A worker meets a task whose function it does not know: the library that the task names may have it. */
+static bool load_functions(const struct rs_task *task, char *error)
+{
+  char path[RS_UV_PATH_MAX];
+  return raysim_load_of(task, path) && rs_function_load(path, error) == 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+  rs_function_search_with(load_functions);
+}
+
 static int run(struct rs_uv_context *inner)
 {
   struct raysim_context context = {.inner = inner, .task = rs_uv_context_task(inner)};
@@ -108,7 +133,7 @@ static int run(struct rs_uv_context *inner)
   void *data = rs_uv_context_data(inner);
   memcpy(&function, data, sizeof function);
   if (context.task->args_bytes > 0) {
-    context.arg_count = context.task->args_bytes >= 4 ? get_u32(context.task->args) : 0;
+    context.arg_count = context.task->args_bytes >= 4 ? get_u32(context.task->args) & ~RAYSIM_ARGS_LOAD : 0;
     if (!well_formed(context.task, context.arg_count))
       return raysim_fail(&context, "the arguments are malformed");
   }
@@ -275,6 +300,10 @@ struct raysim *raysim_current(struct raysim_context *context)
     ray->front = front;
     front->user = ray;
   }
+  struct raysim *mine = front->user;
+  char path[RS_UV_PATH_MAX];
+  if (!mine->load && raysim_load_of(context->task, path)) /* what it submits is of the same library */
+    mine->load = rs_memdup(path, strlen(path) + 1);
   pthread_mutex_unlock(&front->proc->lock);
   return front->user;
 }

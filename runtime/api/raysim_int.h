@@ -11,6 +11,7 @@ struct raysim {
   struct rs_front *front;
   struct rs_uv_client *client;   /* NULL: a worker's */
   struct rs_uv_cluster *cluster; /* that this program started */
+  char *load;                    /* library that the tasks name; NULL: the cluster has their functions */
 };
 
 /* Sets this thread's raysim_last_error. Returns `rc`. */
@@ -63,11 +64,16 @@ int32_t raysim_retries_of(int wanted, int32_t by_default);
 
 /* ---- arguments: made by whoever submits, read by the function ----
  *
- * A task's bytes: u32 count, then for each argument u32 at, u32 size, u32 first, u32 refs: its bytes begin at `at` and
+ * A task's bytes: u32 count (and RAYSIM_ARGS_LOAD: at the end stand the path of the library that has the function, and
+ * its length, u32), then for each argument u32 at, u32 size, u32 first, u32 refs: its bytes begin at `at` and
  * its references are refs of task->inner from `first` on; or at is RAYSIM_ARG_OBJECT and `first` is an index into
  * task->deps. Bytes are aligned to 8. */
 enum { RAYSIM_ARG_BYTES = 16 };
 #define RAYSIM_ARG_OBJECT UINT32_MAX
+#define RAYSIM_ARGS_LOAD (UINT32_C(1) << 31)
+
+/* The library's path in a task; false: none. `path` has RS_UV_PATH_MAX bytes. */
+bool raysim_load_of(const struct rs_task *task, char *path);
 
 /* A task with these arguments; what is too large to travel inside it is put first: held[0 .. *held_count) are to be
  * released once the task is submitted (held: as many as there are arguments). NULL: the reason is raysim_last_error. */

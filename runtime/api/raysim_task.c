@@ -42,14 +42,20 @@ static int put_large(struct raysim *ray, const struct raysim_argument *args, siz
 struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
                                 struct rs_id *held, uint32_t *held_count)
 {
-  size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count;
+  size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count, load = ray->load ? strlen(ray->load) : 0;
   *held_count = 0;
   for (size_t i = 0; i < arg_count; i++) {
     bool by_reference = is_object(&args[i]) || is_large(&args[i]);
     deps += by_reference;
     inner += by_reference ? 0 : args[i].value.ref_count;
     bytes = align8(bytes) + (by_reference ? 0 : args[i].value.size);
+    for (size_t k = 0; !by_reference && k < args[i].value.ref_count; k++)
+      if (raysim_none(args[i].value.refs[k])) {
+        raysim_set_error(RAYSIM_ERR_INVALID, "argument %zu contains no reference where there should be one", i);
+        return NULL;
+      }
   }
+  bytes += load ? load + 4 : 0;
   if (deps > RS_TASK_DEPS_MAX || inner > RS_TASK_DEPS_MAX || bytes > RS_INLINE_MAX) {
     raysim_set_error(
         RAYSIM_ERR_TOO_LARGE,
@@ -61,7 +67,11 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument
     return NULL;
   struct rs_task *task = rs_task_new_inner((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes);
   uint32_t at = 4 + RAYSIM_ARG_BYTES * (uint32_t)arg_count, dep = 0, large = 0, first = 0;
-  put_u32(task->args, (uint32_t)arg_count);
+  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0));
+  if (load) {
+    put_u32(task->args + bytes - 4, (uint32_t)load);
+    memcpy(task->args + bytes - 4 - load, ray->load, load);
+  }
   for (size_t i = 0; i < arg_count; i++) {
     uint8_t *entry = task->args + 4 + RAYSIM_ARG_BYTES * i;
     if (is_object(&args[i]) || is_large(&args[i])) {

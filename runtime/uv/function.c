@@ -18,6 +18,8 @@ static struct entry {
   struct rs_function *function;
 } * entries; /* in order of the hash */
 static uint32_t entry_count, entry_cap;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of entries */
+static bool (*search)(const struct rs_task *task, char *error);
 
 static uint32_t place_of(uint64_t hash)
 {
@@ -34,21 +36,38 @@ static uint32_t place_of(uint64_t hash)
 
 const struct rs_function *rs_function_find(uint64_t hash)
 {
+  pthread_mutex_lock(&lock);
   uint32_t at = place_of(hash);
-  return at < entry_count && entries[at].hash == hash ? entries[at].function : NULL;
+  const struct rs_function *found = at < entry_count && entries[at].hash == hash ? entries[at].function : NULL;
+  pthread_mutex_unlock(&lock);
+  return found;
+}
+
+void rs_function_search_with(bool (*with)(const struct rs_task *task, char *error))
+{
+  search = with;
+}
+
+bool rs_function_search(const struct rs_task *task, char *error)
+{
+  return search && search(task, error);
 }
 
 static bool add(uint64_t hash, const char *name, rs_uv_function function, void *data)
 {
+  pthread_mutex_lock(&lock);
   uint32_t at = place_of(hash);
-  if (at < entry_count && entries[at].hash == hash)
+  if (at < entry_count && entries[at].hash == hash) {
+    pthread_mutex_unlock(&lock);
     return false;
+  }
   RS_GROW(entries, entry_count, entry_cap);
   memmove(entries + at + 1, entries + at, (entry_count - at) * sizeof *entries);
   struct rs_function *entry = rs_alloc(sizeof *entry);
   *entry = (struct rs_function){rs_memdup(name, strlen(name) + 1), function, data};
   entries[at] = (struct entry){hash, entry};
   entry_count++;
+  pthread_mutex_unlock(&lock);
   return true;
 }
 

@@ -35,6 +35,11 @@ const struct rs_function *rs_function_find(uint64_t hash); /* NULL: there is non
 const struct rs_function *rs_function_find_method(uint64_t type, uint64_t hash); /* of a class, or any function */
 void rs_function_register_builtin(void);
 
+/* Where a worker that does not know a task's function looks further (api/: the library that the task names). True: it
+ * may be known now. `error` has RS_UV_ERROR_MAX bytes. Not with the lock of the process. */
+void rs_function_search_with(bool (*with)(const struct rs_task *task, char *error));
+bool rs_function_search(const struct rs_task *task, char *error);
+
 /* Opens a shared library and calls its raysim_register_functions. 0, or -1 with `error`. */
 int rs_function_load(const char *path, char *error);
 

@@ -442,6 +442,12 @@ static int store_returns(struct rs_uv_context *context, const struct rs_result *
   return rc;
 }
 
+static const struct rs_function *find_function(const struct rs_worker *worker, const struct rs_task *task)
+{
+  return task->flags & RS_TASK_ACTOR_CALL ? rs_function_find_method(worker->type, task->function)
+                                          : rs_function_find(task->function);
+}
+
 /* Runs the first that is ready; with the lock, which is released while the function runs. */
 static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
 {
@@ -462,9 +468,15 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   mine = context;
   if (worker->told_blocked)
     tell_blocked(worker);
-  const struct rs_function *function = context->function = task->flags & RS_TASK_ACTOR_CALL
-                                                               ? rs_function_find_method(worker->type, task->function)
-                                                               : rs_function_find(task->function);
+  const struct rs_function *function = find_function(worker, task);
+  char missing[RS_UV_ERROR_MAX] = "the worker knows no function of that name";
+  if (!function) {
+    pthread_mutex_unlock(&proc->lock);
+    if (rs_function_search(task, missing))
+      function = find_function(worker, task);
+    pthread_mutex_lock(&proc->lock);
+  }
+  context->function = function;
   if (task->flags & RS_TASK_ACTOR_CREATE)
     worker->type = task->function;
   rs_output_task(&worker->output, proc, task, function ? function->name : "?");
@@ -476,7 +488,7 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
     int rc = rs_uv_cancelled(context) ? 0 : function->function(context);
     result = result_of(context, rc);
   } else {
-    result = failed(context, RS_ERR_UNKNOWN_FUNCTION, "the worker knows no function of that name");
+    result = failed(context, RS_ERR_UNKNOWN_FUNCTION, missing);
   }
   uint64_t run_ns = uv_hrtime() - begin;
 

@@ -82,7 +82,7 @@ static int leave(struct raysim_context *context)
 
 static int segfault(struct raysim_context *context)
 {
-  volatile int *nowhere = (volatile int *)(size_t)raysim_arg_count(context);
+  volatile int *nowhere = (volatile int *)(64 + raysim_arg_count(context)); /* no page is mapped there */
   *nowhere = 1;
   return 0;
 }

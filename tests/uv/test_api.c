@@ -496,6 +496,28 @@ static void threads(void)
   stop(ray);
 }
 
+/* A program brings its functions to a cluster that runs already. */
+static void joined(void)
+{
+  struct rs_uv_cluster *cluster = local_start(2, 2, NULL);
+  struct raysim *ray;
+  struct raysim_options options = {.address = rs_uv_cluster_session(cluster), .load = LIBRARY};
+  CHECK_EQ(raysim_init(&options, &ray), 0);
+  int depth = 2, ten = 10;
+  raysim_ref refs[3] = {add(ray, 1, 2), raysim_submit(ray, "test.tree", RAYSIM_ARGS(RAYSIM_VALUE(depth)), NULL)};
+  raysim_actor counter = raysim_actor_create(ray, "test.Counter", RAYSIM_ARGS(RAYSIM_VALUE(ten)), NULL);
+  refs[2] = raysim_call(ray, counter, "add", RAYSIM_ARGS(RAYSIM_VALUE(ten)), NULL);
+  static const int expected[] = {3, 4, 20};
+  for (int i = 0; i < 3; i++) {
+    CHECK_EQ(int_of(ray, refs[i]), expected[i]);
+    raysim_release(ray, refs[i]);
+  }
+  raysim_release(ray, counter.ref);
+  CHECK_EQ(error_of(ray, raysim_submit(ray, "test.none", NULL, 0, NULL), NULL), RAYSIM_ERR_UNKNOWN_FUNCTION);
+  stop(ray);
+  local_stop(cluster);
+}
+
 static void no_library(void)
 {
   struct raysim *ray;
@@ -503,10 +525,24 @@ static void no_library(void)
   CHECK(raysim_init(&options, &ray) < 0);
   CHECK(ray == NULL);
   CHECK(strstr(raysim_last_error(), "/nonexistent.so") != NULL);
+  options.address = "auto";
+  CHECK_EQ(raysim_init(&options, &ray), RAYSIM_ERR_INVALID);
+  CHECK(strstr(raysim_last_error(), "/nonexistent.so") != NULL);
 }
 
-const struct rs_test rs_tests[] = {{"ids", ids},         {"values", values},         {"failures", failures},
-                                   {"crashes", crashes}, {"refusals", refusals},     {"objects", objects},
-                                   {"waits", waits},     {"callbacks", callbacks},   {"interruption", interruption},
-                                   {"nested", nested},   {"references", references}, {"actors", actors},
-                                   {"threads", threads}, {"no_library", no_library}, {0}};
+const struct rs_test rs_tests[] = {{"ids", ids},
+                                   {"values", values},
+                                   {"failures", failures},
+                                   {"crashes", crashes},
+                                   {"refusals", refusals},
+                                   {"objects", objects},
+                                   {"waits", waits},
+                                   {"callbacks", callbacks},
+                                   {"interruption", interruption},
+                                   {"nested", nested},
+                                   {"references", references},
+                                   {"actors", actors},
+                                   {"threads", threads},
+                                   {"joined", joined},
+                                   {"no_library", no_library},
+                                   {0}};
