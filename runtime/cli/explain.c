@@ -104,6 +104,11 @@ static void reason_text(const struct rs_row *row, char *out, size_t cap)
   case RS_WAIT_PLACE:
     snprintf(out, cap, "an actor that needs %s; no node has taken it. What the nodes say:", demand);
     return;
+  case RS_WAIT_GROUP:
+    snprintf(out, cap,
+             "%" PRIu64 " bundles have no place; number %" PRIu64 " needs %s. What the nodes say to it alone:", count,
+             row->n[RS_COL(explain, request)], demand);
+    return;
   case RS_WAIT_CREATION: snprintf(out, cap, "an actor whose creation runs"); return;
   }
   snprintf(out, cap, "?");

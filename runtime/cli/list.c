@@ -34,6 +34,7 @@ static const struct listing listings[] = {
     {"tasks", RS_STATE_TASKS, "owner function state node worker retries_left queued run status error"},
     {"actors", RS_STATE_ACTORS, "owner function name state node worker restarts restarts_left"},
     {"objects", RS_STATE_OBJECTS, "owner size state kept readers borrowers copies node function"},
+    {"placement-groups", RS_STATE_GROUPS, "owner strategy state bundles unplaced attempts retry_in detached nodes"},
     {"jobs", RS_STATE_JOBS, "number name driver state pid started ended status"},
     {0},
 };
@@ -53,6 +54,10 @@ static void cell_of(const struct rs_state_ask *ask, const struct rs_row *row, co
       rs_state_cell(ask, column[i].type, &row->n[i], false, out, cap);
       return;
     }
+  if (row->kind == RS_STATE_GROUPS) {
+    rs_state_bundles(row, out, cap);
+    return;
+  }
   size_t length = row->text_bytes;
   const uint8_t *zero = length ? memchr(row->text, 0, length) : NULL;
   length = zero ? (size_t)(zero - row->text) : length;

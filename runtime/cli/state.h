@@ -74,6 +74,7 @@ void rs_state_duration(uint64_t ns, char *out, size_t cap);
 /* One value: for people, or as JSON. */
 void rs_state_cell(const struct rs_state_ask *ask, const char *type, const uint64_t *value, bool json, char *out,
                    size_t cap);
+void rs_state_bundles(const struct rs_row *row, char *out, size_t cap); /* of a group: the nodes of its bundles */
 void rs_state_json_text(FILE *out, const char *text, size_t length);
 
 /* Every column of a row as a JSON object; the text too, where the kind has one for people. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/state.h"
+#include "core/codec.h"
 
 #define STATE(NAME, name, text) static const struct rs_state_column name##_columns[] = {
 #define COL(type, name) {#type, #name},
@@ -47,9 +48,11 @@ static const char *const enums[][16] = {
     {"object_state", "PENDING", "INLINE", "STORED", "GONE"},
     {"copy_state", "QUEUED", "PULLING", "HERE", "SPILLED"},
     {"wait_reason", "NONE", "ENDED", "ARGUMENT", "LEASE", "TURN", "RETRY", "ACTOR", "FETCH", "QUEUE", "WORKER", "PLACE",
-     "CREATION"},
+     "CREATION", "GROUP"},
     {"verdict", "FITS", "BUSY", "INFEASIBLE", "LABELS", "DRAINING", "DEAD", "AFFINITY", "POLICY", "ARGUMENTS"},
     {"resource", "-", "CPU", "memory", "object_store_memory", "GPU", "custom"},
+    {"group_strategy", "PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD"},
+    {"group_state", "PENDING", "CREATED", "RESCHEDULING", "REMOVED"},
     {"strategy", "DEFAULT", "SPREAD", "NODE_AFFINITY", "NODE_AFFINITY_SOFT"},
 };
 
@@ -180,6 +183,19 @@ static void plain_cell(const char *type, uint64_t v, char *out, size_t cap)
     snprintf(out, cap, "%" PRIu64, v);
 }
 
+void rs_state_bundles(const struct rs_row *row, char *out, size_t cap)
+{
+  size_t at = 0;
+  out[0] = 0;
+  for (size_t i = 0; i + 4 <= row->text_bytes && at + 16 < cap; i += 4) {
+    uint32_t node = rs_load_u32(row->text + i);
+    if (node == RS_NODE_NONE)
+      at += (size_t)snprintf(out + at, cap - at, "%s-", i ? "," : "");
+    else
+      at += (size_t)snprintf(out + at, cap - at, "%s%u", i ? "," : "", node);
+  }
+}
+
 void rs_state_cell(const struct rs_state_ask *ask, const char *type, const uint64_t *value, bool json, char *out,
                    size_t cap)
 {
@@ -276,6 +292,12 @@ void rs_state_json_row(FILE *out, const struct rs_state_ask *ask, const struct r
   case RS_STATE_JOBS: json_texts(out, row, "name", "message"); break;
   case RS_STATE_ACTORS: json_texts(out, row, "name", "namespace"); break;
   case RS_STATE_TASKS: json_texts(out, row, "error", NULL); break;
+  case RS_STATE_GROUPS: {
+    char nodes[RS_CELL_MAX];
+    rs_state_bundles(row, nodes, sizeof nodes);
+    fprintf(out, ", \"nodes\": \"%s\"", nodes);
+    break;
+  }
   default: break;
   }
   fputc('}', out);

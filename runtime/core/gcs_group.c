@@ -22,7 +22,9 @@
  * Invariants: `unplaced` bundles have no raylet; a bundle is in its node's list exactly while it has one; `asked`
  * raylets have bundles in phase PREPARING; a group waits exactly while it has unplaced bundles and no attempt.
  */
+#include "core/codec.h"
 #include "core/gcs_int.h"
+#include "core/state.h"
 
 enum bundle_phase { BUNDLE_UNPLACED, BUNDLE_PREPARING, BUNDLE_PREPARED, BUNDLE_PLACED };
 
@@ -771,4 +773,63 @@ void rs_gcs_group_sanity_check(const struct rs_gcs *g)
       linked++;
   }
   RS_ASSERT(count == groups->count && waiting == groups->wait_count && linked == placed_all);
+}
+
+/* ---- what is said about them ---- */
+
+void rs_gcs_group_rows(struct rs_endpoint *ep, struct rs_answer *answer)
+{
+  const struct gcs_groups *groups = ep->gcs->groups;
+  for (const struct rs_link *at = groups->all.next; at != &groups->all; at = at->next) {
+    const struct gcs_group *group = RS_ENTRY(at, struct gcs_group, all_link);
+    uint32_t shown = group->bundle_count < 1024 ? group->bundle_count : 1024;
+    struct rs_row *row = rs_row_new(RS_STATE_GROUPS, RS_COLS(groups), 4 * shown);
+    for (uint32_t i = 0; i < shown; i++)
+      rs_store_u32(row->text + 4 * (size_t)i,
+                   group->bundles[i].raylet ? rs_addr_node(group->bundles[i].raylet) : RS_NODE_NONE);
+    row->n[RS_COL(groups, owner)] = group->id.owner;
+    row->n[RS_COL(groups, owner_seq)] = group->id.seq;
+    row->n[RS_COL(groups, strategy)] = group->strategy;
+    row->n[RS_COL(groups, state)] = group->state;
+    row->n[RS_COL(groups, bundles)] = group->bundle_count;
+    row->n[RS_COL(groups, unplaced)] = group->unplaced;
+    row->n[RS_COL(groups, name)] = group->name;
+    row->n[RS_COL(groups, detached)] = group->detached;
+    row->n[RS_COL(groups, attempts)] = group->attempts;
+    row->n[RS_COL(groups, retry_in)] = group->unplaced && group->retry_at > ep->now && group->retry_at < RS_TIME_NEVER
+                                           ? group->retry_at - ep->now
+                                           : UINT64_MAX;
+    rs_answer_add(answer, row);
+  }
+}
+
+/* For the first bundle without a place, and each that asks for something else than the one before it. */
+void rs_gcs_group_explain(struct rs_endpoint *ep, struct rs_answer *answer)
+{
+  enum { DEMANDS_MAX = 4 };
+  struct rs_id id = {answer->query->a, answer->query->b};
+  const struct gcs_group *group = id.owner && id.seq ? find(ep->gcs, id) : NULL;
+  const struct gcs_bundle *last = NULL;
+  uint32_t told = 0;
+  for (uint32_t i = 0; group && i < group->bundle_count && told < DEMANDS_MAX; i++) {
+    const struct gcs_bundle *b = &group->bundles[i];
+    if (b->phase != BUNDLE_UNPLACED || (last && rs_demand_equal(&b->demand, &last->demand)))
+      continue;
+    last = b;
+    told++;
+    struct rs_writer w = {NULL, 0, 0};
+    rs_put_demand(&w, &b->demand);
+    struct rs_row *row = rs_row_new(RS_STATE_EXPLAIN, RS_COLS(explain), (uint32_t)w.size);
+    w = (struct rs_writer){row->text, w.size, 0};
+    rs_put_demand(&w, &b->demand);
+    row->n[RS_COL(explain, owner)] = id.owner;
+    row->n[RS_COL(explain, owner_seq)] = id.seq;
+    row->n[RS_COL(explain, reason)] = RS_WAIT_GROUP;
+    row->n[RS_COL(explain, count)] = group->unplaced;
+    row->n[RS_COL(explain, request)] = i;
+    row->n[RS_COL(explain, target)] = RS_NODE_NONE;
+    rs_answer_add(answer, row);
+    rs_explain_nodes(&(struct rs_explain){ep->config, &b->demand, RS_STRATEGY_DEFAULT, RS_NODE_NONE, RS_NODE_NONE},
+                     ep->gcs->view, answer);
+  }
 }

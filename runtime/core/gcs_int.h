@@ -168,6 +168,9 @@ bool rs_gcs_group_on_node(const struct rs_gcs *g, rs_addr raylet);              
 void rs_gcs_group_settle(struct rs_endpoint *ep);
 uint64_t rs_gcs_group_deadline(const struct rs_gcs *g);
 void rs_gcs_group_sanity_check(const struct rs_gcs *g);
+struct rs_answer;
+void rs_gcs_group_rows(struct rs_endpoint *ep, struct rs_answer *answer);
+void rs_gcs_group_explain(struct rs_endpoint *ep, struct rs_answer *answer);
 
 /* The node of a bundle for an actor whose demand is in a group. NEVER: *reason says why it cannot be. */
 enum rs_pick rs_gcs_group_pick(struct rs_endpoint *ep, const struct rs_demand *demand, rs_node_id *node, int *reason);

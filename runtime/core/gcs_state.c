@@ -113,7 +113,11 @@ void rs_gcs_state_rows(struct rs_endpoint *ep, struct rs_answer *answer)
     return;
   case RS_STATE_TASKS:
   case RS_STATE_TASK_COUNTS: rs_gcs_ended_rows(ep, answer); return;
-  case RS_STATE_EXPLAIN: explain_actor(ep, answer); return;
+  case RS_STATE_GROUPS: rs_gcs_group_rows(ep, answer); return;
+  case RS_STATE_EXPLAIN:
+    explain_actor(ep, answer);
+    rs_gcs_group_explain(ep, answer);
+    return;
   default: return;
   }
 }

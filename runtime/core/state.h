@@ -57,18 +57,19 @@ enum rs_copy_state { RS_COPY_QUEUED, RS_COPY_PULLING, RS_COPY_HERE, RS_COPY_SPIL
 
 /* Why something waits. `on` is what it waits for. */
 enum rs_wait_reason {
-  RS_WAIT_NOT,     /* it runs, or is pushed: nothing to wait for but the worker */
-  RS_WAIT_ENDED,   /* unknown to its owner: it has ended, or never was */
-  RS_WAIT_ARG,     /* an argument `on` is not made yet */
-  RS_WAIT_LEASE,   /* `raylet` has its request for a lease, number `request` */
-  RS_WAIT_TURN,    /* behind `count` tasks of the same kind, which have asked for all leases that they may */
-  RS_WAIT_RETRY,   /* it is tried again in a moment */
-  RS_WAIT_ACTOR,   /* its actor `on` is not alive yet */
-  RS_WAIT_FETCH,   /* at its raylet: `count` arguments are on their way there */
-  RS_WAIT_QUEUE,   /* at its raylet: behind `count` requests; see the verdicts */
-  RS_WAIT_WORKER,  /* granted: a worker process is being started */
-  RS_WAIT_PLACE,   /* an actor: the GCS has found no node; see the verdicts */
-  RS_WAIT_CREATION /* an actor: its creation task runs */
+  RS_WAIT_NOT,      /* it runs, or is pushed: nothing to wait for but the worker */
+  RS_WAIT_ENDED,    /* unknown to its owner: it has ended, or never was */
+  RS_WAIT_ARG,      /* an argument `on` is not made yet */
+  RS_WAIT_LEASE,    /* `raylet` has its request for a lease, number `request` */
+  RS_WAIT_TURN,     /* behind `count` tasks of the same kind, which have asked for all leases that they may */
+  RS_WAIT_RETRY,    /* it is tried again in a moment */
+  RS_WAIT_ACTOR,    /* its actor `on` is not alive yet */
+  RS_WAIT_FETCH,    /* at its raylet: `count` arguments are on their way there */
+  RS_WAIT_QUEUE,    /* at its raylet: behind `count` requests; see the verdicts */
+  RS_WAIT_WORKER,   /* granted: a worker process is being started */
+  RS_WAIT_PLACE,    /* an actor: the GCS has found no node; see the verdicts */
+  RS_WAIT_CREATION, /* an actor: its creation task runs */
+  RS_WAIT_GROUP     /* a placement group: `count` bundles have no place; see the verdicts about one of them */
 };
 
 enum rs_verdict {
