@@ -72,6 +72,7 @@ UNUSED static void random_demand(struct rs_rng *rng, struct rs_demand *v)
   }
   if (random_below(rng, 4) == 0) {
     v->group_owner = 1 + (random_number(rng) >> 1);
+    v->env = random_number(rng);
     v->group_seq = 1 + (random_number(rng) >> 1);
     v->group_bundle = (int32_t)random_below(rng, RS_GROUP_BUNDLES_MAX + 1) - 1;
   }
@@ -363,7 +364,7 @@ UNUSED static bool same_demand(const struct rs_demand *a, const struct rs_demand
     if (a->select[i].key != b->select[i].key || a->select[i].value != b->select[i].value ||
         a->select[i].op != b->select[i].op || a->select[i].alternative != b->select[i].alternative)
       return false;
-  if (a->fallback_count != b->fallback_count || a->group_owner != b->group_owner || a->group_seq != b->group_seq ||
+  if (a->env != b->env || a->fallback_count != b->fallback_count || a->group_owner != b->group_owner || a->group_seq != b->group_seq ||
       a->group_bundle != b->group_bundle)
     return false;
   return a->cpu_e4 == b->cpu_e4 && a->memory_bytes == b->memory_bytes && a->store_bytes == b->store_bytes &&

@@ -168,7 +168,7 @@ static void demands_are_checked(void)
   CHECK_EQ(get_demand("\x00", 1, &d), 0);
   CHECK_EQ(get_demand("\x01\x10\x27\0\0\0\0\0\0", 9, &d), 0);
   CHECK_EQ(d.cpu_e4, 10000);
-  CHECK_EQ(get_demand("\x80", 1, &d), RS_ERR_MALFORMED);                                    /* unknown part */
+  CHECK_EQ(get_demand("\x80\0\0\0\0\0\0\0\0", 9, &d), RS_ERR_MALFORMED);                    /* no environment */
   CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\0\0", 9, &d), RS_ERR_MALFORMED);                    /* announced, but 0 */
   CHECK_EQ(get_demand("\x01\0\0\0\0\0\0\0\x80", 9, &d), RS_ERR_MALFORMED);                  /* negative */
   CHECK_EQ(get_demand("\x01\1\0\0\0\0\0\2\0", 9, &d), RS_ERR_MALFORMED);                    /* above the limit */

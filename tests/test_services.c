@@ -255,6 +255,30 @@ static void nothing_is_told_when_switched_off(void)
   mini_free(m);
 }
 
+/* Two bundles that fit nowhere: the group waits, and every node says why. */
+static void groups_are_explained(void)
+{
+  struct mini *m = cluster(2, 2);
+  struct rs_call *call = rs_call_new(RS_CALL_GROUP_CREATE, 0);
+  struct rs_id id = call->object = (struct rs_id){mini_driver(m), mini_seq(m, 0)};
+  call->bundle_count = 2;
+  call->bundles = rs_alloc_zero(2, sizeof *call->bundles);
+  call->bundles[0].cpu_e4 = call->bundles[1].cpu_e4 = 3 * RS_ONE_E4;
+  mini_call(m, call);
+  mini_run(m, 2 * RS_S);
+  const struct rs_m_state_reply *r = query(m, RS_STATE_GROUPS, 10, 0, 0, 0);
+  CHECK_EQ(r->rows_count, 1);
+  CHECK_EQ(r->rows[0]->n[RS_COL(groups, state)], RS_GROUP_PENDING);
+  CHECK_EQ(r->rows[0]->n[RS_COL(groups, unplaced)], 2);
+  CHECK(r->rows[0]->text_bytes == 8 && rs_load_u32(r->rows[0]->text) == RS_NODE_NONE);
+  r = query(m, RS_STATE_EXPLAIN, 100, id.owner, id.owner, id.seq);
+  CHECK_EQ(r->rows_count, 4); /* one demand, three nodes */
+  CHECK_EQ(r->rows[0]->n[RS_COL(explain, reason)], RS_WAIT_GROUP);
+  CHECK_EQ(r->rows[2]->n[RS_COL(verdicts, verdict)], RS_VERDICT_INFEASIBLE);
+  CHECK_EQ(r->rows[2]->n[RS_COL(verdicts, have)], 2 * RS_ONE_E4);
+  mini_free(m);
+}
+
 /* A node that dies while it is asked is left out of the answer. */
 static void the_dead_are_not_waited_for(void)
 {
@@ -278,5 +302,6 @@ const struct rs_test rs_tests[] = {{"keys and values", keys_and_values},
                                    {"waiting is explained, node by node", waiting_is_explained},
                                    {"a rush of ended tasks is sampled, and counted exactly", a_rush_is_sampled},
                                    {"task events can be switched off", nothing_is_told_when_switched_off},
+                                   {"a placement group that waits is explained", groups_are_explained},
                                    {"the dead are not waited for", the_dead_are_not_waited_for},
                                    {0}};

@@ -42,7 +42,7 @@ struct rs_id rs_get_id(struct rs_reader *r)
 
 /* ---- demands and resources ---- */
 
-enum { HAS_CPU = 1, HAS_MEMORY = 2, HAS_STORE = 4, HAS_GPU = 8, HAS_CUSTOM = 16, HAS_SELECT = 32, HAS_GROUP = 64 };
+enum { HAS_CPU = 1, HAS_MEMORY = 2, HAS_STORE = 4, HAS_GPU = 8, HAS_CUSTOM = 16, HAS_SELECT = 32, HAS_GROUP = 64, HAS_ENV = 128 };
 
 static bool amount_valid(int64_t amount)
 {
@@ -124,7 +124,7 @@ void rs_put_demand(struct rs_writer *w, const struct rs_demand *demand)
                            (demand->store_bytes ? HAS_STORE : 0) | (demand->gpu_e4 ? HAS_GPU : 0) |
                            (demand->custom_count ? HAS_CUSTOM : 0) |
                            (demand->select_count || demand->fallback_count ? HAS_SELECT : 0) |
-                           (demand->group_seq ? HAS_GROUP : 0));
+                           (demand->group_seq ? HAS_GROUP : 0) | (demand->env ? HAS_ENV : 0));
   rs_put_u8(w, mask);
   if (mask & HAS_CPU)
     put_amount(w, demand->cpu_e4);
@@ -147,6 +147,8 @@ void rs_put_demand(struct rs_writer *w, const struct rs_demand *demand)
     rs_put_u64(w, demand->group_seq);
     rs_put_u32(w, (uint32_t)demand->group_bundle);
   }
+  if (mask & HAS_ENV)
+    rs_put_u64(w, demand->env);
 }
 
 static void get_selectors(struct rs_reader *r, struct rs_demand *demand)
@@ -178,7 +180,7 @@ static void get_group(struct rs_reader *r, struct rs_demand *demand)
 void rs_get_demand(struct rs_reader *r, struct rs_demand *demand)
 {
   memset(demand, 0, sizeof *demand);
-  uint8_t mask = rs_get_at_most(r, 2 * HAS_GROUP - 1);
+  uint8_t mask = rs_get_u8(r);
   if (mask & HAS_CPU)
     demand->cpu_e4 = get_amount(r, false);
   if (mask & HAS_MEMORY)
@@ -196,6 +198,8 @@ void rs_get_demand(struct rs_reader *r, struct rs_demand *demand)
     get_selectors(r, demand);
   if (mask & HAS_GROUP)
     get_group(r, demand);
+  if (mask & HAS_ENV && (demand->env = rs_get_u64(r)) == 0)
+    rs_get_fail(r, RS_ERR_MALFORMED);
 }
 
 void rs_put_res(struct rs_writer *w, const struct rs_res *res)

@@ -61,7 +61,7 @@ static enum rs_pick ask_policy(const struct rs_explain *x, const struct rs_view_
   struct rs_rng rng; /* of its own: to be asked must change nothing */
   uint64_t work = 0;
   rs_rng_seed(&rng, 1);
-  enum rs_pick pick = policy->pick(state, alone, &request, &rng, &choice, &work);
+  enum rs_pick pick = rs_place_pick(policy, state, alone, &request, &rng, &choice, &work);
   policy->destroy(state);
   rs_view_unref(alone);
   *score_e4 = choice.score_e4;

@@ -510,6 +510,7 @@ static bool place(struct rs_endpoint *ep, struct actor_class *class)
   rs_trace(ep, RS_TRACE_ACTOR_PLACED, actor->id.owner, actor->id.seq, node->raylet);
   struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
   m->request = actor->request;
+  m->job = rs_task_job(actor->create->creation);
   m->count = 1;
   m->hops = ACTOR_HOPS;
   m->actor = 1;

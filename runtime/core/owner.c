@@ -237,6 +237,7 @@ static struct owned_task *task_new(struct rs_endpoint *ep, struct rs_task *task,
   t->retries_left = max_retries;
   t->state = TASK_BLOCKED;
   t->queued_at = ep->now;
+  o->job = rs_task_job(task);
   rs_list_init(&t->link);
   rs_map_put_ptr(&o->tasks, task->id.seq, t);
   rs_trace(ep, RS_TRACE_TASK_QUEUED, ep->self, task->id.seq, task->actor.seq);

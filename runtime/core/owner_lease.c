@@ -135,6 +135,7 @@ static void send_request(struct rs_endpoint *ep, struct sched_key *key, rs_addr 
 {
   struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
   m->request = first;
+  m->job = ep->owner->job;
   m->count = count;
   m->key = key->hash;
   m->strategy = key->strategy;

@@ -131,6 +131,10 @@ static void print_demand(struct text *t, const struct rs_demand *v)
     put_part(t, "alternative", v->select[i].alternative);
   }
   put_part(t, "fallbacks", v->fallback_count);
+  if (v->env) {
+    put_str(t, " env=");
+    put_hex(t, v->env);
+  }
   if (v->group_seq) {
     put_str(t, " group=");
     print_id(t, &(struct rs_id){v->group_owner, v->group_seq});

@@ -182,6 +182,7 @@ static void grant_one(struct rs_endpoint *ep, struct waiting *w)
   grant->class->refs++;
   grant->lease = ++r->last_lease;
   grant->owner = w->owner;
+  grant->job = w->job;
   grant->request = w->request;
   grant->key = w->key;
   grant->actor = w->actor;
@@ -265,6 +266,7 @@ static struct waiting *waiting_new(struct rs_raylet *r, const struct rs_m_lease_
   struct waiting *w = rs_alloc_zero(1, sizeof *w);
   w->class = class_of(r, m, here);
   w->owner = owner;
+  w->job = m->job != RS_ADDR_NONE ? m->job : owner;
   w->request = m->request;
   w->key = m->key;
   w->count = m->count;
@@ -399,6 +401,7 @@ static void commit_one(struct rs_endpoint *ep, struct waiting *w)
 {
   struct rs_raylet *r = ep->local;
   struct rs_m_lease_request m = {.request = w->request,
+                                 .job = w->job,
                                  .count = 1,
                                  .key = w->key,
                                  .strategy = w->class->strategy,
@@ -797,6 +800,7 @@ void rs_raylet_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
   if (rs_map_find(&r->workers, peer))
     rs_raylet_pool_on_down(ep, peer);
   rs_map_remove(&r->owners, peer, NULL);
+  rs_raylet_pool_on_job_gone(ep, peer);
   cancel(ep, peer, 0, true);
   RS_LIST_EACH(&r->grants, at, after)
   {

@@ -36,7 +36,7 @@ struct lease_class {
 struct waiting {
   struct rs_link link; /* in its class's queue, or in raylet->fetching */
   struct lease_class *class;
-  rs_addr owner;
+  rs_addr owner, job;
   uint64_t request, key;
   uint32_t count;
   uint32_t fetching; /* arguments that are not here yet */
@@ -53,6 +53,8 @@ struct pool_worker {
   struct rs_link link; /* in raylet->starting (oldest first) or raylet->idle (longest idle first) */
   rs_addr addr;
   uint64_t since; /* start or idle since */
+  rs_addr job;    /* whose code it has run; RS_ADDR_NONE: fresh */
+  uint64_t env;   /* that it was leased for first */
   struct grant *grant;
   enum worker_state state;
   bool owns; /* it submits tasks or has objects: it is asked before it is ended */
@@ -79,7 +81,7 @@ struct grant {
   struct pool_worker *worker;
   struct bundle *bundle; /* that it draws from; NULL: the node itself */
   uint64_t lease;
-  rs_addr owner;
+  rs_addr owner, job;
   uint64_t request, key;
   uint64_t granted_at;
   rs_gpu_mask gpus;
@@ -181,6 +183,7 @@ void rs_raylet_pool_release(struct rs_endpoint *ep, struct pool_worker *worker, 
 void rs_raylet_pool_settle(struct rs_endpoint *ep);
 uint64_t rs_raylet_pool_deadline(const struct rs_endpoint *ep);
 void rs_raylet_pool_end_idle(struct rs_endpoint *ep); /* one of them, if there is one */
+void rs_raylet_pool_on_job_gone(struct rs_endpoint *ep, rs_addr job);
 void rs_raylet_pool_free(struct rs_raylet *r);
 void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant); /* raylet.c: the grant has its worker now */
 

@@ -1,6 +1,7 @@
 /* raylet_pool.c -- the raylet's worker processes: started when a grant needs one, kept while they may be useful.
  *
- * A grant takes the worker that became idle last (its caches are warm), or waits for one to start. No more than
+ * A grant takes the worker that became idle last (its caches are warm) among those that have run nothing but its job in
+ * its environment, or waits for one to start. No more than
  * worker_maximum_startup_concurrency start at a time. Idle workers up to num_workers_soft_limit are kept for good;
  * those beyond it end after idle_worker_killing_time_threshold_ms, unless they own what others need. All as in Ray. A
  * worker that has not registered within worker_register_timeout_seconds is stopped and another one is started.
@@ -55,8 +56,16 @@ static void start_workers(struct rs_endpoint *ep)
   }
 }
 
+/* One job a worker, and one environment: what a job's code has left in a process is nobody else's. */
+static bool suits(const struct pool_worker *worker, const struct grant *grant)
+{
+  return worker->job == RS_ADDR_NONE || (worker->job == grant->job && worker->env == grant->class->demand.env);
+}
+
 static void lease_to(struct rs_endpoint *ep, struct pool_worker *worker, struct grant *grant)
 {
+  worker->job = grant->job;
+  worker->env = grant->class->demand.env;
   worker->state = WORKER_LEASED;
   worker->grant = grant;
   grant->worker = worker;
@@ -66,8 +75,10 @@ static void lease_to(struct rs_endpoint *ep, struct pool_worker *worker, struct 
 void rs_raylet_pool_assign(struct rs_endpoint *ep, struct grant *grant)
 {
   struct rs_raylet *r = ep->local;
-  if (!rs_list_empty(&r->idle)) {
-    struct pool_worker *worker = RS_ENTRY(r->idle.prev, struct pool_worker, link);
+  for (struct rs_link *at = r->idle.prev; at != &r->idle; at = at->prev) {
+    struct pool_worker *worker = RS_ENTRY(at, struct pool_worker, link);
+    if (!suits(worker, grant))
+      continue;
     rs_list_remove(&worker->link);
     r->idle_count--;
     lease_to(ep, worker, grant);
@@ -82,8 +93,11 @@ void rs_raylet_pool_assign(struct rs_endpoint *ep, struct grant *grant)
 static void offer(struct rs_endpoint *ep, struct pool_worker *worker)
 {
   struct rs_raylet *r = ep->local;
-  if (!rs_list_empty(&r->need_worker)) {
-    struct grant *grant = RS_ENTRY(r->need_worker.next, struct grant, worker_link);
+  RS_LIST_EACH(&r->need_worker, at, after)
+  {
+    struct grant *grant = RS_ENTRY(at, struct grant, worker_link);
+    if (!suits(worker, grant))
+      continue;
     rs_list_remove(&grant->worker_link);
     r->need_count--;
     lease_to(ep, worker, grant);
@@ -164,6 +178,16 @@ void rs_raylet_pool_end_idle(struct rs_endpoint *ep)
   struct rs_raylet *r = ep->local;
   if (!rs_list_empty(&r->idle))
     stop(ep, RS_ENTRY(r->idle.next, struct pool_worker, link));
+}
+
+void rs_raylet_pool_on_job_gone(struct rs_endpoint *ep, rs_addr job)
+{
+  RS_LIST_EACH(&ep->local->idle, at, after)
+  {
+    struct pool_worker *worker = RS_ENTRY(at, struct pool_worker, link);
+    if (worker->job == job)
+      stop(ep, worker);
+  }
 }
 
 static struct pool_worker *first(const struct rs_link *list)

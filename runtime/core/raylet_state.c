@@ -16,6 +16,7 @@ static struct rs_row *worker_row(const struct rs_endpoint *ep, const struct pool
                                                                     : RS_WORKER_LEASED;
   uint64_t since = grant ? grant->granted_at : worker->since;
   row->n[RS_COL(workers, since)] = ep->now - since;
+  row->n[RS_COL(workers, job)] = worker->job;
   if (grant) {
     row->n[RS_COL(workers, owner)] = grant->owner;
     row->n[RS_COL(workers, cpus)] = (uint64_t)grant->class->hold.cpu_e4;

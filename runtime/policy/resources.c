@@ -356,7 +356,7 @@ bool rs_demand_equal(const struct rs_demand *a, const struct rs_demand *b)
   if (a->cpu_e4 != b->cpu_e4 || a->memory_bytes != b->memory_bytes || a->store_bytes != b->store_bytes ||
       a->gpu_e4 != b->gpu_e4 || a->custom_count != b->custom_count || a->select_count != b->select_count ||
       a->fallback_count != b->fallback_count || a->group_seq != b->group_seq || a->group_owner != b->group_owner ||
-      a->group_bundle != b->group_bundle)
+      a->group_bundle != b->group_bundle || a->env != b->env)
     return false;
   for (int i = 0; i < a->custom_count; i++)
     if (a->custom[i].name != b->custom[i].name || a->custom[i].amount_e4 != b->custom[i].amount_e4)
@@ -385,6 +385,8 @@ uint64_t rs_demand_hash(const struct rs_demand *demand)
   }
   if (demand->fallback_count)
     hash = rs_mix64(hash ^ demand->fallback_count);
+  if (demand->env)
+    hash = rs_mix64(hash ^ demand->env);
   if (demand->group_seq) {
     hash = rs_mix64(hash ^ demand->group_owner);
     hash = rs_mix64(hash ^ demand->group_seq);

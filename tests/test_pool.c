@@ -1,4 +1,5 @@
-/* Short of memory: which worker goes, and what its owner does. */
+/* The worker pool: one job and one environment a worker; which one goes when memory is short, and what its owner does.
+ */
 #include <string.h>
 
 #include "check.h"
@@ -110,6 +111,64 @@ static void the_newest_of_the_largest_group_goes(void)
   end();
 }
 
+/* Asks for a lease for a job and an environment; the worker that it got, or RS_ADDR_NONE. */
+static rs_addr ask(rs_addr owner, rs_addr job, uint64_t env, uint64_t request, uint64_t *lease)
+{
+  struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
+  m->request = request;
+  m->job = job;
+  m->count = 1;
+  m->key = 7;
+  m->hops = 1;
+  m->target = RS_NODE_NONE;
+  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  m->demand.env = m->hold.env = env;
+  hear(owner, m);
+  const struct rs_effect *granted = effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT);
+  if (!granted)
+    return RS_ADDR_NONE;
+  *lease = ((const struct rs_m_lease_grant *)(const void *)granted->msg)->lease;
+  return ((const struct rs_m_lease_grant *)(const void *)granted->msg)->worker;
+}
+
+static void give_back(rs_addr owner, uint64_t lease)
+{
+  struct rs_m_lease_return *m = rs_msg_new(RS_MSG_LEASE_RETURN);
+  m->lease = lease;
+  hear(owner, m);
+}
+
+static void one_job_and_one_environment_a_worker(void)
+{
+  uint64_t lease = 0;
+  begin(RS_ROLE_RAYLET, HERE);
+  CHECK(ask(OWNER(1), OWNER(1), 0, 1, &lease) == RS_ADDR_NONE && effect(RS_OUT_WORKER_START, 0));
+  hear(WORKER(0), rs_msg_new(RS_MSG_WORKER_READY));
+  const struct rs_effect *granted = effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT);
+  CHECK(granted);
+  lease = ((const struct rs_m_lease_grant *)(const void *)granted->msg)->lease;
+  give_back(OWNER(1), lease);
+  CHECK_EQ(ask(OWNER(1), OWNER(1), 0, 2, &lease), WORKER(0)); /* again */
+  give_back(OWNER(1), lease);
+  CHECK_EQ(ask(WORKER(9), OWNER(1), 0, 1, &lease), WORKER(0)); /* for a task of the same job */
+  give_back(WORKER(9), lease);
+  CHECK_EQ(ask(OWNER(1), OWNER(1), 5, 3, &lease), RS_ADDR_NONE); /* another environment: a fresh one starts */
+  CHECK(effect(RS_OUT_WORKER_START, 0)->to == WORKER(1));
+  CHECK_EQ(ask(OWNER(2), OWNER(2), 0, 1, &lease), RS_ADDR_NONE); /* another job: likewise */
+  CHECK(effect(RS_OUT_WORKER_START, 0)->to == WORKER(2));
+  hear(WORKER(2), rs_msg_new(RS_MSG_WORKER_READY)); /* fresh ones take whoever waits first */
+  CHECK(effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT)->to == OWNER(1));
+  hear(WORKER(1), rs_msg_new(RS_MSG_WORKER_READY));
+  CHECK(effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT)->to == OWNER(2));
+  step(&(struct rs_input){.kind = RS_IN_PEER_DOWN, .peer = OWNER(1)});
+  CHECK(effect(RS_OUT_WORKER_STOP, 0)); /* its workers are of no use to others */
+  uint32_t stopped = 0;
+  for (uint32_t i = 0; i < out.count; i++)
+    stopped += out.items[i].kind == RS_OUT_WORKER_STOP;
+  CHECK_EQ(stopped, 2);
+  end();
+}
+
 /* The task is submitted, leased, pushed; then its worker is ended. */
 static struct rs_reply *submit_and_lose(int32_t max_retries, uint32_t times)
 {
@@ -166,6 +225,7 @@ static void it_is_retried_after_a_pause(void)
 }
 
 const struct rs_test rs_tests[] = {
+    {"one job and one environment a worker", one_job_and_one_environment_a_worker},
     {"the newest worker of the largest group goes first, actors last", the_newest_of_the_largest_group_goes},
     {"its task is tried again after a pause", it_is_retried_after_a_pause},
     {0}};
