@@ -364,8 +364,8 @@ UNUSED static bool same_demand(const struct rs_demand *a, const struct rs_demand
     if (a->select[i].key != b->select[i].key || a->select[i].value != b->select[i].value ||
         a->select[i].op != b->select[i].op || a->select[i].alternative != b->select[i].alternative)
       return false;
-  if (a->env != b->env || a->fallback_count != b->fallback_count || a->group_owner != b->group_owner || a->group_seq != b->group_seq ||
-      a->group_bundle != b->group_bundle)
+  if (a->env != b->env || a->fallback_count != b->fallback_count || a->group_owner != b->group_owner ||
+      a->group_seq != b->group_seq || a->group_bundle != b->group_bundle)
     return false;
   return a->cpu_e4 == b->cpu_e4 && a->memory_bytes == b->memory_bytes && a->store_bytes == b->store_bytes &&
          a->gpu_e4 == b->gpu_e4 && a->custom_count == b->custom_count && a->select_count == b->select_count &&

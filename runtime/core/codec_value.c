@@ -42,7 +42,16 @@ struct rs_id rs_get_id(struct rs_reader *r)
 
 /* ---- demands and resources ---- */
 
-enum { HAS_CPU = 1, HAS_MEMORY = 2, HAS_STORE = 4, HAS_GPU = 8, HAS_CUSTOM = 16, HAS_SELECT = 32, HAS_GROUP = 64, HAS_ENV = 128 };
+enum {
+  HAS_CPU = 1,
+  HAS_MEMORY = 2,
+  HAS_STORE = 4,
+  HAS_GPU = 8,
+  HAS_CUSTOM = 16,
+  HAS_SELECT = 32,
+  HAS_GROUP = 64,
+  HAS_ENV = 128
+};
 
 static bool amount_valid(int64_t amount)
 {

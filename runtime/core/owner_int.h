@@ -209,7 +209,7 @@ struct rs_owner {
   struct rs_link unsure;
   uint64_t *finds; /* numbers of ACTOR_FIND and ACTOR_LIST calls without an answer */
   uint32_t find_count, find_cap;
-  rs_addr job; /* that its tasks belong to: the last one's */
+  rs_addr job;                    /* that its tasks belong to: the last one's */
   struct rs_owner_events *events; /* ended tasks that the head has not heard of; NULL: none yet */
 };
 

@@ -70,8 +70,8 @@ struct rs_demand {
   uint8_t custom_count;
   uint8_t select_count;
   uint8_t fallback_count;
-  int32_t group_bundle;                     /* of the group's bundles; -1: any. 0 without a group */
-  uint64_t group_owner, group_seq;          /* id of a placement group; 0: none */
+  int32_t group_bundle;            /* of the group's bundles; -1: any. 0 without a group */
+  uint64_t group_owner, group_seq; /* id of a placement group; 0: none */
   uint64_t env; /* hash of the environment that its worker must have; 0: any fresh one. No resource: any node has it */
   struct rs_custom custom[RS_CUSTOM_MAX];   /* sorted by name, amounts > 0 */
   struct rs_selector select[RS_SELECT_MAX]; /* in order of their alternatives */

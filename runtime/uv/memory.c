@@ -55,3 +55,26 @@ bool rs_memory_read(uint64_t *used, uint64_t *limit)
   }
   return total > 0;
 }
+
+static void look(struct rs_proc *proc, const struct rs_ep *raylet)
+{
+  struct rs_input in = {.kind = RS_IN_MEMORY_PRESSURE};
+  uint64_t threshold_e4 = (uint64_t)proc->setup.config.memory_usage_threshold_e4;
+  if (rs_memory_read(&in.memory.used_bytes, &in.memory.limit_bytes) &&
+      in.memory.used_bytes >= in.memory.limit_bytes / RS_ONE_E4 * threshold_e4)
+    rs_proc_input(proc, raylet->addr, &in);
+}
+
+uint64_t rs_memory_watch(struct rs_proc *proc, const struct rs_ep *raylet, uint64_t *at, uint64_t now)
+{
+  uint64_t period_ns = (uint64_t)proc->setup.config.memory_monitor_refresh_ms * RS_MS;
+  if (*at <= now) {
+    *at = RS_TIME_NEVER;
+    look(proc, raylet);
+  }
+  if (*at == RS_TIME_NEVER && period_ns > 0 && raylet && rs_endpoint_wants_memory(raylet->core)) {
+    *at = rs_proc_now(proc) + period_ns;
+    proc->role_deadline = rs_time_min(proc->role_deadline, *at);
+  }
+  return *at;
+}

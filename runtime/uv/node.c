@@ -365,37 +365,10 @@ static struct rs_ep *raylet_of(struct rs_proc *proc)
   return proc->ep_count ? &proc->eps[proc->ep_count - 1] : NULL;
 }
 
-/* While something runs here the node's memory is looked at; what that means is the raylet's to say. */
-static void watch_memory(struct rs_node *node)
-{
-  struct rs_proc *proc = &node->proc;
-  const struct rs_ep *raylet = raylet_of(proc);
-  uint64_t period_ns = (uint64_t)proc->setup.config.memory_monitor_refresh_ms * RS_MS;
-  if (node->memory_at != RS_TIME_NEVER || period_ns == 0 || !raylet || !rs_endpoint_wants_memory(raylet->core))
-    return;
-  node->memory_at = rs_proc_now(proc) + period_ns;
-  proc->role_deadline = rs_time_min(proc->role_deadline, node->memory_at);
-}
-
-static uint64_t check_memory(struct rs_node *node, uint64_t now)
-{
-  struct rs_proc *proc = &node->proc;
-  if (now < node->memory_at)
-    return node->memory_at;
-  struct rs_input in = {.kind = RS_IN_MEMORY_PRESSURE};
-  node->memory_at = RS_TIME_NEVER;
-  if (rs_memory_read(&in.memory.used_bytes, &in.memory.limit_bytes) &&
-      in.memory.used_bytes / RS_ONE_E4 * RS_ONE_E4 >=
-          in.memory.limit_bytes / RS_ONE_E4 * (uint64_t)proc->setup.config.memory_usage_threshold_e4)
-    rs_proc_input(proc, raylet_of(proc)->addr, &in);
-  watch_memory(node);
-  return node->memory_at;
-}
-
 static void on_idle(struct rs_proc *proc)
 {
   struct rs_node *node = node_of(proc);
-  watch_memory(node);
+  rs_memory_watch(proc, raylet_of(proc), &node->memory_at, 0);
   if (proc->store_io)
     rs_store_io_idle(proc->store_io);
   if (!node->ready && node->options->head && proc->registered >= node->options->node_count) {
@@ -636,7 +609,7 @@ static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
       rs_proc_stop(proc);
     }
   }
-  deadline = rs_time_min(deadline, check_memory(node, now));
+  deadline = rs_time_min(deadline, rs_memory_watch(proc, raylet_of(proc), &node->memory_at, now));
   if (node->leaving) {
     if (now >= node->leave_at)
       rs_proc_stop(proc);

@@ -205,9 +205,9 @@ static void head_stopped(void)
   uint32_t nodes[64] = {0};
   local_take(client, local_submit(client, 4, 100000, 0), 4, nodes); /* workers on both */
   CHECK(nodes[1] > 0);
-  rs_uv_client_close(client);
   int count = local_descendants(node, NULL, others, 64);
   CHECK(count >= 2); /* its fork server and a worker */
+  rs_uv_client_close(client);
   kill(head, SIGSTOP);
   local_pause_ms(1000);
   CHECK(rs_process_start_time(node) == start);
