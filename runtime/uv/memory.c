@@ -65,8 +65,9 @@ static void look(struct rs_proc *proc, const struct rs_ep *raylet)
     rs_proc_input(proc, raylet->addr, &in);
 }
 
-uint64_t rs_memory_watch(struct rs_proc *proc, const struct rs_ep *raylet, uint64_t *at, uint64_t now)
+uint64_t rs_memory_watch(struct rs_proc *proc, uint64_t *at, uint64_t now)
 {
+  const struct rs_ep *raylet = proc->ep_count ? &proc->eps[proc->ep_count - 1] : NULL; /* a node's last one */
   uint64_t period_ns = (uint64_t)proc->setup.config.memory_monitor_refresh_ms * RS_MS;
   if (*at <= now) {
     *at = RS_TIME_NEVER;

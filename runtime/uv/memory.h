@@ -10,6 +10,6 @@ bool rs_memory_read(uint64_t *used_bytes, uint64_t *limit_bytes);
 /* With the lock: looks at the memory when *at has come, and sees to it that it comes while something runs on this node;
  * what too much means is the raylet's to say. `now` 0: only the latter. Returns *at: RS_TIME_NEVER while nothing runs.
  */
-uint64_t rs_memory_watch(struct rs_proc *proc, const struct rs_ep *raylet, uint64_t *at, uint64_t now);
+uint64_t rs_memory_watch(struct rs_proc *proc, uint64_t *at, uint64_t now);
 
 #endif

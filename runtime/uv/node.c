@@ -359,16 +359,10 @@ static void head_begin(struct rs_node *node)
     launch(node, node_number(node, false, i), 0, false);
 }
 
-/* The raylet's own endpoint; NULL before the node has joined. */
-static struct rs_ep *raylet_of(struct rs_proc *proc)
-{
-  return proc->ep_count ? &proc->eps[proc->ep_count - 1] : NULL;
-}
-
 static void on_idle(struct rs_proc *proc)
 {
   struct rs_node *node = node_of(proc);
-  rs_memory_watch(proc, raylet_of(proc), &node->memory_at, 0);
+  rs_memory_watch(proc, &node->memory_at, 0);
   if (proc->store_io)
     rs_store_io_idle(proc->store_io);
   if (!node->ready && node->options->head && proc->registered >= node->options->node_count) {
@@ -609,7 +603,7 @@ static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
       rs_proc_stop(proc);
     }
   }
-  deadline = rs_time_min(deadline, rs_memory_watch(proc, raylet_of(proc), &node->memory_at, now));
+  deadline = rs_time_min(deadline, rs_memory_watch(proc, &node->memory_at, now));
   if (node->leaving) {
     if (now >= node->leave_at)
       rs_proc_stop(proc);
