@@ -19,6 +19,8 @@
  */
 #include "core/gcs_int.h"
 
+#include <string.h>
+
 #define ACTOR_HOPS 1
 
 static void class_unref(struct actor_class *class)
@@ -270,6 +272,20 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
   rs_send(ep, actor->worker, start);
 }
 
+/* A node that has refused what its last report promised: not asked for the same again before its next report, which
+ * follows the refusal. */
+static void doubt(struct gcs_node *node, const struct rs_demand *demand)
+{
+  if (!node || !rs_res_fits(&node->reported, demand))
+    return;
+  if (demand->cpu_e4 > 0)
+    node->reported.cpu_e4 = demand->cpu_e4 - 1;
+  else if (demand->gpu_e4 > 0)
+    memset(node->reported.gpu_e4, 0, sizeof node->reported.gpu_e4);
+  else if (demand->memory_bytes > 0)
+    node->reported.memory_bytes = demand->memory_bytes - 1;
+}
+
 static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_reject *m)
 {
   struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_request, m->request);
@@ -278,6 +294,8 @@ static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_
     return;
   if (actor->class->demand.group_seq)
     rs_gcs_group_actor_refused(ep, &actor->class->demand);
+  else if (m->reason == RS_ERR_NO_ROOM)
+    doubt(rs_gcs_node_of(ep->gcs, raylet), &actor->class->demand);
   lost(ep, actor, m->reason, &text, false);
 }
 

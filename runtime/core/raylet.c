@@ -556,6 +556,7 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
     for (uint32_t i = 0; i < m->count; i++) {
       if (r->draining || !rs_res_fits(&r->left, &m->demand) || !rs_labels_match(r->info, &m->demand)) {
         rs_raylet_reject(ep, owner, m->request + i, RS_ERR_NO_ROOM);
+        r->dirty = r->dirty || m->actor; /* the head's last report is out of date: there is another one */
         continue;
       }
       struct rs_m_lease_request one = *m;

@@ -4,9 +4,10 @@
  *
  * NODES nodes of four workers; two driver programs submit TASKS tasks between them (default 6,000), in bursts that do
  * not fit where they are submitted, so that raylets spill them; in each burst one task leaves an object that others
- * read on other nodes. When the first program has half of its results it sends long tasks to the last node, and while
- * they run that node's raylet is killed (SIGKILL): they are tried again elsewhere; what reads an object that was only
- * there fails. The recordings lie in FOLDER (made here). Prints one line of figures.
+ * read on other nodes. Every sixth burst runs in a placement group of the program, spread over three nodes. When the
+ * first program has half of its results it sends long tasks to the last node, and while they run that node's raylet is
+ * killed (SIGKILL): they are tried again elsewhere; what reads an object that was only there fails. The recordings lie
+ * in FOLDER (made here). Prints one line of figures.
  *
  * Exit status: 0 when every task has ended, 1 otherwise.
  */
@@ -34,7 +35,8 @@ enum {
   LONG_EVERY = 40,
   BURST_LAST = 8,
   ACTORS = 3,
-  CALLS = 2
+  CALLS = 2,
+  BUNDLES = 3
 };
 
 #define PERIOD_NS (25 * RS_MS)
@@ -53,7 +55,7 @@ struct load {
   struct rs_app app; /* first */
   uint64_t count, submitted, ended, failed, next_seq, next_ns;
   rs_addr self;
-  struct rs_id actors[ACTORS];
+  struct rs_id actors[ACTORS], group;
   struct rs_rng rng;
   int victim; /* process to kill after half time; 0: none */
   uint64_t kill_ns;
@@ -92,6 +94,9 @@ static void burst(struct load *load, struct rs_calls *calls)
   struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, (uint32_t)count);
   call->max_retries = 3;
   call->demand.cpu_e4 = load->submitted / BURST % 4 == 3 ? 2 * RS_ONE_E4 : RS_ONE_E4;
+  if (load->submitted / BURST % 6 == 2)
+    call->demand = (struct rs_demand){
+        .cpu_e4 = RS_ONE_E4, .group_owner = load->group.owner, .group_seq = load->group.seq, .group_bundle = -1};
   struct rs_id object = {0, 0};
   for (uint32_t i = 0; i < count; i++) {
     call->tasks[i] =
@@ -99,6 +104,18 @@ static void burst(struct load *load, struct rs_calls *calls)
     if (i == 0)
       object = (struct rs_id){load->self, call->tasks[0]->id.seq + 1};
   }
+  rs_calls_add(calls, call);
+}
+
+static void create_group(struct load *load, struct rs_calls *calls)
+{
+  struct rs_call *call = rs_call_new(RS_CALL_GROUP_CREATE, 0);
+  load->group = call->object = (struct rs_id){load->self, load->next_seq++};
+  call->group_strategy = RS_GROUP_STRICT_SPREAD;
+  call->bundle_count = BUNDLES;
+  call->bundles = calloc(BUNDLES, sizeof *call->bundles);
+  for (int i = 0; i < BUNDLES; i++)
+    call->bundles[i].cpu_e4 = RS_ONE_E4;
   rs_calls_add(calls, call);
 }
 
@@ -150,6 +167,7 @@ static void on_start(struct rs_app *app, uint64_t now, rs_addr self, struct rs_c
   load->self = self;
   load->next_ns = now + PERIOD_NS;
   rs_rng_seed(&load->rng, self);
+  create_group(load, calls);
   create_actors(load, calls);
   burst(load, calls);
 }
