@@ -37,11 +37,14 @@ target_link_libraries(rs_cli PUBLIC rs_uv)
 if(RAYSIM_BENCH)
   add_executable(noop bench/noop.c)
   add_executable(core bench/core.c) # its cluster's processes are itself
-  foreach(target noop core)
+  add_executable(bench_store bench/store.c)
+  set_target_properties(bench_store PROPERTIES OUTPUT_NAME store)
+  foreach(target noop core bench_store)
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
     target_link_libraries(${target} PRIVATE rs_flags raysim_static)
   endforeach()
   add_dependencies(noop raysimd)
+  add_dependencies(bench_store raysimd)
 endif()
 
 # Tests and benchmarks of real processes start raysimd.

@@ -4,14 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/assert.h"
+#include "uv/memory.h"
 
 #define RESERVE_MIN (UINT64_C(1) << 30)
 #define RESERVE_UNLIMITED (UINT64_C(1) << 40)
+#define CAPACITY_MIN (UINT64_C(75) << 20)
+#define CAPACITY_MAX UINT64_C(200000000000)
+#define MIB (UINT64_C(1) << 20)
 #define WARM_MAX (UINT64_C(256) << 20)
 enum { RESERVE_TIMES = 3 }; /* the capacity */
 
@@ -39,6 +45,16 @@ int rs_arena_init(struct rs_arena *arena, uint64_t capacity_bytes)
   arena->warm_max = capacity_bytes && capacity_bytes / 4 < WARM_MAX ? capacity_bytes / 4 : WARM_MAX;
   rs_extents_init(&arena->extents, bytes);
   return 0;
+}
+
+uint64_t rs_arena_usual_capacity(uint32_t local_nodes)
+{
+  uint64_t used, limit, bytes = 0;
+  if (rs_memory_read(&used, &limit) && limit > used)
+    bytes = (limit - used) / 10 * 3;
+  bytes = bytes < CAPACITY_MAX ? bytes : CAPACITY_MAX;
+  bytes /= local_nodes ? local_nodes : 1;
+  return bytes > CAPACITY_MIN ? bytes : CAPACITY_MIN;
 }
 
 void rs_arena_free(struct rs_arena *arena)
@@ -142,7 +158,20 @@ void rs_arena_unmap(struct rs_arena_map *map)
     munmap(map->read, map->bytes);
   if (map->write)
     munmap(map->write, map->bytes);
-  map->read = map->write = NULL;
+  free(map->touched);
+  map->read = map->write = map->touched = NULL;
+}
+
+bool rs_arena_prepared(struct rs_arena_map *map, uint64_t at, uint64_t size, bool warm)
+{
+  if (!map->touched)
+    map->touched = rs_alloc_zero(map->bytes / (8 * MIB) + 1, 1);
+  bool all = warm;
+  for (uint64_t mib = at / MIB; mib <= (at + size) / MIB; mib++) {
+    all = all && (map->touched[mib / 8] >> mib % 8 & 1);
+    map->touched[mib / 8] = (uint8_t)(map->touched[mib / 8] | 1u << mib % 8);
+  }
+  return all;
 }
 
 int rs_arena_populate(uint8_t *bytes, uint64_t size)

@@ -24,6 +24,10 @@ struct rs_arena {
 int rs_arena_init(struct rs_arena *arena, uint64_t capacity_bytes);
 void rs_arena_free(struct rs_arena *arena);
 
+/* What a node's store holds where nobody says: Ray's rule: 30 % of the memory that is available, no less than 75 MiB
+ * and no more than 200 GB, shared by so many nodes of this host. */
+uint64_t rs_arena_usual_capacity(uint32_t local_nodes);
+
 struct rs_extent *rs_arena_take(struct rs_arena *arena, uint64_t size); /* NULL: there is no room */
 void rs_arena_give(struct rs_arena *arena, struct rs_extent *e);        /* it was written: warm, or punched */
 void rs_arena_zero(struct rs_arena *arena, struct rs_extent *e);        /* it reads as zeros, without memory */
@@ -38,13 +42,16 @@ struct rs_arena_map {
   uint32_t fd; /* of that process */
   uint64_t bytes;
   uint8_t *read, *write; /* NULL: not mapped yet */
+  uint8_t *touched;      /* a bit for each MiB that this process has written to */
 };
 int rs_arena_open(const struct rs_arena_map *map, uint32_t fd, bool writing); /* any descriptor of that process; -1 */
 const uint8_t *rs_arena_map_read(struct rs_arena_map *map);                   /* NULL: it cannot be mapped */
 uint8_t *rs_arena_map_write(struct rs_arena_map *map);
 void rs_arena_unmap(struct rs_arena_map *map);
 
-/* Pages of a mapping that will be written: 0, or -1 when there is no memory for them. */
+/* A range of the mapping that will be written, warm or not: its pages come in bulk, where they are not here. 0, or -1
+ * when there is no memory for them. prepared: asks and notes whether that is needed; not thread-safe. */
+bool rs_arena_prepared(struct rs_arena_map *map, uint64_t at, uint64_t size, bool warm);
 int rs_arena_populate(uint8_t *bytes, uint64_t size);
 
 #endif

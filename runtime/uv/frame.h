@@ -37,7 +37,12 @@ enum rs_frame_type {
   RS_FRAME_OUTPUT = 40 /* u64 worker, u32 pid, u8 stream, u64 left out, name, bytes: what a job's task has printed */
 };
 
-enum rs_place { RS_PLACE_NONE, RS_PLACE_MEMORY /* at: in the arena */, RS_PLACE_FILE /* at: in that file */ };
+enum rs_place {
+  RS_PLACE_NONE,
+  RS_PLACE_MEMORY /* at: in the arena */,
+  RS_PLACE_FRESH /* the same, without memory behind it yet */,
+  RS_PLACE_FILE /* at: in that file */
+};
 
 struct rs_frame {
   uint8_t type;

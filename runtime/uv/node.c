@@ -788,16 +788,34 @@ static bool start_sockets(struct rs_node *node)
   return true;
 }
 
-int rs_node_main(const struct rs_node_options *options)
+/* The options, with the usual capacity where none is given for the object store. */
+static struct rs_node_options *with_store(const struct rs_node_options *options)
+{
+  struct rs_node_options *mine = rs_memdup(options, sizeof *options);
+  struct rs_res total = options->info->total;
+  if (total.store_bytes > 0) {
+    rs_node_info_ref(mine->info);
+    return mine;
+  }
+  total.store_bytes = (int64_t)rs_arena_usual_capacity(options->node_count);
+  mine->info = rs_node_info_new(&total);
+  mine->info->node_type = options->info->node_type;
+  mine->info->label_count = options->info->label_count;
+  memcpy(mine->info->labels, options->info->labels, sizeof mine->info->labels);
+  return mine;
+}
+
+int rs_node_main(const struct rs_node_options *given)
 {
   struct rs_node *node = rs_alloc_zero(1, sizeof *node);
   struct rs_proc *proc = &node->proc;
+  struct rs_node_options *options = with_store(given);
   node->options = options;
   node->memory_at = RS_TIME_NEVER;
   prctl(PR_SET_NAME, options->head ? "raysim-head" : "raysim-node");
   signal(SIGPIPE, SIG_IGN);
   signal(SIGINT, SIG_IGN);
-  if (rs_forkserver_start(&node->fork, child_main, (void *)(uintptr_t)options) != 0 ||
+  if (rs_forkserver_start(&node->fork, child_main, (void *)(uintptr_t)given) != 0 ||
       rs_proc_init(proc, &ops, node) != 0) {
     fprintf(stderr, "raysimd: cannot start\n");
     return 1;
@@ -850,6 +868,8 @@ int rs_node_main(const struct rs_node_options *options)
   free(node->asks);
   free(node->exited);
   int status = node->no_policy ? 2 : !fine || node->failed ? 1 : 0;
+  rs_node_info_unref(options->info);
+  free(options);
   free(node);
   return status;
 }

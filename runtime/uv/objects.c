@@ -16,6 +16,7 @@ struct object {
   uint32_t readers;
   enum state state;
   bool placed, answered; /* ASKED: the raylet has said where; the core has said whether */
+  bool prepared;         /* its pages are here */
   bool mapped, own;      /* bytes: a mapping of its own; memory of this process */
   int status;
   uint64_t number;
@@ -74,11 +75,12 @@ static int place(struct rs_proc *proc, struct object *o, struct rs_reader *r, bo
   if (r->error || kind == RS_PLACE_NONE)
     return writing ? RS_ERR_STORE_FULL : RS_ERR_OBJECT_LOST;
   o->size_bytes = size;
-  if (kind == RS_PLACE_MEMORY) {
+  if (kind == RS_PLACE_MEMORY || kind == RS_PLACE_FRESH) {
     uint8_t *base = writing ? rs_arena_map_write(arena) : (uint8_t *)(uintptr_t)rs_arena_map_read(arena);
     if (!base || at > arena->bytes || size > arena->bytes - at)
       return RS_ERR_STORE_FULL;
     o->bytes = base + at;
+    o->prepared = writing && rs_arena_prepared(arena, at, size, kind == RS_PLACE_MEMORY);
     return 0;
   }
   int file = rs_arena_open(arena, fd, writing);
@@ -163,7 +165,8 @@ int rs_objects_create(struct rs_proc *proc, struct rs_id id, uint64_t size_bytes
   } else if (status == RS_ERR_OK && !o->placed) {
     status = RS_ERR_STORE_FULL; /* the raylet tells where before its core says yes */
   }
-  if (status == RS_ERR_OK && !o->own && !o->mapped) { /* pages in bulk, and no signal where there are none */
+  if (status == RS_ERR_OK && !o->own && !o->mapped &&
+      !o->prepared) { /* pages in bulk, and no signal where there are none */
     uint8_t *at = o->bytes;
     o->state = WRITING;
     pthread_mutex_unlock(&proc->lock);

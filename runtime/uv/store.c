@@ -235,7 +235,9 @@ static void send_place(struct rs_store_io *io, rs_addr to, uint8_t type, uint64_
   rs_put_u64(&w, number);
   rs_put_u64(&w, id.owner);
   rs_put_u64(&w, id.seq);
-  rs_put_u8(&w, memory ? RS_PLACE_MEMORY : file ? RS_PLACE_FILE : RS_PLACE_NONE);
+  rs_put_u8(&w, memory ? (blob->memory->warm ? RS_PLACE_MEMORY : RS_PLACE_FRESH)
+                : file ? RS_PLACE_FILE
+                       : RS_PLACE_NONE);
   rs_put_u64(&w, blob ? blob->size : 0);
   rs_put_u64(&w, memory ? blob->memory->at : file ? blob->file_at : 0);
   rs_put_u32(&w, file ? (uint32_t)blob->file->fd : 0);
