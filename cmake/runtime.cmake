@@ -45,6 +45,10 @@ if(RAYSIM_BENCH)
   endforeach()
   add_dependencies(noop raysimd)
   add_dependencies(bench_store raysimd)
+  add_executable(groups bench/groups.c)
+  set_target_properties(groups PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  target_link_libraries(groups PRIVATE rs_flags raysim_static)
+  add_dependencies(groups raysimd)
 endif()
 
 # Tests and benchmarks of real processes start raysimd.
