@@ -1,6 +1,7 @@
 /* Errors of the core that swarm mode found, each shown by one endpoint that is stepped by hand. */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "check.h"
 #include "core/app.h"
 #include "core/endpoint.h"
@@ -399,6 +400,37 @@ static void made_while_pulled_stays(void)
   made_while_pulled(RS_ERR_OBJECT_LOST);
 }
 
+static void pushes(struct solo *s, uint64_t seq)
+{
+  struct rs_m_push_tasks *m = rs_msg_new(RS_MSG_PUSH_TASKS);
+  m->lease = 1;
+  m->tasks_count = 1;
+  m->tasks = rs_alloc(sizeof *m->tasks);
+  m->tasks[0] = rs_task_new(0, 0);
+  m->tasks[0]->id = (struct rs_id){PROGRAM, seq};
+  hear(s, PROGRAM, m);
+}
+
+/* Tasks that wait behind a long one, because others were short, are given back in time. */
+static void waits_behind_a_long_one(void)
+{
+  struct solo s = {0};
+  rs_config_defaults(&s.config);
+  begin(&s, RS_ROLE_WORKER, rs_addr_make(1, 1, RS_EP_WORKER), 0, 0);
+  pushes(&s, 1);
+  CHECK(rs_endpoint_deadline(s.ep) == RS_TIME_NEVER);
+  s.now += RS_S;
+  pushes(&s, 2);
+  pushes(&s, 3);
+  CHECK(!sent(&s, PROGRAM, RS_MSG_TASKS_RETURNED));
+  CHECK(rs_endpoint_deadline(s.ep) < s.now + 100 * RS_MS);
+  wake(&s);
+  const struct rs_m_tasks_returned *back = sent(&s, PROGRAM, RS_MSG_TASKS_RETURNED);
+  CHECK(back && back->tasks_count == 2 && back->tasks[0].seq == 2 && back->tasks[1].seq == 3);
+  CHECK(rs_endpoint_deadline(s.ep) == RS_TIME_NEVER);
+  end(&s);
+}
+
 const struct rs_test rs_tests[] = {
     {"gcs: a raylet gets the view among changes, and misses no version", views_follow_each_other},
     {"gcs: a worker lost while it creates an actor", creation_is_given_up},
@@ -408,5 +440,6 @@ const struct rs_test rs_tests[] = {
     {"raylet: arguments are held as they come", arguments_are_held_as_they_come},
     {"raylet: arguments keep to their share of the store", arguments_keep_to_their_share},
     {"store: made while it is pulled, it stays", made_while_pulled_stays},
+    {"executor: what waits behind a long task goes back", waits_behind_a_long_one},
     {0},
 };

@@ -5,9 +5,9 @@
 
 enum { INLINE_ARG_MAX = 100 << 10 }; /* a larger argument is put as an object, as Ray does */
 
-static uint32_t align8(size_t n)
+static size_t align8(size_t n)
 {
-  return (uint32_t)((n + 7) & ~(size_t)7);
+  return (n + 7) & ~(size_t)7;
 }
 
 static void put_u32(uint8_t *at, uint32_t value)
@@ -81,7 +81,7 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument
       continue;
     }
     const struct raysim_data *value = &args[i].value;
-    at = align8(at);
+    at = (uint32_t)align8(at);
     put_u32(entry, at);
     put_u32(entry + 4, (uint32_t)value->size);
     put_u32(entry + 8, first);

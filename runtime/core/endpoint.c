@@ -205,6 +205,8 @@ void rs_endpoint_step(struct rs_endpoint *ep, uint64_t now, const struct rs_inpu
       rs_gcs_settle(ep);
     if (ep->local)
       rs_raylet_settle(ep);
+    if (ep->executor)
+      rs_executor_settle(ep);
     if (ep->owner)
       rs_owner_settle(ep);
   }
@@ -221,6 +223,8 @@ uint64_t rs_endpoint_deadline(const struct rs_endpoint *ep)
     deadline = rs_time_min(deadline, rs_gcs_deadline(ep));
   if (ep->local)
     deadline = rs_time_min(deadline, rs_raylet_deadline(ep));
+  if (ep->executor)
+    deadline = rs_time_min(deadline, rs_executor_deadline(ep));
   if (ep->owner)
     deadline = rs_time_min(deadline, rs_owner_deadline(ep));
   return deadline;

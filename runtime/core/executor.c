@@ -5,6 +5,9 @@
  * the order in which they came; where the limit is 1 they also run in it. Tasks and actor calls of one caller come over
  * one connection, so that is the order of its calls; nothing is promised between callers.
  *
+ * Tasks that were pushed ahead because others of their kind were short, and wait for a long one now, go back to their
+ * owners uncharged, which find another worker for them.
+ *
  * A call that was meant for another incarnation of the actor is refused, because its caller will send it again under
  * the new one. A result with returns that stay in the node's store is announced to the raylet first and goes to its
  * owner once the store has accepted them: so an owner never hears of an object that the store does not know. Tasks of a
@@ -23,10 +26,12 @@
 #include "core/stream.h"
 
 #define RETURNED_MAX 1024u
+#define PATIENCE 8 /* times pipeline_target_us, until what waits is given back */
 
 struct queued {
   struct rs_task *task;
   rs_addr from;
+  uint64_t at; /* when it came */
 };
 
 struct lane {
@@ -137,7 +142,7 @@ static void refuse(struct rs_endpoint *ep, rs_addr from, struct rs_id task)
 
 /* ---- queues ---- */
 
-static void enqueue(struct lane *lane, struct rs_task *task, rs_addr from)
+static void enqueue(struct lane *lane, struct rs_task *task, rs_addr from, uint64_t now)
 {
   if (lane->count == lane->cap) {
     uint32_t cap = lane->cap ? 2 * lane->cap : 2;
@@ -149,7 +154,7 @@ static void enqueue(struct lane *lane, struct rs_task *task, rs_addr from)
     lane->head = 0;
     lane->cap = cap;
   }
-  lane->queue[(lane->head + lane->count++) % lane->cap] = (struct queued){rs_task_ref(task), from};
+  lane->queue[(lane->head + lane->count++) % lane->cap] = (struct queued){rs_task_ref(task), from, now};
 }
 
 static struct queued dequeue(struct lane *lane)
@@ -255,6 +260,21 @@ void rs_executor_give_back(struct rs_endpoint *ep)
     rs_send(ep, to, m);
 }
 
+/* A plain task that has waited longer than it was meant to: what runs takes longer than its owner has expected. */
+uint64_t rs_executor_deadline(const struct rs_endpoint *ep)
+{
+  const struct rs_executor *x = ep->executor;
+  if (x->actor.owner || x->only.count == 0 || x->run_count == 0 || ep->config->pipeline_target_us == 0)
+    return RS_TIME_NEVER;
+  return rs_time_add(queued_at(&x->only, 0)->at, (uint64_t)ep->config->pipeline_target_us * PATIENCE * RS_US);
+}
+
+void rs_executor_settle(struct rs_endpoint *ep)
+{
+  if (rs_executor_deadline(ep) <= ep->now)
+    rs_executor_give_back(ep);
+}
+
 void rs_executor_on_blocked(struct rs_endpoint *ep, bool blocked)
 {
   struct rs_executor *x = ep->executor;
@@ -284,7 +304,7 @@ static void on_push(struct rs_endpoint *ep, rs_addr from, const struct rs_m_push
     else if (!lane)
       send_result(ep, from, rs_result_failed(task->id, RS_ERR_UNKNOWN_GROUP, rs_error_text(RS_ERR_UNKNOWN_GROUP)));
     else
-      enqueue(lane, task, from);
+      enqueue(lane, task, from, ep->now);
   }
   if (x->blocked || rs_stream_stalled(ep))
     rs_executor_give_back(ep);
@@ -311,7 +331,7 @@ static void on_actor_start(struct rs_endpoint *ep, rs_addr from, const struct rs
     x->lanes[i].limit = m->limits[i] ? m->limits[i] : 1;
   }
   x->lanes[0].group = 0;
-  enqueue(&x->lanes[0], m->creation, from);
+  enqueue(&x->lanes[0], m->creation, from, ep->now);
   run_lane(ep, 0);
 }
 

@@ -9,8 +9,9 @@
  *
  * A leased worker gets the next tasks of its key as it finishes them. Short tasks are pushed ahead: as many as fit into
  * pipeline_target_us by the key's moving average of run times, at most max_tasks_in_flight_per_worker; so a task of
- * more than that is never queued behind another. The lease is returned when no task waits or it is recalled, and after
- * one task when worker_lease_timeout_milliseconds is 0. When no task waits, pending requests are cancelled.
+ * more than that is never queued behind another, and one that meets a longer one comes back (TASKS_RETURNED). The lease
+ * is returned when no task waits or it is recalled, and after one task when worker_lease_timeout_milliseconds is 0.
+ * When no task waits, pending requests are cancelled.
  *
  * Cost: O(1) per task and message. Invariants: a lease has at least one task in flight between steps; request_count
  * requests are in request_by_number.
@@ -497,7 +498,8 @@ static void on_arg_lost(struct rs_endpoint *ep, const struct rs_m_lease_arg_lost
   rs_owner_key_unref(o, key);
 }
 
-/* Its worker waits for an object, and gives back what had not begun. */
+/* Its worker waits for an object, or runs a task longer than was to be expected, and gives back what had not begun: for
+ * a while the key's tasks count as long ones, so that they do not meet again at the next worker. */
 static void on_returned(struct rs_endpoint *ep, rs_addr worker, const struct rs_m_tasks_returned *m)
 {
   struct rs_owner *o = ep->owner;
@@ -518,6 +520,9 @@ static void on_returned(struct rs_endpoint *ep, rs_addr worker, const struct rs_
     rs_trace(ep, RS_TRACE_TASK_RETURNED, ep->self, t->task->id.seq, worker);
   }
   lease->recalled = true;
+  uint64_t long_ns = (uint64_t)ep->config->pipeline_target_us * RS_US;
+  if (key->mean_run_ns < long_ns)
+    key->mean_run_ns = long_ns;
   rs_owner_key_changed(o, key);
   rs_owner_lease_refill(ep, lease);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -74,6 +75,28 @@ static void spawn(struct server *s, uint64_t number)
   report(s, true, number, pid);
 }
 
+static bool is_child(const struct server *s, pid_t pid)
+{
+  for (uint32_t i = 0; i < s->count; i++)
+    if (s->children[i].pid == pid)
+      return true;
+  return false;
+}
+
+/* What functions have forked comes to us when its own parent is gone, and goes with it. */
+static void kill_strangers(const struct server *s)
+{
+  char path[64];
+  long pid;
+  snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+  FILE *list = fopen(path, "re");
+  while (list && fscanf(list, "%ld", &pid) == 1)
+    if (!is_child(s, (pid_t)pid))
+      kill((pid_t)pid, SIGKILL);
+  if (list)
+    fclose(list);
+}
+
 static void reap(struct server *s)
 {
   int status;
@@ -86,14 +109,16 @@ static void reap(struct server *s)
         report(s, false, number, status);
         break;
       }
+  kill_strangers(s);
 }
 
 static _Noreturn void end(struct server *s)
 {
   for (uint32_t i = 0; i < s->count; i++)
     kill(s->children[i].pid, SIGKILL);
+  s->count = 0;
   while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-    ; /* grandchildren too: they came to us, and die with their parents */
+    kill_strangers(s); /* grandchildren too: they come to us */
   _exit(0);
 }
 
@@ -145,8 +170,7 @@ int rs_forkserver_start(struct rs_forkserver *server, rs_fork_main child, void *
     return -1;
   }
   if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != self)
+    if (getppid() != self) /* later its end shows at the socket: there is something to do then */
       _exit(1);
     prctl(PR_SET_NAME, "raysim-fork");
     prctl(PR_SET_CHILD_SUBREAPER, 1);

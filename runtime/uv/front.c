@@ -533,6 +533,10 @@ int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeou
 int rs_front_seal(struct rs_front *front, struct rs_id id, uint64_t size_bytes, const struct rs_id *inner,
                   uint32_t inner_count)
 {
+  if (inner_count > RS_VALUE_IDS_MAX) {
+    rs_front_discard(front, id);
+    return RS_ERR_TOO_LARGE;
+  }
   pthread_mutex_lock(&front->proc->lock);
   int rc = front->failed ? front->status : rs_objects_seal(front->proc, id);
   if (rc == 0)

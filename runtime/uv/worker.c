@@ -448,6 +448,22 @@ static const struct rs_function *find_function(const struct rs_worker *worker, c
                                           : rs_function_find(task->function);
 }
 
+/* The function has called pthread_exit, or was cancelled: without its thread the task could never end. */
+static void thread_ended(void *worker)
+{
+  last_words(worker, "the worker process ended: the function ended its thread");
+  _exit(1);
+}
+
+static int call(struct rs_uv_context *context)
+{
+  int rc;
+  pthread_cleanup_push(thread_ended, context->worker);
+  rc = context->function->function(context);
+  pthread_cleanup_pop(0);
+  return rc;
+}
+
 /* Runs the first that is ready; with the lock, which is released while the function runs. */
 static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
 {
@@ -485,7 +501,7 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   uint64_t begin = uv_hrtime();
   struct rs_result *result;
   if (function) {
-    int rc = rs_uv_cancelled(context) ? 0 : function->function(context);
+    int rc = rs_uv_cancelled(context) ? 0 : call(context);
     result = result_of(context, rc);
   } else {
     result = failed(context, RS_ERR_UNKNOWN_FUNCTION, missing);

@@ -1,9 +1,11 @@
 /* Functions and classes that test_api loads into workers. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,6 +80,38 @@ static int leave(struct raysim_context *context)
 {
   (void)context;
   exit(3);
+}
+
+static int end_thread(struct raysim_context *context)
+{
+  (void)context;
+  pthread_exit(NULL);
+}
+
+/* Leaves two processes behind, one of them without a parent; returns their pids. */
+static int fork_two(struct raysim_context *context)
+{
+  int pids[2], ends[2];
+  if (pipe(ends) != 0)
+    return 1;
+  pids[0] = fork();
+  if (pids[0] == 0)
+    for (;;)
+      pause();
+  int between = fork();
+  if (between == 0) {
+    pid_t grandchild = fork();
+    if (grandchild == 0)
+      for (;;)
+        pause();
+    _exit(write(ends[1], &grandchild, sizeof grandchild) != sizeof grandchild);
+  }
+  if (read(ends[0], &pids[1], sizeof pids[1]) != sizeof pids[1])
+    return 1;
+  waitpid(between, NULL, 0);
+  close(ends[0]);
+  close(ends[1]);
+  return raysim_return(context, 0, pids, sizeof pids);
 }
 
 static int segfault(struct raysim_context *context)
@@ -271,6 +305,8 @@ void raysim_register_functions(void)
   raysim_register("test.leave", leave);
   raysim_register("test.segfault", segfault);
   raysim_register("test.killed", killed);
+  raysim_register("test.end_thread", end_thread);
+  raysim_register("test.fork_two", fork_two);
   raysim_register("test.overflow", overflow);
   raysim_register("test.fail", fail);
   raysim_register("test.crash_once", crash_once);

@@ -178,6 +178,7 @@ static void crashes(void)
               {"test.segfault", "signal 11 (Segmentation fault)", true},
               {"test.overflow", "signal 11 (Segmentation fault)", true},
               {"test.leave", "exit(3)", true},
+              {"test.end_thread", "ended its thread", true},
               {"test.killed", "died", false}};
   struct raysim *ray = start(2, 2);
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
@@ -208,6 +209,52 @@ static void crashes(void)
   stop(ray);
 }
 
+static bool lives(int pid)
+{
+  return rs_process_start_time(pid) != 0;
+}
+
+/* Processes that a function has forked end with the cluster, also those that have lost their parent. */
+static void forks(void)
+{
+  struct raysim *ray = start(1, 1);
+  struct raysim_value value;
+  int pids[2];
+  raysim_ref ref = raysim_submit(ray, "test.fork_two", NULL, 0, NULL);
+  CHECK_EQ(raysim_get(ray, ref, LIMIT, &value), 0);
+  CHECK_EQ(value.size, sizeof pids);
+  memcpy(pids, value.bytes, sizeof pids);
+  CHECK(lives(pids[0]) && lives(pids[1]));
+  raysim_value_free(&value);
+  raysim_release(ray, ref);
+  stop(ray);
+  for (int i = 0; i < 300 && (lives(pids[0]) || lives(pids[1])); i++)
+    local_pause_ms(10);
+  CHECK(!lives(pids[0]));
+  CHECK(!lives(pids[1]));
+}
+
+/* After many short tasks a long one does not hold up those behind it, while there is another CPU. */
+static void behind_a_long_one(void)
+{
+  struct raysim *ray = start(1, 2);
+  for (int i = 0; i < 100; i++) {
+    raysim_ref ref = add(ray, i, i);
+    CHECK_EQ(int_of(ray, ref), 2 * i);
+    raysim_release(ray, ref);
+  }
+  int ms = 3000;
+  uint64_t begin = uv_hrtime();
+  raysim_ref nap = raysim_submit(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms)), NULL);
+  local_pause_ms(50);
+  raysim_ref ref = add(ray, 1, 2);
+  CHECK_EQ(int_of(ray, ref), 3);
+  CHECK(uv_hrtime() - begin < 2500 * RS_MS);
+  raysim_release(ray, ref);
+  raysim_release(ray, nap);
+  stop(ray);
+}
+
 /* Wrong calls are refused with a reason, and change nothing. */
 static void refusals(void)
 {
@@ -224,6 +271,15 @@ static void refusals(void)
   CHECK(strstr(raysim_last_error(), "num_returns"));
   CHECK_EQ(raysim_get(ray, none, 0, &value), RAYSIM_ERR_INVALID);
   raysim_value_free(&value);
+  enum { MANY = 41944, EACH = 100 << 10 }; /* together a little more than 4 GiB: the same bytes again and again */
+  char *bytes = calloc(1, EACH);
+  struct raysim_argument *many = calloc(MANY, sizeof *many);
+  for (int i = 0; i < MANY; i++)
+    many[i] = raysim_bytes(bytes, EACH);
+  CHECK(raysim_is_none(raysim_submit(ray, "test.sum", many, MANY, NULL)));
+  CHECK(strstr(raysim_last_error(), "at most"));
+  free(many);
+  free(bytes);
   raysim_ref ref = add(ray, 1, 2), both[2] = {ref, ref};
   uint8_t ready[2];
   CHECK_EQ(raysim_wait(ray, both, 2, 1, 0, 0, ready), RAYSIM_ERR_INVALID);
@@ -534,6 +590,8 @@ const struct rs_test rs_tests[] = {{"ids", ids},
                                    {"values", values},
                                    {"failures", failures},
                                    {"crashes", crashes},
+                                   {"forks", forks},
+                                   {"behind a long one", behind_a_long_one},
                                    {"refusals", refusals},
                                    {"objects", objects},
                                    {"waits", waits},
