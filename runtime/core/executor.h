@@ -13,7 +13,7 @@ void rs_executor_on_blocked(struct rs_endpoint *ep, bool blocked); /* a running 
 void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result);
 uint64_t rs_executor_deadline(const struct rs_endpoint *ep);
-void rs_executor_settle(struct rs_endpoint *ep); /* at the end of every step */
+void rs_executor_settle(struct rs_endpoint *ep);  /* at the end of every step */
 void rs_executor_on_exit(struct rs_endpoint *ep); /* the actor that runs here is to end */
 
 /* The placement group into which what the application submits here goes (RS_TASK_CAPTURE); {0, 0}: none. */
