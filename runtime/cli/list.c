@@ -2,11 +2,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "cli/start.h"
 #include "cli/state.h"
 #include "lib/tune/sched.h"
+#include "uv/output.h"
 
 static const char list_help[] =
     "usage: raysim list nodes|workers|tasks|actors|objects|placement-groups|jobs [OPTIONS]\n"
@@ -135,6 +136,27 @@ static void print_json(const struct rs_state_ask *ask, const struct rs_m_state_r
   fputs("\n]}\n", stdout);
 }
 
+/* The processes of workers on this host, and the memory that they have in use. */
+static void look_at_processes(const struct rs_state_ask *ask, const struct rs_m_state_reply *m)
+{
+  for (uint32_t i = 0; i < m->rows_count; i++) {
+    uint64_t *n = m->rows[i]->n; /* nobody else has this answer */
+    char path[64];
+    long long pages = 0;
+    int pid = rs_output_pid(ask->session, n[RS_COL(workers, worker)]);
+    if (pid <= 0)
+      continue;
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    FILE *file = fopen(path, "re");
+    if (file && fscanf(file, "%*d %lld", &pages) == 1) {
+      n[RS_COL(workers, pid)] = (uint64_t)pid;
+      n[RS_COL(workers, rss)] = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    }
+    if (file)
+      fclose(file);
+  }
+}
+
 static int list(const struct rs_state_args *args, const struct listing *listing)
 {
   struct rs_state_ask ask;
@@ -156,6 +178,8 @@ static int list(const struct rs_state_args *args, const struct listing *listing)
       m->total -= m->rows_count - count;
       m->rows_count = count;
     }
+    if (listing->kind == RS_STATE_WORKERS)
+      look_at_processes(&ask, m);
     if (args->json) {
       print_json(&ask, m, m->rows_count);
     } else {

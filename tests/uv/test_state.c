@@ -79,6 +79,11 @@ static void nodes_jobs_and_workers(void)
   raysim_value_free(&value);
   raysim_release(ray, ref);
   CHECK(soon(rs_cmd_list, (char *)(uintptr_t) "workers", "0:w16"));
+  CHECK_EQ(RUN(rs_cmd_list, "workers", "--session", session, "--format=json"), 0);
+  unsigned long long pid = 0, rss = 0;
+  const char *row = strstr(output, "\"pid\": ");
+  CHECK(row && sscanf(row, "\"pid\": %llu, \"rss\": %llu", &pid, &rss) == 2);
+  CHECK(pid > 1 && rss > 100000 && rss < 100000000);
   /* what was wrong is said */
   CHECK_EQ(RUN(rs_cmd_list, "--session", session), 2);
   CHECK_EQ(RUN(rs_cmd_list, "flowers", "--session", session), 2);
