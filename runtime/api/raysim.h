@@ -234,6 +234,14 @@ struct raysim_label_rule {
   unsigned fallback; /* 0: the first choice; rules of 1, 2, ... hold where no node of an earlier choice has room */
 };
 
+/* What the process of a task or actor finds: variables, and the folder that it is in. A worker has one environment for
+ * all its life; tasks that a task submits without one get its own. The folder must be there on the node. */
+struct raysim_runtime_env {
+  const char *const *env_vars; /* NAME=VALUE */
+  size_t env_var_count;
+  const char *working_dir; /* an absolute path; NULL: where the cluster was started */
+};
+
 /* Amounts of a task, or of an actor. */
 struct raysim_demand {
   double num_cpus; /* 0: 1; RAYSIM_NONE: none. Of an actor 0: 1 to place it, none while it lives */
@@ -245,6 +253,7 @@ struct raysim_demand {
   size_t label_count;
   int labels_soft; /* 1: any other node will do in the end */
   struct raysim_strategy strategy;
+  const struct raysim_runtime_env *runtime_env; /* NULL: that of the task that submits, or none */
 };
 
 /* ---- tasks ---- */

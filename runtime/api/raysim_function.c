@@ -114,6 +114,17 @@ bool raysim_load_of(const struct rs_task *task, char *path)
   return true;
 }
 
+uint64_t raysim_env_in(const struct rs_task *task)
+{
+  uint64_t env = 0;
+  uint32_t flags = task->args_bytes >= 12 ? get_u32(task->args) : 0, load = 0;
+  if (flags & RAYSIM_ARGS_LOAD)
+    load = 4 + get_u32(task->args + task->args_bytes - 4);
+  if (flags & RAYSIM_ARGS_ENV && load <= task->args_bytes - 12)
+    memcpy(&env, task->args + task->args_bytes - load - 8, 8);
+  return env;
+}
+
 /* A worker meets a task whose function it does not know: the library that the task names may have it. */
 static bool load_functions(const struct rs_task *task, char *error)
 {
@@ -133,12 +144,20 @@ static int run(struct rs_uv_context *inner)
   void *data = rs_uv_context_data(inner);
   memcpy(&function, data, sizeof function);
   if (context.task->args_bytes > 0) {
-    context.arg_count = context.task->args_bytes >= 4 ? get_u32(context.task->args) & ~RAYSIM_ARGS_LOAD : 0;
+    context.arg_count =
+        context.task->args_bytes >= 4 ? get_u32(context.task->args) & ~(RAYSIM_ARGS_LOAD | RAYSIM_ARGS_ENV) : 0;
     if (!well_formed(context.task, context.arg_count))
       return raysim_fail(&context, "the arguments are malformed");
   }
   context.refs = refs_of(context.task->inner, context.task->inner_count);
-  int rc = open_objects(&context);
+  char why[512];
+  int rc = raysim_env_enter(rs_uv_context_front(inner), raysim_env_in(context.task), why, sizeof why);
+  if (rc != 0) {
+    inner->status = RS_ERR_RUNTIME_ENV;
+    rs_uv_fail(inner, why);
+  }
+  if (rc == 0)
+    rc = open_objects(&context);
   if (rc == 0)
     rc = function(&context);
   close_objects(&context);

@@ -11,6 +11,7 @@ struct raysim {
   struct rs_front *front;
   struct rs_uv_client *client;   /* NULL: a worker's */
   struct rs_uv_cluster *cluster; /* that this program started */
+  uint64_t last_env;             /* the environment that the head was told of last */
   char *load;                    /* library that the tasks name; NULL: the cluster has their functions */
 };
 
@@ -71,13 +72,23 @@ int32_t raysim_retries_of(int wanted, int32_t by_default);
 enum { RAYSIM_ARG_BYTES = 16 };
 #define RAYSIM_ARG_OBJECT UINT32_MAX
 #define RAYSIM_ARGS_LOAD (UINT32_C(1) << 31)
+#define RAYSIM_ARGS_ENV (UINT32_C(1) << 30) /* before that, or at the end, stands the hash of its environment, u64 */
 
 /* The library's path in a task; false: none. `path` has RS_UV_PATH_MAX bytes. */
 bool raysim_load_of(const struct rs_task *task, char *path);
 
+/* The hash of the environment that a task asks for; 0: none. */
+uint64_t raysim_env_in(const struct rs_task *task);
+
+/* The environment that a task asks for, by its hash; it is in the head's store from now on. NULL: that of this worker.
+ */
+int raysim_env_of(struct raysim *ray, const struct raysim_runtime_env *env, uint64_t *hash);
+/* In a worker, before its first task: 0, or -1 and the reason. */
+int raysim_env_enter(struct rs_front *front, uint64_t env, char *why, size_t cap);
+
 /* A task with these arguments; what is too large to travel inside it is put first: held[0 .. *held_count) are to be
  * released once the task is submitted (held: as many as there are arguments). NULL: the reason is raysim_last_error. */
-struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, uint64_t env,
                                 struct rs_id *held, uint32_t *held_count);
 
 /* Why there is no value, as the public structure; free() it. */

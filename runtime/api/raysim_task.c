@@ -39,7 +39,7 @@ static int put_large(struct raysim *ray, const struct raysim_argument *args, siz
   return 0;
 }
 
-struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, uint64_t env,
                                 struct rs_id *held, uint32_t *held_count)
 {
   size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count, load = ray->load ? strlen(ray->load) : 0;
@@ -55,7 +55,7 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument
         return NULL;
       }
   }
-  bytes += load ? load + 4 : 0;
+  bytes += (load ? load + 4 : 0) + (env ? 8 : 0);
   if (deps > RS_TASK_DEPS_MAX || inner > RS_TASK_DEPS_MAX || bytes > RS_INLINE_MAX) {
     raysim_set_error(
         RAYSIM_ERR_TOO_LARGE,
@@ -67,7 +67,9 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument
     return NULL;
   struct rs_task *task = rs_task_new_inner((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes);
   uint32_t at = 4 + RAYSIM_ARG_BYTES * (uint32_t)arg_count, dep = 0, large = 0, first = 0;
-  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0));
+  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0) | (env ? RAYSIM_ARGS_ENV : 0));
+  if (env)
+    memcpy(task->args + bytes - (load ? load + 4 : 0) - 8, &env, 8);
   if (load) {
     put_u32(task->args + bytes - 4, (uint32_t)load);
     memcpy(task->args + bytes - 4 - load, ray->load, load);
@@ -135,10 +137,12 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
   int rc = raysim_demand_of(&options->demand, 1, &call->demand, call);
   if (rc == 0)
     rc = raysim_returns_of(options->num_returns, &returns);
+  if (rc == 0)
+    rc = raysim_env_of(ray, options->demand.runtime_env, &call->demand.env);
   call->max_retries = raysim_retries_of(options->max_retries, 3);
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held);
   uint32_t held_count = 0;
-  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, call->demand.env, held, &held_count) : NULL;
   if (task) {
     fill(ray, task, function, returns, RS_TASK_KEEP | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     raysim_capture(&options->demand.strategy, task);
@@ -187,6 +191,8 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
   uint32_t held_count = 0;
   int rc = raysim_demand_of(&options->demand, 0, &call->hold, call);
+  if (rc == 0)
+    rc = raysim_env_of(ray, options->demand.runtime_env, &call->hold.env);
   call->demand = call->hold;
   if (options->demand.num_cpus == 0) /* Ray: one CPU to place it, none while it lives */
     call->demand.cpu_e4 = RS_ONE_E4;
@@ -198,7 +204,7 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
     if (rc == 0 && n > RS_ACTOR_NAME_MAX)
       rc = raysim_set_error(RAYSIM_ERR_INVALID, "name: at most %d bytes", RS_ACTOR_NAME_MAX);
   }
-  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, call->hold.env, held, &held_count) : NULL;
   if (task) {
     fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE);
     raysim_capture(&options->demand.strategy, task);
@@ -233,7 +239,7 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
   uint32_t held_count = 0;
   uint8_t returns = 0;
   int rc = raysim_returns_of(options->num_returns, &returns);
-  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, held, &held_count) : NULL;
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, 0, held, &held_count) : NULL;
   if (task) {
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
     call->max_retries = raysim_retries_of(options->max_task_retries, RS_RETRIES_OF_ACTOR);

@@ -183,7 +183,7 @@ void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct r
   bool own_error = result->status == RS_ERR_TASK_FAILED || result->status == RS_ERR_UNKNOWN_FUNCTION;
   bool again = own_error ? (t->task->flags & RS_TASK_RETRY_ERRORS) != 0
                          : result->status != RS_ERR_CANCELLED && result->status != RS_ERR_STORE_FULL &&
-                               result->status != RS_ERR_DISK_FULL;
+                               result->status != RS_ERR_RUNTIME_ENV && result->status != RS_ERR_DISK_FULL;
   if (!again || (charged && t->retries_left == 0) || ep->owner->orphaned) {
     rs_owner_task_end(ep, t, result);
     return;

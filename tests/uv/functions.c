@@ -58,6 +58,17 @@ static int nap(struct raysim_context *context)
   return raysim_return(context, 0, ms, sizeof *ms);
 }
 
+/* The value of a variable, and the folder. */
+static int surroundings(struct raysim_context *context)
+{
+  char text[512], folder[256];
+  const char *value = getenv("RAYSIM_TEST_VARIABLE");
+  if (!getcwd(folder, sizeof folder))
+    return 1;
+  snprintf(text, sizeof text, "%s in %s", value ? value : "nothing", folder);
+  return raysim_return(context, 0, text, strlen(text) + 1);
+}
+
 /* Prints its argument; "!" at the end: and crashes. */
 static int say(struct raysim_context *context)
 {
@@ -302,6 +313,7 @@ void raysim_register_functions(void)
   raysim_register("test.sleep", nap);
   raysim_register("test.crash", crash);
   raysim_register("test.say", say);
+  raysim_register("test.surroundings", surroundings);
   raysim_register("test.leave", leave);
   raysim_register("test.segfault", segfault);
   raysim_register("test.killed", killed);

@@ -309,6 +309,43 @@ static void a_node_short_of_memory_ends_a_task(void)
   end(ray);
 }
 
+static bool finds(struct raysim *ray, const struct raysim_runtime_env *env, const char *text)
+{
+  struct raysim_task_options options = {.demand = {.runtime_env = env}};
+  raysim_ref ref = raysim_submit(ray, "test.surroundings", NULL, 0, &options);
+  struct raysim_value value;
+  bool fine = raysim_get(ray, ref, 10000, &value) == 0 && strstr(value.bytes, text);
+  if (!fine)
+    printf("\n    %s\n", value.error ? value.error->message : (const char *)value.bytes);
+  raysim_value_free(&value);
+  raysim_release(ray, ref);
+  return fine;
+}
+
+static void environments_of_tasks(void)
+{
+  struct raysim *ray = begin("1", "1");
+  const char *const vars[] = {"RAYSIM_TEST_VARIABLE=one=1", "OTHER="};
+  struct raysim_runtime_env one = {.env_vars = vars, .env_var_count = 2, .working_dir = "/"},
+                            missing = {.working_dir = "/nonexistent"}, wrong = {.env_vars = vars, .env_var_count = 1};
+  CHECK(finds(ray, NULL, "nothing in "));
+  CHECK(finds(ray, &one, "one=1 in /"));
+  CHECK(finds(ray, NULL, "nothing in ")); /* by another process */
+  CHECK(finds(ray, &one, "one=1 in /"));
+  struct raysim_task_options options = {.demand = {.runtime_env = &missing}};
+  raysim_ref ref = raysim_submit(ray, "test.surroundings", NULL, 0, &options);
+  struct raysim_value value;
+  CHECK_EQ(raysim_get(ray, ref, 10000, &value), RAYSIM_ERR_RUNTIME_ENV);
+  CHECK(strstr(value.error->message, "working_dir /nonexistent: No such file"));
+  raysim_value_free(&value);
+  raysim_release(ray, ref);
+  wrong.working_dir = "relative";
+  options.demand.runtime_env = &wrong;
+  CHECK(raysim_is_none(raysim_submit(ray, "test.surroundings", NULL, 0, &options)));
+  CHECK(strstr(raysim_last_error(), "an absolute path is wanted"));
+  end(ray);
+}
+
 static void repeated_lines_are_folded(void)
 {
   char *text = NULL;
@@ -337,5 +374,6 @@ const struct rs_test rs_tests[] = {
     {"what tasks print comes to the driver program", prints_come_to_the_driver},
     {"the cluster, by calls of the API", the_cluster_by_calls},
     {"a node short of memory ends a task, and says why", a_node_short_of_memory_ends_a_task},
+    {"environments of tasks", environments_of_tasks},
     {"repeated lines are folded", repeated_lines_are_folded},
     {0}};
