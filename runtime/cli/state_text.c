@@ -76,6 +76,8 @@ void rs_state_addr(rs_addr addr, char *out, size_t cap)
     snprintf(out, cap, "-");
   else if (ep == RS_EP_RAYLET)
     snprintf(out, cap, "%s", node);
+  else if (ep == RS_EP_GCS)
+    snprintf(out, cap, "head");
   else if (ep >= RS_EP_DRIVER)
     snprintf(out, cap, "%s:d%u", node, ep - RS_EP_DRIVER);
   else

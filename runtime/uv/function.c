@@ -79,8 +79,12 @@ bool rs_uv_function_register(const char *name, rs_uv_function function, void *da
 void rs_function_write_names(const char *path)
 {
   FILE *file = fopen(path, "we");
-  for (uint32_t i = 0; file && i < entry_count; i++)
-    fprintf(file, "%016llx %s\n", (unsigned long long)entries[i].hash, entries[i].function->name);
+  for (uint32_t i = 0; file && i < entry_count; i++) {
+    const char *name = entries[i].function->name;
+    fprintf(file, "%016llx %s\n", (unsigned long long)entries[i].hash, name);
+    if (rs_name_hash(name) != entries[i].hash) /* a method: calls have its own name's hash */
+      fprintf(file, "%016llx %s\n", (unsigned long long)rs_name_hash(name), name);
+  }
   if (file)
     fclose(file);
 }
