@@ -263,7 +263,6 @@ struct raysim_task_options {
   int num_returns;      /* 0: 1; RAYSIM_NONE: none; at most 64 */
   int max_retries;      /* after the death of a worker or node: 0: 3; RAYSIM_NONE; RAYSIM_UNLIMITED */
   int retry_exceptions; /* 1: the function's own errors are retried too */
-  const char *name;     /* in lists and errors; NULL: the function's */
 };
 
 /* Submits a task. Returns its first return, or none when the call is wrong. NULL options: the defaults. */
