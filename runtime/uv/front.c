@@ -255,20 +255,46 @@ void rs_front_idle(struct rs_front *front)
 
 /* ---- calls ---- */
 
-/* With the lock. */
+/* With the lock. What it sends leaves with the next flush. */
 static void step(struct rs_front *front, const struct rs_call *call)
 {
   rs_proc_step_call(front->proc, call);
   rs_proc_drain(front->proc);
+}
+
+static void flush(struct rs_front *front)
+{
+  if (rs_list_empty(&front->proc->dirty))
+    return;
+  front->flushed_at = front->proc->last_now;
+  front->held = 0;
   rs_proc_flush(front->proc);
+}
+
+/* After a call that nobody waits for: the first of a burst leaves at once, the others wait for company, for as long as
+ * results of short tasks do, or until a thread waits for something. */
+static void flush_soon(struct rs_front *front)
+{
+  struct rs_proc *proc = front->proc;
+  if (rs_list_empty(&proc->dirty))
+    return;
+  if (proc->last_now - front->flushed_at > RS_UV_BURST_US * RS_US || ++front->held > RS_UV_BURST_CALLS) {
+    flush(front);
+    return;
+  }
+  proc->hold = true;
+  if (proc->timer_at > proc->dirty_since + RS_UV_FLUSH_US * RS_US)
+    rs_proc_wake(proc);
 }
 
 int rs_front_call(struct rs_front *front, struct rs_call *call)
 {
   pthread_mutex_lock(&front->proc->lock);
   int rc = front->failed ? front->status : 0;
-  if (rc == 0)
+  if (rc == 0) {
     step(front, call);
+    flush(front);
+  }
   rs_call_free(call);
   pthread_mutex_unlock(&front->proc->lock);
   return rc;
@@ -278,8 +304,10 @@ static int object_call(struct rs_front *front, enum rs_call_kind kind, struct rs
 {
   pthread_mutex_lock(&front->proc->lock);
   int rc = front->failed ? front->status : 0;
-  if (rc == 0)
+  if (rc == 0) {
     step(front, &(struct rs_call){.kind = kind, .object = id});
+    flush_soon(front);
+  }
   pthread_mutex_unlock(&front->proc->lock);
   return rc;
 }
@@ -314,8 +342,10 @@ int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *
     if (ids)
       ids[i] = task->id;
   }
-  if (rc == 0)
+  if (rc == 0) {
     step(front, call);
+    flush_soon(front);
+  }
   rs_call_free(call);
   pthread_mutex_unlock(&proc->lock);
   return rc;
@@ -397,6 +427,7 @@ static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t t
 {
   if (waiter->left == 0)
     return 0;
+  flush(front);
   if (timeout_ns == 0)
     return RS_ERR_TIMED_OUT;
   uint64_t end = rs_time_add(uv_hrtime(), timeout_ns);
@@ -435,6 +466,7 @@ static void unread(struct rs_front *front, struct rs_id id)
   object_forget(front, o);
   if (!front->failed)
     step(front, &(struct rs_call){.kind = RS_CALL_UNPIN, .object = id});
+  flush_soon(front);
 }
 
 /* Reads what a get was told is in the store. */

@@ -42,6 +42,8 @@ struct rs_front {
   bool failed;
   int status;
   atomic_bool interrupted;
+  uint64_t flushed_at;     /* when a call was last sent at once */
+  uint32_t held;           /* calls that wait for company since then */
   struct rs_link finished; /* asynchronous gets whose values have come, for the thread below */
   pthread_cond_t has_finished;
   pthread_t thread;

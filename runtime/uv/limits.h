@@ -16,6 +16,8 @@ enum {
   RS_UV_OUT_CAP = 1 << 30,         /* ... beyond which the peer is given up */
   RS_UV_PAUSE_MS = 1000,           /* reading stops for at most this long: two processes may wait for each other */
   RS_UV_ROOM_MS = 30000,           /* a task waits for room in the store for what it returns */
+  RS_UV_BURST_US = 100,            /* calls that come faster than this one after the other leave together */
+  RS_UV_BURST_CALLS = 256,         /* ... at most so many */
   RS_UV_FLUSH_US = 500,            /* results of short tasks wait for company this long */
   RS_UV_STACK_BYTES = 8 << 20,     /* of each thread that runs functions beside the main one */
   RS_UV_KILL_GRACE_MS = 1000,      /* from the request to end a task to the end of its process */

@@ -523,8 +523,11 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
     result->run_ns = run_ns;
     result->node = rs_addr_raylet(proc->self);
   }
-  if (!worker->ready_count)
+  uint64_t quiet = proc->last_now - worker->told_output_at; /* in a row of short tasks the next check is soon */
+  if (!worker->ready_count && (quiet > RS_UV_FLUSH_US * RS_US || run_ns > RS_UV_FLUSH_US * RS_US)) {
+    worker->told_output_at = proc->last_now;
     rs_output_tell(&worker->output, proc, false); /* it comes before the result */
+  }
   rs_list_remove(&run->link);
   worker->running_count--;
   mine = NULL;

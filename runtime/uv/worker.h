@@ -32,8 +32,9 @@ struct rs_worker {
   uint64_t type;                         /* of the actor: its creation's function */
   uint32_t running_count, waiting_count; /* tasks that run; of these, that wait for objects */
   bool told_blocked;
-  bool dying;  /* it has said its last words */
-  rs_addr job; /* of the last task that began */
+  uint64_t told_output_at; /* what functions print was looked at last */
+  bool dying;              /* it has said its last words */
+  rs_addr job;             /* of the last task that began */
 };
 
 void rs_yield_answered(struct rs_worker *worker, const struct rs_reply *reply); /* yield.c; with the lock */
