@@ -333,14 +333,29 @@ int raysim_wait(struct raysim *ray, const raysim_ref *refs, size_t count, size_t
 
 /* ---- actors ---- */
 
-struct raysim_actor_options {
-  struct raysim_demand demand;
-  int max_restarts;     /* 0: none; RAYSIM_UNLIMITED */
-  int max_task_retries; /* of calls, when the actor dies under them; 0: none; RAYSIM_UNLIMITED */
-  const char *name;     /* unique in the name space */
+struct raysim_concurrency_group {
+  const char *name;
+  int max_concurrency;
 };
 
-/* Makes an actor of a registered class; the arguments go to its `create`. None when the call is wrong. */
+struct raysim_actor_options {
+  struct raysim_demand demand;
+  int max_restarts;       /* 0: none; RAYSIM_UNLIMITED */
+  int max_task_retries;   /* of calls, when the actor dies under them; 0: none; RAYSIM_UNLIMITED */
+  const char *name;       /* unique in its name space, as long as the actor lives; NULL: none */
+  const char *name_space; /* NULL: one of this program's own */
+  int get_if_exists;      /* 1: where the name is taken, that actor; otherwise there is none then */
+  int detached;           /* 1: it outlives this program and every handle: only raysim_kill ends it */
+  int max_concurrency;    /* calls that run at a time, on threads of its process; 0: 1 */
+  const struct raysim_concurrency_group *groups; /* more queues of calls, that wait for nobody else */
+  size_t group_count;
+  uint32_t max_pending_calls; /* of each caller; one more fails with PENDING_CALLS; 0: no limit */
+};
+
+/* Makes an actor of a registered class; the arguments go to its `create`. None when the call is wrong, or the name is
+ * taken (a name is waited for; the rest of the creation is not). It ends when the program ends that made it, when its
+ * last handle is released (then it still does what was asked of it), by raysim_kill or raysim_actor_exit. Calls to one
+ * that is dead fail with RAYSIM_ERR_ACTOR_DIED, and the message says how it died. */
 raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const struct raysim_argument *args,
                                  size_t arg_count, const struct raysim_actor_options *options);
 
@@ -348,9 +363,11 @@ struct raysim_call_options {
   int num_returns;      /* as of a task */
   int max_task_retries; /* 0: as the actor was created */
   int retry_exceptions;
+  const char *concurrency_group; /* NULL: the actor's own queue */
 };
 
-/* Calls a method. Calls from one handle run in order. Returns the first return. */
+/* Calls a method. The calls of one process to an actor (to one of its concurrency groups) begin in order, and where
+ * one runs at a time also run in it. Returns the first return. */
 raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
                        size_t arg_count, const struct raysim_call_options *options);
 int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
@@ -360,6 +377,37 @@ enum { RAYSIM_MAY_RESTART = 1 };
 
 /* Ends the actor's process at once, also what it is doing; it does not come back, unless RAYSIM_MAY_RESTART. */
 int raysim_kill(struct raysim *ray, raysim_actor actor, int flags);
+
+/* The actor with this name; none where there is none (raysim_last_error). Such a handle keeps nothing alive. */
+raysim_actor raysim_actor_find(struct raysim *ray, const char *name, const char *name_space);
+
+enum { RAYSIM_ALL_NAME_SPACES = 1 };
+struct raysim_actor_name {
+  raysim_actor actor;
+  const char *name_space, *name;
+};
+/* The actors of a name space that have names, in order of creation. How many, or an error; free *list in any case. */
+int64_t raysim_actor_list(struct raysim *ray, const char *name_space, int flags, struct raysim_actor_name **list);
+void raysim_actor_list_free(struct raysim_actor_name *list);
+
+/* ---- streams: tasks whose values come one by one ---- */
+
+typedef struct raysim_stream {
+  raysim_ref ref; /* of the stream, which is no object */
+} raysim_stream;
+
+/* The function hands its values over with raysim_yield. With backpressure N it waits while N of them are unread; 0: it
+ * never waits. When a worker dies the task is tried again as others are, and no value comes twice. */
+raysim_stream raysim_submit_stream(struct raysim *ray, const char *function, const struct raysim_argument *args,
+                                   size_t arg_count, const struct raysim_task_options *options, uint32_t backpressure);
+raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const char *method,
+                                 const struct raysim_argument *args, size_t arg_count, uint32_t backpressure);
+
+/* Waits for the next value: 1 and its reference (to be released); 0: there are no more; or an error: once the one with
+ * which the task ended (raysim_last_error says more), or TIMED_OUT, INTERRUPTED. One thread at a time for a stream. */
+int raysim_next(struct raysim *ray, raysim_stream stream, int64_t timeout_ms, raysim_ref *item);
+int raysim_stream_cancel(struct raysim *ray, raysim_stream stream, int flags); /* as raysim_cancel */
+void raysim_stream_release(struct raysim *ray, raysim_stream stream); /* what was not read goes; always needed */
 
 /* ---- placement groups: resources put apart on chosen nodes (docs/placement-groups.md) ---- */
 
@@ -450,6 +498,11 @@ __attribute__((format(printf, 2, 3)))
 #endif
 int raysim_fail(struct raysim_context *context, const char *format, ...);
 
+/* Of a stream: its next value, a copy. 0, and the function may go on; or it should end: RAYSIM_ERR_CANCELLED, or why
+ * the value could not be kept. */
+int raysim_yield(struct raysim_context *context, const void *bytes, size_t size);
+int raysim_yield_data(struct raysim_context *context, const struct raysim_data *data);
+void raysim_actor_exit(struct raysim_context *context);     /* this actor ends once what runs in it has ended */
 int raysim_cancelled(const struct raysim_context *context); /* 1: it should end early */
 
 struct raysim *raysim_current(struct raysim_context *context); /* to submit, put, get, wait and call from the task */

@@ -305,6 +305,16 @@ int raysim_fail(struct raysim_context *context, const char *format, ...)
   return RAYSIM_ERR_TASK_FAILED;
 }
 
+struct rs_uv_context *raysim_inner_of(struct raysim_context *context)
+{
+  return context->inner;
+}
+
+struct rs_front *raysim_front_of(const struct raysim_context *context)
+{
+  return front_of(context);
+}
+
 int raysim_cancelled(const struct raysim_context *context)
 {
   return rs_uv_cancelled(context->inner);

@@ -50,6 +50,13 @@ static inline uint64_t raysim_ns_of(int64_t timeout_ms)
                                                          : (uint64_t)timeout_ms * RS_MS;
 }
 
+/* raysim_actor.c: what else an actor asks for (NULL: nothing), to be freed with its call; and making it. */
+int raysim_actor_opts_of(const struct raysim *ray, const struct raysim_actor_options *in, struct rs_actor_opts **out);
+int raysim_actor_submit(struct raysim *ray, struct rs_call *call, struct rs_id *id);
+/* raysim_function.c */
+struct rs_uv_context *raysim_inner_of(struct raysim_context *context);
+struct rs_front *raysim_front_of(const struct raysim_context *context);
+
 bool raysim_registered(void); /* this program has registered functions by itself */
 
 /* ---- options ---- */

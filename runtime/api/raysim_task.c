@@ -198,21 +198,18 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
     call->demand.cpu_e4 = RS_ONE_E4;
   call->max_restarts = raysim_retries_of(options->max_restarts, 0);
   call->max_retries = raysim_retries_of(options->max_task_retries, 0);
-  if (options->name) {
-    call->actor = rs_alloc_zero(1, sizeof *call->actor);
-    int n = snprintf(call->actor->name, sizeof call->actor->name, "%s", options->name);
-    if (rc == 0 && n > RS_ACTOR_NAME_MAX)
-      rc = raysim_set_error(RAYSIM_ERR_INVALID, "name: at most %d bytes", RS_ACTOR_NAME_MAX);
-  }
+  if (rc == 0)
+    rc = raysim_actor_opts_of(ray, options, &call->actor);
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, call->hold.env, held, &held_count) : NULL;
   if (task) {
     fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE);
     raysim_capture(&options->demand.strategy, task);
     call->tasks[0] = task;
-    rc = rs_front_submit(ray->front, call, &id);
+    raysim_set_error(0, "%s", "");
+    rc = raysim_actor_submit(ray, call, &id);
     if (rc == 0)
       actor.ref = raysim_ref_of(id);
-    else
+    else if (!raysim_last_error()[0])
       raysim_set_error(rc, "%s", rs_error_text(rc));
   } else {
     call->task_count = 0;
@@ -246,6 +243,10 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
     fill(ray, task, method, returns,
          RS_TASK_KEEP | RS_TASK_ACTOR_CALL | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     task->actor = raysim_id_of(actor.ref);
+    if (options->concurrency_group) {
+      task->flags |= RS_TASK_GROUP;
+      task->group = rs_name_hash(options->concurrency_group);
+    }
     rc = submit_copies(ray, call, task, refs);
   } else {
     rc = rc ? rc : RAYSIM_ERR_TOO_LARGE;
@@ -277,4 +278,69 @@ int raysim_kill(struct raysim *ray, raysim_actor actor, int flags)
   call->object = raysim_id_of(actor.ref);
   call->no_restart = !(flags & RAYSIM_MAY_RESTART);
   return rs_front_call(ray->front, call);
+}
+
+/* ---- tasks that yield ---- */
+
+/* Takes the call over. */
+static raysim_stream submit_stream(struct raysim *ray, struct rs_call *call, const char *function,
+                                   const struct raysim_argument *args, size_t arg_count, uint32_t backpressure,
+                                   unsigned flags, raysim_actor actor, const struct raysim_strategy *strategy)
+{
+  raysim_stream stream = {{{0}}};
+  struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
+  uint32_t held_count = 0;
+  struct rs_task *task = raysim_task_new(ray, args, arg_count, call->demand.env, held, &held_count);
+  if (task) {
+    fill(ray, task, function, 0, RS_TASK_STREAM | flags);
+    task->backpressure = backpressure;
+    task->actor = raysim_id_of(actor.ref);
+    if (strategy)
+      raysim_capture(strategy, task);
+    call->tasks[0] = task;
+    int rc = rs_front_submit(ray->front, call, &id);
+    if (rc == 0)
+      stream.ref = raysim_ref_of(id);
+    else
+      raysim_set_error(rc, "%s", rs_error_text(rc));
+  } else {
+    call->task_count = 0;
+    rs_call_free(call);
+  }
+  for (uint32_t i = 0; i < held_count; i++)
+    rs_front_release(ray->front, held[i]);
+  if (held != few)
+    free(held);
+  return stream;
+}
+
+raysim_stream raysim_submit_stream(struct raysim *ray, const char *function, const struct raysim_argument *args,
+                                   size_t arg_count, const struct raysim_task_options *options, uint32_t backpressure)
+{
+  static const struct raysim_task_options none = {0};
+  if (!options)
+    options = &none;
+  struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
+  if (raysim_demand_of(&options->demand, 1, &call->demand, call) != 0 ||
+      raysim_env_of(ray, options->demand.runtime_env, &call->demand.env) != 0) {
+    call->task_count = 0;
+    rs_call_free(call);
+    return (raysim_stream){{{0}}};
+  }
+  call->max_retries = raysim_retries_of(options->max_retries, 3);
+  return submit_stream(ray, call, function, args, arg_count, backpressure,
+                       options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0, (raysim_actor){{{0}}},
+                       &options->demand.strategy);
+}
+
+raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const char *method,
+                                 const struct raysim_argument *args, size_t arg_count, uint32_t backpressure)
+{
+  if (raysim_none(actor.ref)) {
+    raysim_set_error(RAYSIM_ERR_INVALID, "raysim_call_stream: no actor");
+    return (raysim_stream){{{0}}};
+  }
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, 1);
+  call->max_retries = RS_RETRIES_OF_ACTOR;
+  return submit_stream(ray, call, method, args, arg_count, backpressure, RS_TASK_ACTOR_CALL, actor, NULL);
 }

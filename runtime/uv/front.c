@@ -106,6 +106,7 @@ void rs_front_free(struct rs_front *front)
       free((char *)(uintptr_t)front->names.slots[i].value);
   rs_map_free(&front->names);
   rs_front_group_free(front);
+  rs_front_heard_free_all(front);
   pthread_cond_destroy(&front->has_finished);
 }
 
@@ -214,6 +215,8 @@ bool rs_front_on_reply(struct rs_front *front, const struct rs_reply *reply)
     on_object(front, reply);
   if (reply->kind == RS_REPLY_GROUP)
     rs_front_group_on_reply(front, reply);
+  if (reply->kind == RS_REPLY_ACTOR || reply->kind == RS_REPLY_FOUND || reply->kind == RS_REPLY_NEXT)
+    rs_front_heard_on_reply(front, reply);
   return reply->kind != RS_REPLY_TASK;
 }
 
@@ -322,10 +325,9 @@ void rs_front_release(struct rs_front *front, struct rs_id id)
   object_call(front, RS_CALL_RELEASE, id);
 }
 
-int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *ids)
+int rs_front_submit_locked(struct rs_front *front, struct rs_call *call, struct rs_id *ids)
 {
   struct rs_proc *proc = front->proc;
-  pthread_mutex_lock(&proc->lock);
   int rc = front->failed ? front->status : 0;
   struct rs_id parent = {0, 0};
   rs_addr job = RS_ADDR_NONE;
@@ -338,7 +340,7 @@ int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *
     task->job = job;
     if (call->kind == RS_CALL_ACTOR_CREATE)
       task->actor = task->id;
-    front->next_seq += 1 + (uint64_t)task->return_count;
+    front->next_seq += rs_task_span(task);
     if (ids)
       ids[i] = task->id;
   }
@@ -347,7 +349,14 @@ int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *
     flush_soon(front);
   }
   rs_call_free(call);
-  pthread_mutex_unlock(&proc->lock);
+  return rc;
+}
+
+int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *ids)
+{
+  pthread_mutex_lock(&front->proc->lock);
+  int rc = rs_front_submit_locked(front, call, ids);
+  pthread_mutex_unlock(&front->proc->lock);
   return rc;
 }
 

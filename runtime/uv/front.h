@@ -37,6 +37,7 @@ struct rs_front {
   struct front_want *now; /* of the step in progress: answered without entering `objects` */
   struct rs_id now_id;
   struct rs_map groups;   /* rs_objects_key -> struct front_group: placement groups that the application asked about */
+  struct rs_map heard;    /* what is waited for: names of actors, items of streams (front_actor.c) */
   struct rs_map named;    /* name -> 1 + RS_ERR of a look-up that found nothing */
   uint32_t interruptions; /* how often rs_front_interrupt has ended what waited */
   bool failed;
@@ -109,6 +110,33 @@ int rs_front_get_async(struct rs_front *front, struct rs_id id, rs_front_done do
  * No id may be given twice. */
 int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint32_t wanted,
                       uint64_t timeout_ns, bool fetch_local, uint8_t *ready);
+
+/* ---- actors by name, streams (front_actor.c) ---- */
+
+/* An answer; to be freed. */
+struct rs_front_heard {
+  int status;
+  enum rs_actor_state state;
+  uint32_t id_count;
+  struct rs_id *ids;
+  struct rs_result *result; /* a failure's text, or names */
+};
+void rs_front_heard_free(struct rs_front_heard *heard);
+
+/* ACTOR_CREATE with a name: waits until the head has accepted it, or not (state DEAD; ids: who has the name). Each
+ * returns 0 with the answer, or why there is none: TIMED_OUT, INTERRUPTED, PEER_LOST. The call is freed. */
+int rs_front_actor_create(struct rs_front *front, struct rs_call *call, uint64_t timeout_ns, struct rs_id *id,
+                          struct rs_front_heard *out);
+int rs_front_actor_find(struct rs_front *front, struct rs_call *call, uint64_t timeout_ns, struct rs_front_heard *out);
+
+/* The next item of a task with RS_TASK_STREAM: ids[0], with one count; none: the end, or a status. For one thread at a
+ * time for each stream. */
+int rs_front_stream_next(struct rs_front *front, struct rs_id stream, uint64_t timeout_ns, struct rs_front_heard *out);
+void rs_front_stream_release(struct rs_front *front, struct rs_id stream);
+
+int rs_front_submit_locked(struct rs_front *front, struct rs_call *call, struct rs_id *ids); /* with the lock */
+void rs_front_heard_on_reply(struct rs_front *front, const struct rs_reply *reply);          /* likewise */
+void rs_front_heard_free_all(struct rs_front *front);
 
 /* ---- placement groups (front_group.c) ---- */
 

@@ -301,8 +301,57 @@ static int hold(struct raysim_context *context)
   return 0;
 }
 
+/* ---- streams, and a class that is busy ---- */
+
+/* So many items of so many bytes, each filled with its number; with a path it crashes once, after half of them. */
+static int items(struct raysim_context *context)
+{
+  int count = *(const int *)raysim_arg(context, 0, NULL);
+  size_t size = *(const size_t *)raysim_arg(context, 1, NULL);
+  const char *path = raysim_arg_count(context) > 2 ? raysim_arg(context, 2, NULL) : NULL;
+  unsigned char *bytes = malloc(size + 1);
+  int rc = bytes ? 0 : 1;
+  for (int i = 1; i <= count && rc == 0; i++) {
+    memset(bytes, i, size);
+    rc = raysim_yield(context, bytes, size);
+    if (path && i == count / 2 && access(path, F_OK) != 0 && symlink("/", path) == 0)
+      abort();
+  }
+  free(bytes);
+  return rc;
+}
+
+static int items_fail(struct raysim_context *context)
+{
+  raysim_yield(context, "one", 3);
+  return raysim_fail(context, "no more than one");
+}
+
+static int busy_nap(struct raysim_context *context)
+{
+  return nap(context);
+}
+
+static int busy_exit(struct raysim_context *context)
+{
+  raysim_actor_exit(context);
+  return raysim_return(context, 0, "bye", 3);
+}
+
+static int busy_crash(struct raysim_context *context)
+{
+  (void)context;
+  abort();
+}
+
 void raysim_register_functions(void)
 {
+  static const struct raysim_method busy_methods[] = {
+      {"nap", busy_nap}, {"exit", busy_exit}, {"crash", busy_crash}, {"items", items}};
+  static const struct raysim_class busy = {"test.Busy", other_create, NULL, busy_methods, 4};
+  raysim_register_actor(&busy);
+  raysim_register("test.items", items);
+  raysim_register("test.items_fail", items_fail);
   static const struct raysim_method counter_methods[] = {{"add", counter_add}}, other_methods[] = {{"add", other_add}};
   static const struct raysim_class counter = {"test.Counter", counter_create, free, counter_methods, 1},
                                    other = {"test.Other", other_create, NULL, other_methods, 1};
