@@ -11,6 +11,9 @@ if(TARGET raysim_shared)
   install(TARGETS raysim_shared raysim_static LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
                                               ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(FILES runtime/api/raysim.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  # Relative to the file itself, so that `cmake --install build --prefix ELSEWHERE` gives one that is right there.
+  file(RELATIVE_PATH RAYSIM_PC_TO_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+  string(REGEX REPLACE "/$" "" RAYSIM_PC_TO_PREFIX "${RAYSIM_PC_TO_PREFIX}")
   configure_file(cmake/raysim.pc.in ${CMAKE_BINARY_DIR}/raysim.pc @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/raysim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()
