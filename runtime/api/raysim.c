@@ -80,7 +80,7 @@ static int digit_of(char c)
 int raysim_ref_parse(const char *hex, raysim_ref *ref)
 {
   raysim_ref out = {{0}};
-  bool fine = strlen(hex) == 2 * sizeof out.id;
+  bool fine = hex && strlen(hex) == 2 * sizeof out.id;
   for (size_t i = 0; i < sizeof out.id && fine; i++) {
     int high = digit_of(hex[2 * i]), low = digit_of(hex[2 * i + 1]);
     fine = high >= 0 && low >= 0 && (i < 8 || i >= 20 || (high | low) == 0);
@@ -88,20 +88,20 @@ int raysim_ref_parse(const char *hex, raysim_ref *ref)
   }
   *ref = (raysim_ref){{0}};
   if (!fine)
-    return raysim_set_error(RAYSIM_ERR_INVALID, "\"%.80s\" is no id: 56 hexadecimal digits are wanted", hex);
+    return raysim_set_error(RAYSIM_ERR_INVALID, "\"%.80s\" is no id: 56 hexadecimal digits are wanted", hex ? hex : "");
   *ref = out;
   return 0;
 }
 
 void raysim_retain(struct raysim *ray, raysim_ref ref)
 {
-  if (!raysim_none(ref))
+  if (ray && !raysim_none(ref))
     rs_front_retain(ray->front, raysim_id_of(ref));
 }
 
 void raysim_release(struct raysim *ray, raysim_ref ref)
 {
-  if (!raysim_none(ref))
+  if (ray && !raysim_none(ref))
     rs_front_release(ray->front, raysim_id_of(ref));
 }
 
@@ -145,6 +145,8 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
 {
   static const struct raysim_options none = {0};
   rs_uv_daemon_self(raysim_register_functions);
+  if (!out)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_init: there is no place for the connection");
   struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
   const char *session = NULL;
   int rc = 0;

@@ -24,6 +24,10 @@ static int fill(uint8_t **to, uint32_t *count, const char *what, const void *byt
 static int kv(struct raysim *ray, enum rs_kv_op op, const char *space, const char *key, const void *bytes, size_t size,
               int overwrite, struct rs_m_kv_reply **answer)
 {
+  if (raysim_connected(ray, "raysim_kv") != 0)
+    return RAYSIM_ERR_INVALID;
+  if (!key || (!bytes && size))
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_kv: the %s NULL", key ? "bytes are" : "key is");
   struct rs_m_kv *m = rs_msg_new(RS_MSG_KV);
   struct rs_msg *reply = NULL;
   m->op = (uint8_t)op;

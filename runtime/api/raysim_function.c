@@ -182,6 +182,9 @@ bool raysim_registered(void)
 
 int raysim_register(const char *name, raysim_function function)
 {
+  if (!name || !name[0] || !function)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_register: %s is missing",
+                            function ? "the name" : "the function");
   void *box = boxed(function);
   registered = true;
   if (rs_uv_function_register(name, run, box))
@@ -192,7 +195,13 @@ int raysim_register(const char *name, raysim_function function)
 
 int raysim_register_actor(const struct raysim_class *type)
 {
+  if (!type || (!type->methods && type->method_count))
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_register_actor: the %s missing",
+                            type ? "methods are" : "class is");
   int rc = raysim_register(type->name, type->create);
+  for (size_t i = 0; i < type->method_count && rc == 0; i++)
+    if (!type->methods[i].name || !type->methods[i].function)
+      rc = raysim_set_error(RAYSIM_ERR_INVALID, "%.200s: method %zu lacks its name or function", type->name, i);
   for (size_t i = 0; i < type->method_count && rc == 0; i++)
     if (!rs_uv_method_register(type->name, type->methods[i].name, run, boxed(type->methods[i].function)))
       rc = raysim_set_error(RAYSIM_ERR_NAME_TAKEN, "%.200s.%.200s: there are two of that name", type->name,

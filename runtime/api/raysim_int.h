@@ -21,6 +21,14 @@ __attribute__((format(printf, 2, 3)))
 #endif
 int raysim_set_error(int rc, const char *format, ...);
 
+/* 0; or RAYSIM_ERR_INVALID, and its line, where a call was given no connection. */
+static inline int raysim_connected(const struct raysim *ray, const char *function)
+{
+  return ray ? 0
+             : raysim_set_error(RAYSIM_ERR_INVALID, "%s: ray is NULL: raysim_init has failed, or was not called",
+                                function);
+}
+
 /* An id of 28 bytes: its owner, 12 zeros, its number, most significant byte first, as rs_id_hex prints it. */
 static inline struct rs_id raysim_id_of(raysim_ref ref)
 {
@@ -56,6 +64,8 @@ int raysim_actor_submit(struct raysim *ray, struct rs_call *call, struct rs_id *
 /* raysim_function.c */
 struct rs_uv_context *raysim_inner_of(struct raysim_context *context);
 struct rs_front *raysim_front_of(const struct raysim_context *context);
+/* 0; or RAYSIM_ERR_INVALID, and its line, where refs are missing or one of them is none. */
+int raysim_refs_valid(const raysim_ref *refs, size_t count);
 
 bool raysim_registered(void); /* this program has registered functions by itself */
 
@@ -68,7 +78,7 @@ int raysim_total_of(const struct raysim_options *in, struct rs_node_info **info)
 int raysim_in_group(const struct raysim_strategy *in, struct rs_demand *demand);
 void raysim_capture(const struct raysim_strategy *in, struct rs_task *task); /* its children go into its group */
 int raysim_returns_of(int num_returns, uint8_t *count);
-int32_t raysim_retries_of(int wanted, int32_t by_default);
+int raysim_retries_of(const char *what, int wanted, int32_t by_default, int32_t *out); /* -1: without limit */
 
 /* ---- arguments: made by whoever submits, read by the function ----
  *

@@ -20,6 +20,16 @@ static struct rs_id *ids_of(const raysim_ref *refs, size_t count, struct rs_id *
   return ids;
 }
 
+int raysim_refs_valid(const raysim_ref *refs, size_t count)
+{
+  if (!refs && count > 0)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "refs: %zu references at NULL", count);
+  for (size_t i = 0; i < count; i++)
+    if (raysim_none(refs[i]))
+      return raysim_set_error(RAYSIM_ERR_INVALID, "refs: number %zu is no reference", i);
+  return 0;
+}
+
 /* ---- errors ---- */
 
 /* One allocation: the structure, its texts behind it. */
@@ -86,12 +96,14 @@ int raysim_get_many(struct raysim *ray, const raysim_ref *refs, size_t count, in
   enum { FEW = 16 };
   struct rs_id few[FEW] = {{0}};
   struct rs_front_value few_values[FEW];
-  memset(values, 0, count * sizeof *values);
+  if (!values && count > 0)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_get: no room for the value");
   if (count > UINT32_MAX / 2)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_get_many: too many references");
-  for (size_t i = 0; i < count; i++)
-    if (raysim_none(refs[i]))
-      return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_get: number %zu is no reference", i);
+  if (count > 0)
+    memset(values, 0, count * sizeof *values);
+  if (raysim_connected(ray, "raysim_get") != 0 || raysim_refs_valid(refs, count) != 0)
+    return RAYSIM_ERR_INVALID;
   struct rs_id *ids = ids_of(refs, count, few, FEW);
   struct rs_front_value *got = count <= FEW ? few_values : rs_alloc(count * sizeof *got);
   int rc = rs_front_get(ray->front, ids, (uint32_t)count, raysim_ns_of(timeout_ms), got);
@@ -126,8 +138,10 @@ static void async_done(void *context, const struct rs_front_value *got)
 
 int raysim_get_async(struct raysim *ray, raysim_ref ref, raysim_get_done done, void *context)
 {
-  if (raysim_none(ref))
-    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_get_async: no reference");
+  if (raysim_connected(ray, "raysim_get_async") != 0)
+    return RAYSIM_ERR_INVALID;
+  if (raysim_none(ref) || !done)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_get_async: no %s", done ? "reference" : "function to call");
   struct async *async = rs_alloc(sizeof *async);
   *async = (struct async){ray->front, done, context};
   int rc = rs_front_get_async(ray->front, raysim_id_of(ref), async_done, async);
@@ -143,9 +157,12 @@ int raysim_wait(struct raysim *ray, const raysim_ref *refs, size_t count, size_t
   struct rs_id few[FEW] = {{0}};
   if (count > INT32_MAX || num_returns > count)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_wait: num_returns %zu of %zu references", num_returns, count);
-  for (size_t i = 0; i < count; i++)
-    if (raysim_none(refs[i]))
-      return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_wait: number %zu is no reference", i);
+  if (raysim_connected(ray, "raysim_wait") != 0 || raysim_refs_valid(refs, count) != 0)
+    return RAYSIM_ERR_INVALID;
+  if (!ready && count > 0)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_wait: ready is NULL");
+  if (flags & ~RAYSIM_NO_FETCH)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_wait: unknown flags %#x", (unsigned)flags);
   struct rs_id *ids = ids_of(refs, count, few, FEW);
   int64_t rc = rs_front_wait(ray->front, ids, (uint32_t)count, (uint32_t)num_returns, raysim_ns_of(timeout_ms),
                              !(flags & RAYSIM_NO_FETCH), ready);
@@ -168,6 +185,14 @@ raysim_ref raysim_put_data(struct raysim *ray, const struct raysim_data *data)
 {
   enum { FEW = 16 };
   struct rs_id few[FEW] = {{0}}, id;
+  if (raysim_connected(ray, "raysim_put") != 0)
+    return (raysim_ref){{0}};
+  if (!data || (!data->bytes && data->size)) {
+    raysim_set_error(RAYSIM_ERR_INVALID, "raysim_put: the bytes are at NULL");
+    return (raysim_ref){{0}};
+  }
+  if (raysim_refs_valid(data->refs, data->ref_count) != 0)
+    return (raysim_ref){{0}};
   struct rs_id *inner = ids_of(data->refs, data->ref_count, few, FEW);
   int rc = rs_front_put(ray->front, data->bytes, data->size, inner, (uint32_t)data->ref_count, &id);
   if (inner != few)
@@ -185,6 +210,10 @@ int raysim_create(struct raysim *ray, size_t size, int64_t timeout_ms, struct ra
 {
   struct rs_id id;
   uint8_t *bytes;
+  if (raysim_connected(ray, "raysim_create") != 0)
+    return RAYSIM_ERR_INVALID;
+  if (!buffer)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_create: no buffer");
   *buffer = (struct raysim_buffer){0};
   int rc = rs_front_create(ray->front, size, raysim_ns_of(timeout_ms), &id, &bytes);
   if (rc != 0)
@@ -201,6 +230,8 @@ raysim_ref raysim_seal(struct raysim *ray, struct raysim_buffer *buffer, const r
     raysim_set_error(RAYSIM_ERR_INVALID, "raysim_seal: no buffer, or one that is sealed");
     return (raysim_ref){{0}};
   }
+  if (raysim_refs_valid(refs, ref_count) != 0)
+    return (raysim_ref){{0}};
   struct rs_id *inner = ids_of(refs, ref_count, few, FEW);
   int rc = rs_front_seal(ray->front, id, buffer->size, inner, (uint32_t)ref_count);
   if (inner != few)

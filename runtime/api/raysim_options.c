@@ -12,6 +12,24 @@ static int amount(const char *what, double in, double max, int64_t *out_e4)
   return 0;
 }
 
+static int custom_amount(const struct raysim_resource *in, int64_t *out_e4)
+{
+  static const struct {
+    const char *name, *field;
+  } fields[] = {{"CPU", "num_cpus"}, {"GPU", "num_gpus"}, {"memory", "memory_bytes"}};
+  if (!in->name || !in->name[0])
+    return raysim_set_error(RAYSIM_ERR_INVALID, "resources: one has no name");
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+    if (strcmp(in->name, fields[i].name) == 0)
+      return raysim_set_error(RAYSIM_ERR_INVALID, "resources: %s is said with %s", in->name, fields[i].field);
+  return amount(in->name, in->amount, 1e12, out_e4);
+}
+
+static int no_list(const char *what, const void *list, size_t count)
+{
+  return list || count == 0 ? 0 : raysim_set_error(RAYSIM_ERR_INVALID, "%s: %zu of them at NULL", what, count);
+}
+
 static int gpus_of(double in, uint32_t *out_e4)
 {
   int64_t e4 = 0;
@@ -26,13 +44,15 @@ static int gpus_of(double in, uint32_t *out_e4)
 static int labels_of(const struct raysim_demand *in, struct rs_demand *demand)
 {
   static const uint8_t ops[] = {RS_SELECT_IN, RS_SELECT_NOT_IN, RS_SELECT_EXISTS, RS_SELECT_NOT_EXISTS};
+  if (no_list("labels", in->labels, in->label_count) != 0)
+    return RAYSIM_ERR_INVALID;
   if (in->label_count > RS_SELECT_MAX)
     return raysim_set_error(RAYSIM_ERR_INVALID, "labels: at most %d rules", RS_SELECT_MAX);
   for (size_t i = 0; i < in->label_count; i++) {
     const struct raysim_label_rule *rule = &in->labels[i];
     bool wants_value = rule->kind == RAYSIM_LABEL_IN || rule->kind == RAYSIM_LABEL_NOT_IN;
-    if (!rule->key || (unsigned)rule->kind >= sizeof ops || (wants_value && !rule->value))
-      return raysim_set_error(RAYSIM_ERR_INVALID, "labels: rule %zu lacks its key or value", i);
+    if (!rule->key || !rule->key[0] || (unsigned)rule->kind >= sizeof ops || (wants_value && !rule->value))
+      return raysim_set_error(RAYSIM_ERR_INVALID, "labels: rule %zu lacks its key or value, or has no such kind", i);
     if (rule->fallback > RS_FALLBACK_MAX || rule->fallback < demand->fallback_count)
       return raysim_set_error(RAYSIM_ERR_INVALID, "labels: rule %zu is out of order, or of a fallback above %d", i,
                               RS_FALLBACK_MAX);
@@ -77,9 +97,11 @@ int raysim_demand_of(const struct raysim_demand *in, double default_cpus, struct
   if (rc == 0 && in->memory_bytes > (uint64_t)INT64_MAX)
     rc = raysim_set_error(RAYSIM_ERR_INVALID, "memory_bytes: too many");
   demand->memory_bytes = (int64_t)in->memory_bytes;
+  if (rc == 0)
+    rc = no_list("resources", in->resources, in->resource_count);
   for (size_t i = 0; i < in->resource_count && rc == 0; i++) {
     int64_t e4 = 0;
-    rc = amount(in->resources[i].name, in->resources[i].amount, 1e12, &e4);
+    rc = custom_amount(&in->resources[i], &e4);
     if (rc == 0 && e4 > 0 && !rs_demand_set_custom(demand, in->resources[i].name, e4))
       rc = raysim_set_error(RAYSIM_ERR_INVALID, "resources: at most %d", RS_CUSTOM_MAX);
   }
@@ -103,9 +125,16 @@ int raysim_total_of(const struct raysim_options *in, struct rs_node_info **out)
   total.store_bytes = (int64_t)in->object_store_bytes;
   for (int i = 0; rc == 0 && i < in->num_gpus; i++)
     total.gpu_e4[total.gpu_count++] = RS_ONE_E4;
+  if (rc == 0)
+    rc = no_list("resources", in->resources, in->resource_count);
+  if (rc == 0)
+    rc = no_list("labels", in->labels, in->label_count);
+  for (size_t i = 0; i < in->label_count && rc == 0; i++)
+    if (!in->labels[i].key || !in->labels[i].key[0] || !in->labels[i].value)
+      rc = raysim_set_error(RAYSIM_ERR_INVALID, "labels: number %zu lacks its key or value", i);
   for (size_t i = 0; i < in->resource_count && rc == 0; i++) {
     int64_t e4 = 0;
-    rc = amount(in->resources[i].name, in->resources[i].amount, 1e12, &e4);
+    rc = custom_amount(&in->resources[i], &e4);
     if (rc == 0 && !rs_res_set_custom(&total, in->resources[i].name, e4))
       rc = raysim_set_error(RAYSIM_ERR_INVALID, "resources: a node has at most %d", RS_CUSTOM_MAX);
   }
@@ -125,12 +154,17 @@ int raysim_total_of(const struct raysim_options *in, struct rs_node_info **out)
 int raysim_returns_of(int num_returns, uint8_t *count)
 {
   if (num_returns < RAYSIM_NONE || num_returns > RS_TASK_RETURNS_MAX)
-    return raysim_set_error(RAYSIM_ERR_INVALID, "num_returns: %d is more than %d", num_returns, RS_TASK_RETURNS_MAX);
+    return raysim_set_error(RAYSIM_ERR_INVALID, "num_returns: %d is neither 1 to %d nor RAYSIM_NONE", num_returns,
+                            RS_TASK_RETURNS_MAX);
   *count = num_returns == 0 ? 1 : num_returns == RAYSIM_NONE ? 0 : (uint8_t)num_returns;
   return 0;
 }
 
-int32_t raysim_retries_of(int wanted, int32_t by_default)
+int raysim_retries_of(const char *what, int wanted, int32_t by_default, int32_t *out)
 {
-  return wanted == 0 ? by_default : wanted == RAYSIM_NONE ? 0 : wanted < 0 ? -1 : wanted;
+  if (wanted < RAYSIM_UNLIMITED)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "%s: %d is neither a number nor RAYSIM_NONE nor RAYSIM_UNLIMITED", what,
+                            wanted);
+  *out = wanted == 0 ? by_default : wanted == RAYSIM_NONE ? 0 : wanted < 0 ? -1 : wanted;
+  return 0;
 }

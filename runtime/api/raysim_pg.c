@@ -50,7 +50,9 @@ raysim_group raysim_group_create(struct raysim *ray, const struct raysim_demand 
   static const struct raysim_group_options none = {0};
   raysim_group group = {{0}};
   options = options ? options : &none;
-  if (bundle_count == 0 || bundle_count > RS_GROUP_BUNDLES_MAX) {
+  if (raysim_connected(ray, "raysim_group_create") != 0)
+    return group;
+  if (!bundles || bundle_count == 0 || bundle_count > RS_GROUP_BUNDLES_MAX) {
     raysim_set_error(RAYSIM_ERR_INVALID, "a placement group has 1 to %d bundles", RS_GROUP_BUNDLES_MAX);
     return group;
   }
@@ -103,6 +105,10 @@ raysim_group raysim_group_find(struct raysim *ray, const char *name, int64_t tim
 {
   raysim_group group = {{0}};
   struct rs_id id;
+  if (!name || !name[0]) {
+    raysim_set_error(RAYSIM_ERR_INVALID, "raysim_group_find: no name");
+    return group;
+  }
   int rc = rs_front_group_find(ray->front, rs_name_hash(name), raysim_ns_of(timeout_ms), &id);
   if (rc == 0)
     return group_of_id(id);

@@ -39,6 +39,33 @@ static int put_large(struct raysim *ray, const struct raysim_argument *args, siz
   return 0;
 }
 
+/* What the caller must not have got wrong, before anything is read. */
+static int args_valid(const struct raysim_argument *args, size_t arg_count)
+{
+  if (!args && arg_count > 0)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "args: %zu arguments at NULL", arg_count);
+  for (size_t i = 0; i < arg_count; i++) {
+    const struct raysim_data *value = &args[i].value;
+    if (is_object(&args[i]) && (value->size || value->ref_count))
+      return raysim_set_error(RAYSIM_ERR_INVALID, "argument %zu: either a value or an object", i);
+    if (!value->bytes && value->size)
+      return raysim_set_error(RAYSIM_ERR_INVALID, "argument %zu: %zu bytes at NULL", i, value->size);
+    if (raysim_refs_valid(value->refs, value->ref_count) != 0)
+      return RAYSIM_ERR_INVALID;
+  }
+  return 0;
+}
+
+static int call_valid(const struct raysim *ray, const char *function, const char *what, const char *name,
+                      const struct raysim_argument *args, size_t arg_count)
+{
+  if (raysim_connected(ray, function) != 0)
+    return RAYSIM_ERR_INVALID;
+  if (!name || !name[0])
+    return raysim_set_error(RAYSIM_ERR_INVALID, "%s: the name of the %s is missing", function, what);
+  return args_valid(args, arg_count);
+}
+
 struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, uint64_t env,
                                 struct rs_id *held, uint32_t *held_count)
 {
@@ -132,6 +159,8 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
     return 0;
   if (task_count > UINT32_MAX / 2)
     return raysim_set_error(RAYSIM_ERR_INVALID, "task_count: too many");
+  if (call_valid(ray, "raysim_submit", "function", function, args, arg_count) != 0)
+    return RAYSIM_ERR_INVALID;
   struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, (uint32_t)task_count);
   uint8_t returns = 0;
   int rc = raysim_demand_of(&options->demand, 1, &call->demand, call);
@@ -139,7 +168,8 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
     rc = raysim_returns_of(options->num_returns, &returns);
   if (rc == 0)
     rc = raysim_env_of(ray, options->demand.runtime_env, &call->demand.env);
-  call->max_retries = raysim_retries_of(options->max_retries, 3);
+  if (rc == 0)
+    rc = raysim_retries_of("max_retries", options->max_retries, 3, &call->max_retries);
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held);
   uint32_t held_count = 0;
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, call->demand.env, held, &held_count) : NULL;
@@ -173,8 +203,12 @@ raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct 
 
 int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags)
 {
+  if (raysim_connected(ray, "raysim_cancel") != 0)
+    return RAYSIM_ERR_INVALID;
   if (raysim_none(ref))
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_cancel: no reference");
+  if (flags & ~(RAYSIM_FORCE | RAYSIM_NOT_RECURSIVE))
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_cancel: unknown flags %#x", (unsigned)flags);
   return rs_front_cancel(ray->front, raysim_id_of(ref), (flags & RAYSIM_FORCE) != 0, !(flags & RAYSIM_NOT_RECURSIVE));
 }
 
@@ -187,6 +221,8 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   raysim_actor actor = {{{0}}};
   if (!options)
     options = &none;
+  if (call_valid(ray, "raysim_actor_create", "class", type, args, arg_count) != 0)
+    return actor;
   struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
   uint32_t held_count = 0;
@@ -196,8 +232,10 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   call->demand = call->hold;
   if (options->demand.num_cpus == 0) /* Ray: one CPU to place it, none while it lives */
     call->demand.cpu_e4 = RS_ONE_E4;
-  call->max_restarts = raysim_retries_of(options->max_restarts, 0);
-  call->max_retries = raysim_retries_of(options->max_task_retries, 0);
+  if (rc == 0)
+    rc = raysim_retries_of("max_restarts", options->max_restarts, 0, &call->max_restarts);
+  if (rc == 0)
+    rc = raysim_retries_of("max_task_retries", options->max_task_retries, 0, &call->max_retries);
   if (rc == 0)
     rc = raysim_actor_opts_of(ray, options, &call->actor);
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, call->hold.env, held, &held_count) : NULL;
@@ -232,14 +270,19 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
     return 0;
   if (raysim_none(actor.ref) || call_count > UINT32_MAX / 2)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_call: no actor, or too many calls");
+  if (call_valid(ray, "raysim_call", "method", method, args, arg_count) != 0)
+    return RAYSIM_ERR_INVALID;
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held);
   uint32_t held_count = 0;
   uint8_t returns = 0;
   int rc = raysim_returns_of(options->num_returns, &returns);
+  int32_t retries = 0;
+  if (rc == 0)
+    rc = raysim_retries_of("max_task_retries", options->max_task_retries, RS_RETRIES_OF_ACTOR, &retries);
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, 0, held, &held_count) : NULL;
   if (task) {
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
-    call->max_retries = raysim_retries_of(options->max_task_retries, RS_RETRIES_OF_ACTOR);
+    call->max_retries = retries;
     fill(ray, task, method, returns,
          RS_TASK_KEEP | RS_TASK_ACTOR_CALL | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     task->actor = raysim_id_of(actor.ref);
@@ -272,8 +315,12 @@ raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *metho
 
 int raysim_kill(struct raysim *ray, raysim_actor actor, int flags)
 {
+  if (raysim_connected(ray, "raysim_kill") != 0)
+    return RAYSIM_ERR_INVALID;
   if (raysim_none(actor.ref))
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_kill: no actor");
+  if (flags & ~RAYSIM_MAY_RESTART)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_kill: unknown flags %#x", (unsigned)flags);
   struct rs_call *call = rs_call_new(RS_CALL_ACTOR_KILL, 0);
   call->object = raysim_id_of(actor.ref);
   call->no_restart = !(flags & RAYSIM_MAY_RESTART);
