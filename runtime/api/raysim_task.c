@@ -367,14 +367,16 @@ raysim_stream raysim_submit_stream(struct raysim *ray, const char *function, con
   static const struct raysim_task_options none = {0};
   if (!options)
     options = &none;
+  if (call_valid(ray, "raysim_submit_stream", "function", function, args, arg_count) != 0)
+    return (raysim_stream){{{0}}};
   struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
   if (raysim_demand_of(&options->demand, 1, &call->demand, call) != 0 ||
+      raysim_retries_of("max_retries", options->max_retries, 3, &call->max_retries) != 0 ||
       raysim_env_of(ray, options->demand.runtime_env, &call->demand.env) != 0) {
     call->task_count = 0;
     rs_call_free(call);
     return (raysim_stream){{{0}}};
   }
-  call->max_retries = raysim_retries_of(options->max_retries, 3);
   return submit_stream(ray, call, function, args, arg_count, backpressure,
                        options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0, (raysim_actor){{{0}}},
                        &options->demand.strategy);
@@ -387,6 +389,8 @@ raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const c
     raysim_set_error(RAYSIM_ERR_INVALID, "raysim_call_stream: no actor");
     return (raysim_stream){{{0}}};
   }
+  if (call_valid(ray, "raysim_call_stream", "method", method, args, arg_count) != 0)
+    return (raysim_stream){{{0}}};
   struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, 1);
   call->max_retries = RS_RETRIES_OF_ACTOR;
   return submit_stream(ray, call, method, args, arg_count, backpressure, RS_TASK_ACTOR_CALL, actor, NULL);
