@@ -683,7 +683,25 @@ static void affinity_to_a_dead_or_unknown_node(void)
     struct rs_id soft = labelled(m, one, RS_STRATEGY_NODE_AFFINITY_SOFT, target);
     mini_run(m, mini_run(m, 0) + 3 * RS_S);
     CHECK(ended(m, hard, RS_ERR_INFEASIBLE));
+    const struct rs_result *why = mini_reply(m, hard)->result;
+    static const char begins[] = "it is bound to node ";
+    CHECK(why->data_bytes > sizeof begins && memcmp(why->data, begins, sizeof begins - 1) == 0);
     CHECK(ended(m, soft, RS_ERR_OK) && mini_ran_on(m, soft) == 1);
+  }
+  for (int soft = 0; soft < 2; soft++) { /* actors too */
+    struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
+    struct rs_task *task = mini_task(m, RS_MS, 0, 0);
+    task->flags = RS_TASK_ACTOR_CREATE;
+    task->actor = task->id;
+    call->tasks[0] = task;
+    call->strategy = soft ? RS_STRATEGY_NODE_AFFINITY_SOFT : RS_STRATEGY_NODE_AFFINITY;
+    call->target = 2;
+    call->demand = one;
+    struct rs_id id = task->id;
+    mini_call(m, call);
+    mini_run(m, mini_run(m, 0) + 2 * RS_S);
+    CHECK_EQ(mini_reply(m, id)->state, soft ? RS_ACTOR_ALIVE : RS_ACTOR_DEAD);
+    CHECK_EQ(mini_reply(m, id)->status, soft ? RS_ERR_OK : RS_ERR_INFEASIBLE);
   }
   mini_free(m);
 }

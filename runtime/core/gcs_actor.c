@@ -498,7 +498,11 @@ static bool place(struct rs_endpoint *ep, struct actor_class *class)
       return false;
     choice.node = class->target;
   } else if (class->strategy == RS_STRATEGY_NODE_AFFINITY) {
-    return false;
+    if (!entry || entry->state != RS_NODE_DEAD)
+      return false; /* it may register yet, or have room for it one day */
+    end(ep, RS_ENTRY(class->queue.next, struct gcs_actor, place_link), RS_ERR_INFEASIBLE,
+        "the node that it is bound to is dead");
+    return true;
   } else {
     if (!g->placer[slot]) {
       struct rs_place_opts opts = {.local = RS_NODE_NONE,

@@ -465,7 +465,15 @@ static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
     struct owned_task *t = RS_ENTRY(key->queue.next, struct owned_task, link);
     rs_list_remove(&t->link);
     key->queued--;
-    rs_owner_task_fail(ep, t, m->reason);
+    if (m->reason == RS_ERR_INFEASIBLE && key->strategy == RS_STRATEGY_NODE_AFFINITY) {
+      struct rs_text text = {0};
+      rs_text_str(&text, "it is bound to node ");
+      rs_text_number(&text, key->target);
+      rs_text_str(&text, ", which is not alive, or could never hold what it asks for");
+      rs_owner_task_fail_text(ep, t, m->reason, &text);
+    } else {
+      rs_owner_task_fail(ep, t, m->reason);
+    }
   }
   rs_owner_key_changed(o, key);
   rs_owner_key_unref(o, key);
