@@ -56,6 +56,9 @@ check policies --set @repetitions=1 --set cluster/nodes/@count=8 --set "tasks[sm
   --set "tasks[large]/@count=50" --set "tasks[large]/@arrival=poisson(1.6/s)" \
   --set "sweep[2]/@values=poisson(38/s), poisson(96/s)"
 check locality --set @repetitions=1 --set tasks/@count=60 --set tasks/objects/@count=60
+check broadcast --set cluster/nodes/@count=16 --set tasks/@count=16 --set "sweep[2]/@values=100 MB"
+check shuffle --set cluster/nodes/@count=6 --set tasks/@count=60 --set tasks/objects/@count=80 \
+  --set "sweep[1]/@values=4 GiB, 1 GiB"
 check spillback --set @repetitions=1 --set tasks/@count=2048 --set "sweep[1]/@values=16, 64"
 check failures --set @repetitions=1 --set cluster/nodes/@count=10 --set tasks/@count=8000 \
   --set "tasks/@graph=chain(200)" --set "faults/node_down[1]/@at=5 s" --set "faults/node_down[1]/@count=1" \
