@@ -482,6 +482,40 @@ static void the_head_forgets_the_oldest(void)
   mini_free(m);
 }
 
+/* 10,000 actors on 200 nodes: each is created once and called once by its creator and once by another program.
+ * The counts are those of one actor, times 10,000. */
+static void ten_thousand_actors(void)
+{
+  enum { ACTORS = 10000 };
+  struct mini_opts opts;
+  mini_defaults(&opts, 200, 8);
+  opts.checks = false;
+  opts.programs = 2;
+  opts.config.num_workers_soft_limit = 0;
+  struct mini *m = mini_new(&opts);
+  mini_run(m, RS_S);
+  struct rs_id *actors = rs_alloc(ACTORS * sizeof *actors);
+  for (int i = 0; i < ACTORS; i++)
+    actors[i] = create(m, NULL, 0, false);
+  uint64_t now = RS_S;
+  while (mini_count(m, RS_TRACE_ACTOR_ALIVE) < ACTORS && now < 600 * RS_S)
+    now = mini_run(m, now + RS_S);
+  CHECK_EQ(mini_count(m, RS_TRACE_ACTOR_ALIVE), ACTORS);
+  CHECK_EQ(mini_messages(m, RS_MSG_ACTOR_START), ACTORS);
+  for (uint32_t p = 0; p < 2; p++) {
+    mini_as(m, p);
+    for (int i = 0; i < ACTORS; i++)
+      call_actor(m, actors[i], 1, 0);
+  }
+  mini_run(m, now + 10 * RS_S);
+  CHECK_EQ(mini_reply_count_of(m, RS_REPLY_TASK), 2 * ACTORS);
+  CHECK_EQ(mini_messages(m, RS_MSG_ACTOR_WATCH), ACTORS);
+  CHECK_EQ(mini_messages(m, RS_MSG_PUSH_TASKS), 2 * ACTORS);
+  CHECK(mini_messages(m, RS_MSG_ACTOR_STATE) <= 3 * ACTORS);
+  free(actors);
+  mini_free(m);
+}
+
 const struct rs_test rs_tests[] = {
     {"handles: any process may call, in its own order", others_may_call},
     {"handles: one that comes before the actor", handle_before_the_actor},
@@ -500,5 +534,6 @@ const struct rs_test rs_tests[] = {
     {"ends: the last handle goes", released_actors_end},
     {"ends: a slow end is cut short", a_slow_end_is_cut_short},
     {"ends: the head forgets the oldest cause", the_head_forgets_the_oldest},
+    {"handles: ten thousand actors", ten_thousand_actors},
     {0},
 };
