@@ -788,16 +788,17 @@ static bool start_sockets(struct rs_node *node)
   return true;
 }
 
-/* The options, with the usual capacity where none is given for the object store. */
-static struct rs_node_options *with_store(const struct rs_node_options *options)
+/* The options; where none is given, with the usual capacity of the object store, and with the rest of the memory that
+ * is free, which Ray counts as the node's memory too. */
+static struct rs_node_options *with_memory(const struct rs_node_options *options)
 {
   struct rs_node_options *mine = rs_memdup(options, sizeof *options);
   struct rs_res total = options->info->total;
-  if (total.store_bytes > 0) {
-    rs_node_info_ref(mine->info);
-    return mine;
-  }
-  total.store_bytes = (int64_t)rs_arena_usual_capacity(options->node_count);
+  int64_t usual = (int64_t)rs_arena_usual_capacity(options->node_count);
+  if (total.store_bytes == 0)
+    total.store_bytes = usual;
+  if (total.memory_bytes == 0)
+    total.memory_bytes = usual / 3 * 7;
   mine->info = rs_node_info_new(&total);
   mine->info->node_type = options->info->node_type;
   mine->info->label_count = options->info->label_count;
@@ -809,7 +810,7 @@ int rs_node_main(const struct rs_node_options *given)
 {
   struct rs_node *node = rs_alloc_zero(1, sizeof *node);
   struct rs_proc *proc = &node->proc;
-  struct rs_node_options *options = with_store(given);
+  struct rs_node_options *options = with_memory(given);
   node->options = options;
   node->memory_at = RS_TIME_NEVER;
   prctl(PR_SET_NAME, options->head ? "raysim-head" : "raysim-node");
