@@ -24,6 +24,7 @@ struct rs_owner_events {
   uint64_t left_out;
   struct function_count *functions;
   uint32_t function_count, function_cap;
+  uint32_t last;             /* place + 1 of the function that was counted last; 0: none */
   struct rs_map by_function; /* function -> place + 1 */
   uint64_t due_at;
 };
@@ -54,14 +55,17 @@ static void thin_out(struct rs_owner_events *e)
 static void count(struct rs_owner_events *e, uint64_t function, bool well, uint64_t run_ns)
 {
   uint64_t key = function ? function : 1;
-  uint64_t *place = rs_map_find(&e->by_function, key);
-  if (!place) {
+  bool same = e->last && e->functions[e->last - 1].function == function; /* mostly */
+  uint64_t *place = same ? NULL : rs_map_find(&e->by_function, key);
+  if (!same && !place) {
     RS_GROW(e->functions, e->function_count, e->function_cap);
     e->functions[e->function_count++] = (struct function_count){.function = function};
     rs_map_put(&e->by_function, key, e->function_count);
     place = rs_map_find(&e->by_function, key);
   }
-  struct function_count *f = &e->functions[*place - 1];
+  if (!same)
+    e->last = (uint32_t)*place;
+  struct function_count *f = &e->functions[e->last - 1];
   *(well ? &f->finished : &f->failed) += 1;
   *(well ? &f->finished_ns : &f->failed_ns) += run_ns;
 }
@@ -185,7 +189,7 @@ void rs_owner_events_settle(struct rs_endpoint *ep)
   if (e->stride > 1 && e->count < (uint64_t)ep->config->task_events_send_batch_size / 4)
     e->stride /= 2; /* the rush is over */
   e->rows = NULL;
-  e->count = e->cap = e->failed_rows = e->skip = e->function_count = 0;
+  e->count = e->cap = e->failed_rows = e->skip = e->function_count = e->last = 0;
   e->left_out = 0;
   e->due_at = RS_TIME_NEVER;
   rs_map_free(&e->by_function);
