@@ -428,8 +428,10 @@ static void on_abort(struct rs_endpoint *ep, rs_addr from, struct rs_id id)
   struct object *o = rs_store_find(ep->local->store, id);
   if (!o)
     return;
-  if ((o->state == OBJECT_WRITING || o->state == OBJECT_ROOM || o->state == OBJECT_MAKING) && o->creator == from)
-    abandon(ep, o);
+  if ((o->state == OBJECT_WRITING || o->state == OBJECT_ROOM || o->state == OBJECT_MAKING) && o->creator == from) {
+    abandon(ep, o); /* and forgets it, where nobody else wants to make it */
+    return;
+  }
   for (uint32_t i = 0; i < o->want_count; i++) /* it still waited to make it */
     if (o->wants[i].create && o->wants[i].who == from) {
       o->wants[i] = o->wants[--o->want_count];
