@@ -236,6 +236,13 @@ bool rs_forkserver_next(const struct rs_forkserver *server, struct rs_fork_event
   return recv(server->fd, event, sizeof *event, MSG_DONTWAIT) == (ssize_t)sizeof *event;
 }
 
+bool rs_forkserver_gone(const struct rs_forkserver *server)
+{
+  char byte;
+  ssize_t n = recv(server->fd, &byte, sizeof byte, MSG_DONTWAIT | MSG_PEEK);
+  return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 void rs_forkserver_stop(struct rs_forkserver *server)
 {
   if (server->pid <= 0)

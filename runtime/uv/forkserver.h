@@ -1,8 +1,9 @@
 /* forkserver.h -- starts processes by fork from a small process with one thread, and reports their ends.
  *
  * A process with a loop should not fork; this one is forked off before the loop exists. Everything that it starts dies
- * with it, and it dies with its parent (PR_SET_PDEATHSIG), so kill -9 of a raylet ends its workers. It is also the
- * subreaper of all that descends from it: when it is told to end it kills and waits until nothing is left.
+ * with it (PR_SET_PDEATHSIG), and it ends when its parent does, so kill -9 of a raylet ends its workers. It is also the
+ * subreaper of all that descends from it: what functions have forked is killed once its own parent is gone and one of
+ * the server's children has ended; and when the server ends it kills and waits until nothing is left.
  */
 #ifndef RS_UV_FORKSERVER_H
 #define RS_UV_FORKSERVER_H
@@ -33,6 +34,7 @@ bool rs_forkserver_setup(const struct rs_forkserver *server, const uint8_t *setu
 bool rs_forkserver_spawn(const struct rs_forkserver *server, uint64_t number);
 bool rs_forkserver_kill(const struct rs_forkserver *server, uint64_t number);
 bool rs_forkserver_next(const struct rs_forkserver *server, struct rs_fork_event *event); /* false: none now */
-void rs_forkserver_stop(struct rs_forkserver *server); /* returns when all its processes are gone */
+bool rs_forkserver_gone(const struct rs_forkserver *server); /* it has died: nothing can be started any more */
+void rs_forkserver_stop(struct rs_forkserver *server);       /* returns when all its processes are gone */
 
 #endif

@@ -223,6 +223,17 @@ static void node_exited(struct rs_node *node, uint64_t number)
   }
 }
 
+static void leave(struct rs_node *node);
+
+/* Without its fork server a node is of no use: its workers have died with it, and there can be no others. */
+static void leave_crippled(struct rs_node *node)
+{
+  if (!node->leaving)
+    fprintf(stderr, "raysimd: the fork server has died: node %u ends\n", rs_addr_node(node->proc.self));
+  node->failed = true;
+  leave(node);
+}
+
 static void on_fork_event(uv_poll_t *poll, int status, int events)
 {
   (void)status, (void)events;
@@ -235,6 +246,10 @@ static void on_fork_event(uv_poll_t *poll, int status, int events)
       node_exited(node, event.number);
     else if (!event.started)
       worker_exited(node, event.number);
+  }
+  if (rs_forkserver_gone(&node->fork)) {
+    uv_poll_stop(poll);
+    leave_crippled(node);
   }
   rs_proc_drain(&node->proc);
   pthread_mutex_unlock(&node->proc.lock);
@@ -718,8 +733,8 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
   switch (effect->kind) {
   case RS_OUT_WORKER_START:
     node->worker_count++;
-    if (!rs_forkserver_spawn(&node->fork, rs_addr_ep(effect->to)))
-      worker_exited(node, rs_addr_ep(effect->to));
+    if (!node->leaving && !rs_forkserver_spawn(&node->fork, rs_addr_ep(effect->to)))
+      leave_crippled(node);
     break;
   case RS_OUT_WORKER_STOP: rs_forkserver_kill(&node->fork, rs_addr_ep(effect->to)); break;
   case RS_OUT_COPY:

@@ -158,8 +158,8 @@ static void starter_killed(void)
   close(out[1]);
 }
 
-/* The head is killed: every process of the cluster ends. */
-static void head_killed(void)
+/* The head, or a process without which it can do nothing, is killed: every process of the cluster ends. */
+static void ends_with(const char *killed)
 {
   struct rs_uv_cluster *cluster = local_start(3, 1, NULL);
   struct rs_uv_client *client = local_attach(cluster);
@@ -167,7 +167,12 @@ static void head_killed(void)
   local_pause_ms(200);
   int pids[64], head = rs_uv_cluster_pid(cluster), count = local_descendants(head, NULL, pids, 64);
   CHECK(count >= 6);
-  kill(head, SIGKILL);
+  int servers[64], server_count = killed ? local_descendants(head, killed, servers, 64) : 0;
+  CHECK(!killed || server_count >= 3);
+  for (int i = 0; i < server_count; i++)
+    kill(servers[i], SIGKILL);
+  if (!killed)
+    kill(head, SIGKILL);
   struct rs_result *result;
   int rc = rs_uv_client_wait(client, 1, 10 * RS_S, &result); /* its owner may have heard of it first */
   CHECK(rc == RS_ERR_PEER_LOST || (rc == 0 && result->status < 0));
@@ -182,6 +187,16 @@ static void head_killed(void)
     local_pause_ms(10);
   }
   CHECK_EQ(left, 0);
+}
+
+static void head_killed(void)
+{
+  ends_with(NULL);
+}
+
+static void fork_servers_killed(void)
+{
+  ends_with("raysim-fork");
 }
 
 /* The head is stopped, its connections stay open: a node that hears nothing of it ends, after its setting and not
@@ -406,6 +421,7 @@ const struct rs_test rs_tests[] = {{"many_tasks", many_tasks},
                                    {"node_stopped", node_stopped},
                                    {"stop_with_a_stopped_node", stop_with_a_stopped_node},
                                    {"head_killed", head_killed},
+                                   {"fork_servers_killed", fork_servers_killed},
                                    {"head_stopped", head_stopped},
                                    {"starter_killed", starter_killed},
                                    {0}};
