@@ -28,6 +28,10 @@ struct rs_node_options {
 /* Runs the node until it ends. Frees nothing of the options. Returns an exit status. */
 int rs_node_main(const struct rs_node_options *options);
 
+/* A copy of the options (free it and its info); where none is given, with the usual capacity of the object store, and
+ * with the rest of the memory that is free, which Ray counts as the node's memory too. */
+struct rs_node_options *rs_node_options_with_memory(const struct rs_node_options *options);
+
 void rs_node_options_put(struct rs_writer *w, const struct rs_node_options *options);
 bool rs_node_options_get(struct rs_reader *r, struct rs_node_options *options); /* a head's; fds are left alone */
 
