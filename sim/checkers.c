@@ -39,11 +39,17 @@ struct task_record {
   bool succeeded, cancelled, hurt; /* hurt: a worker that had it died, or a connection of it broke */
 };
 
+/* The processes that count an object, one entry a count. */
+struct held {
+  rs_addr *by;
+  uint32_t count, cap;
+};
+
 static const char *const names[RS_CHECK_KINDS] = {
-    "none",       "reply once", "explained",  "retries",     "twice",      "limit",   "items",
-    "order",      "name",       "actor once", "capacity",    "lost",       "death",   "resources",
-    "view",       "contention", "workers",    "empty",       "progress",   "silence", "group once",
-    "group rule", "group room", "group left", "group place", "determinism"};
+    "none",       "reply once", "explained",  "retries",    "twice",       "limit",      "items",
+    "order",      "name",       "actor once", "capacity",   "lost",        "held",       "death",
+    "resources",  "view",       "contention", "workers",    "empty",       "progress",   "silence",
+    "group once", "group rule", "group room", "group left", "group place", "determinism"};
 
 const char *rs_check_name(enum rs_check check)
 {
@@ -67,6 +73,10 @@ void rs_checker_free(struct rs_checker *c)
 {
   free_values(&c->tasks);
   free_values(&c->actors);
+  for (uint32_t i = 0; i < c->held.cap; i++)
+    if (c->held.slots[i].key)
+      free(((struct held *)(uintptr_t)c->held.slots[i].value)->by);
+  free_values(&c->held);
   free_values(&c->orders);
   free_values(&c->groups);
   free_values(&c->bundle_nodes);
@@ -140,11 +150,33 @@ void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor)
     a->killed = true;
 }
 
-void rs_check_release(struct rs_checker *c, struct rs_id object)
+static struct held *held_of(const struct rs_checker *c, struct rs_id object)
 {
-  struct task_record *t = task_of(c, object);
+  return rs_map_get_ptr(&c->held, rs_id_key(object));
+}
+
+void rs_check_hold(struct rs_checker *c, rs_addr process, struct rs_id object)
+{
+  struct held *held = held_of(c, object);
+  if (!held) {
+    held = rs_alloc_zero(1, sizeof *held);
+    rs_map_put_ptr(&c->held, rs_id_key(object), held);
+  }
+  RS_GROW(held->by, held->count, held->cap);
+  held->by[held->count++] = process;
+}
+
+void rs_check_release(struct rs_checker *c, rs_addr process, struct rs_id object)
+{
+  struct task_record *t = task_of(c, object); /* of a stream */
   if (t)
     t->released = true;
+  struct held *held = held_of(c, object);
+  for (uint32_t i = 0; held && i < held->count; i++)
+    if (held->by[i] == process) {
+      held->by[i] = held->by[--held->count];
+      return;
+    }
 }
 
 void rs_check_yield(struct rs_checker *c, struct rs_id task, uint64_t index, int status)
@@ -154,6 +186,22 @@ void rs_check_yield(struct rs_checker *c, struct rs_id task, uint64_t index, int
   if (status == RS_ERR_OK && most && !t->released && index >= t->items + most)
     rs_check_fail(c, RS_CHECK_ITEMS, "stream %" PRIx64 "/%" PRIu64 " goes on with %" PRIu64 " unread items, %u may be",
                   task.owner, task.seq, index - t->items, most);
+}
+
+bool rs_check_made(const struct rs_checker *c, struct rs_id object)
+{
+  const struct task_record *t = task_of(c, (struct rs_id){object.owner, object.seq - 1});
+  return !t || t->replies;
+}
+
+/* Its owner frees an object. After a fault a registration may have been lost with its connection. */
+static void freed(struct rs_checker *c, struct rs_id object)
+{
+  const struct held *held = held_of(c, object);
+  for (uint32_t i = 0; held && i < held->count && !c->faults; i++)
+    if (!gone(c, held->by[i]))
+      rs_check_fail(c, RS_CHECK_HELD, "object %" PRIx64 "/%" PRIu64 " is freed and %" PRIx64 " counts it", object.owner,
+                    object.seq, held->by[i]);
 }
 
 static void run_creation(struct rs_checker *c, rs_addr worker, const struct rs_task *task)
@@ -392,6 +440,8 @@ void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b
     else
       t->left = left;
   }
+  if (trace == RS_TRACE_REF_ENDED)
+    freed(c, (struct rs_id){a, b});
   if (trace == RS_TRACE_TASK_REBUILT)
     rebuilt(c, (struct rs_id){a, b}, (int64_t)cc);
   if (trace == RS_TRACE_NODE_DEAD && !c->node_faults && !rs_map_find(&c->gone, a))

@@ -29,6 +29,7 @@ enum rs_check {
   RS_CHECK_ACTOR_ONCE,  /* an actor lives at most once at a time */
   RS_CHECK_CAPACITY,    /* the bytes of a store stay within its capacity */
   RS_CHECK_LOST,        /* no object is lost without a crash */
+  RS_CHECK_HELD,        /* no object is freed while a process counts it */
   RS_CHECK_DEATH,       /* no node is declared dead without a fault */
   RS_CHECK_RESOURCES,   /* at rest everything is left */
   RS_CHECK_VIEW,        /* at rest the view is the truth */
@@ -51,6 +52,7 @@ struct rs_checker {
   const struct rs_config *config;
   struct rs_map tasks, actors; /* id -> record */
   struct rs_map tainted, gone; /* addresses with a broken connection or partition; dead addresses */
+  struct rs_map held;          /* object -> who counts it */
   struct rs_map running;       /* worker and group -> how many tasks run there */
   struct rs_map names;         /* hash of a name -> rs_id_key of the actor that has it */
   struct rs_map orders;        /* actor, caller and group -> the call that began last */
@@ -103,7 +105,9 @@ void rs_check_actor(struct rs_checker *c, struct rs_id actor, bool doomed, const
 void rs_check_cancel(struct rs_checker *c, struct rs_id task);
 void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor);
 void rs_check_yield(struct rs_checker *c, struct rs_id task, uint64_t index, int status); /* its function may go on */
-void rs_check_release(struct rs_checker *c, struct rs_id object);
+void rs_check_hold(struct rs_checker *c, rs_addr process, struct rs_id object); /* one count of its application */
+void rs_check_release(struct rs_checker *c, rs_addr process, struct rs_id object);
+bool rs_check_made(const struct rs_checker *c, struct rs_id object); /* its task has ended, or it was put */
 void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* TASK_RUN */
 void rs_check_ran(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* it ended */
 void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply);

@@ -74,6 +74,8 @@ static void view_at_rest(struct rs_checker *c, const struct rs_rest *rest)
 static void owner_at_rest(struct rs_checker *c, const struct rs_endpoint *ep)
 {
   const struct rs_owner *o = ep->owner;
+  if (!o) /* a worker that never was one */
+    return;
   uint32_t actors = 0;
   for (const struct rs_link *at = o->actors.next; at != &o->actors; at = at->next)
     actors++;
@@ -109,6 +111,8 @@ void rs_check_print(const struct rs_rest *rest, FILE *out)
   static const char *const states[] = {"blocked", "queued", "pushed", "delayed"};
   for (uint32_t i = 0; i < rest->owner_count; i++) {
     const struct rs_owner *o = rest->owners[i]->owner;
+    if (!o)
+      continue;
     fprintf(out, "  owner %" PRIx64 "%s: %u tasks, %u objects, %u leases, %u requests\n", rest->owners[i]->self,
             o->orphaned ? " (orphaned)" : "", o->tasks.count, o->refs.count, o->lease_by_worker.count,
             o->request_by_number.count);

@@ -56,7 +56,7 @@ static void finish(struct swarm_net *net, struct rs_checker *c, struct swarm_loa
   swarm_net_run(net, plan->heal_ns + 11 * RS_S);
   swarm_load_ungroup(load); /* what they hold others may wait for */
   swarm_load_read(load);
-  uint64_t bound = 600 * RS_S + 4 * swarm_load_work_ns(load);
+  uint64_t bound = 600 * RS_S + 4 * (swarm_load_work_ns(load) + swarm_refs_work_ns(swarm_net_refs(net)));
   settle(net, c, bound);
   if (plan->light_actors && !plan->tight)
     rs_check_all_replied(c);
@@ -73,6 +73,7 @@ static void finish(struct swarm_net *net, struct rs_checker *c, struct swarm_loa
     return;
   swarm_net_stopping(net);
   swarm_load_end(load);
+  swarm_refs_end(swarm_net_refs(net));
   probe(net, c, load);
   uint64_t until = swarm_net_now(net) + REST_NS;
   if (swarm_net_run(net, until) && !c->broken)

@@ -36,6 +36,8 @@ enum rs_swarm_plant {
   RS_PLANT_LEAK_WORKER,     /* a WORKER_STOP is not carried out */
   RS_PLANT_DROP_FREE,       /* a FREE is not carried out */
   RS_PLANT_LOSE_MESSAGE,    /* a single TASKS_DONE is lost in the middle of a connection */
+  RS_PLANT_FALSE_ACK,       /* BORROW_ADDs are lost, and acknowledged all the same */
+  RS_PLANT_LOSE_REMOVE,     /* a BORROW_REMOVE is lost */
   RS_PLANT_NOISE,           /* an endpoint is woken for ever */
   RS_PLANT_GROUP_TWICE,     /* a raylet hears of a group's bundles that are another's */
   RS_PLANT_GROUP_STRATEGY,  /* the head hears of another strategy than was asked for */

@@ -101,4 +101,33 @@ bool swarm_groups_join(struct swarm_groups *groups, uint32_t program, struct rs_
 void swarm_groups_end(struct swarm_groups *groups);
 void swarm_groups_probe(struct swarm_groups *groups, uint32_t program, struct rs_id id);
 
+/* ---- what running tasks do with references (swarm_refs.c) ---- */
+
+struct swarm_refs;
+struct swarm_refs *swarm_refs_new(const struct swarm_plan *plan, struct rs_checker *checker, struct swarm_net *net);
+void swarm_refs_free(struct swarm_refs *refs);
+void swarm_refs_on_run(struct swarm_refs *refs, rs_addr worker, const struct rs_task *task, uint64_t run,
+                       uint64_t duration_ns);
+void swarm_refs_act(struct swarm_refs *refs, rs_addr who, uint64_t run);
+bool swarm_refs_waits(const struct swarm_refs *refs, rs_addr worker, uint64_t run); /* for a task of its own */
+struct rs_result *swarm_refs_result(struct swarm_refs *refs, rs_addr worker, const struct rs_task *task,
+                                    struct rs_result *result); /* takes it, and gives what it is to be */
+void swarm_refs_ended(struct swarm_refs *refs, rs_addr worker);
+void swarm_refs_on_reply(struct swarm_refs *refs, rs_addr who, const struct rs_reply *reply);
+void swarm_refs_unblock(struct swarm_refs *refs, rs_addr who);
+void swarm_refs_gone(struct swarm_refs *refs, rs_addr who);
+void swarm_refs_end(struct swarm_refs *refs);
+uint64_t swarm_refs_work_ns(const struct swarm_refs *refs);
+uint32_t swarm_refs_inner(struct swarm_refs *refs, const struct rs_id *kept, uint32_t count, struct rs_id out[2]);
+
+/* A program has got `box`; if it still counts it, it keeps what is inside. */
+void swarm_load_learn(struct swarm_load *load, rs_addr program, struct rs_id box, struct rs_id inside);
+
+struct swarm_refs *swarm_net_refs(struct swarm_net *net);
+struct swarm_load *swarm_net_load(struct swarm_net *net);
+void swarm_net_call_at(struct swarm_net *net, rs_addr who, struct rs_call *call);        /* steps it; frees the call */
+void swarm_net_ref_at(struct swarm_net *net, uint64_t at_ns, rs_addr who, uint64_t run); /* swarm_refs_act() then */
+void swarm_net_unblock_at(struct swarm_net *net, uint64_t at_ns, rs_addr who);
+const struct rs_task *swarm_net_run_of(const struct swarm_net *net, rs_addr who, uint64_t run); /* NULL: it ended */
+
 #endif

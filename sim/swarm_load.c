@@ -58,6 +58,12 @@ static void add(struct ids *ids, struct rs_id id)
   ids->items[ids->count++] = id;
 }
 
+static void keep_object(struct swarm_load *load, struct program *p, rs_addr self, struct rs_id id)
+{
+  add(&p->kept, id);
+  rs_check_hold(load->checker, self, id);
+}
+
 static uint64_t duration(struct program *p)
 {
   static const uint64_t scale_ns[] = {10 * RS_US, RS_MS, 20 * RS_MS, 300 * RS_MS, 2 * RS_S};
@@ -84,9 +90,13 @@ static rs_node_id draw_demand(const struct swarm_load *load, struct program *p, 
 }
 
 static struct rs_task *task_new(struct swarm_load *load, struct program *p, rs_addr self, struct rs_replay *replay,
-                                uint32_t deps)
+                                uint32_t deps, bool carries)
 {
-  struct rs_task *task = rs_task_new(deps, rs_replay_args_bytes(0));
+  struct rs_id inner[2];
+  uint32_t inner_count = carries ? swarm_refs_inner(swarm_net_refs(load->net), p->kept.items, p->kept.count, inner) : 0;
+  struct rs_task *task = rs_task_new_inner(deps, inner_count, rs_replay_args_bytes(0));
+  for (uint32_t i = 0; i < inner_count; i++)
+    task->inner[i] = inner[i];
   rs_replay_encode(replay, task->args);
   task->function = rs_replay_function();
   task->return_count = 1;
@@ -146,7 +156,7 @@ static void submit(struct swarm_load *load, uint32_t index, rs_addr self)
   uint32_t first = p->kept.count;
   for (uint32_t i = 0; i < count; i++) {
     struct rs_replay replay = {.duration_ns = ns + below(p, ns), .return_bytes = bytes, .fails = fails};
-    struct rs_task *task = task_new(load, p, self, &replay, first ? deps : 0);
+    struct rs_task *task = task_new(load, p, self, &replay, first ? deps : 0, true);
     if (keep)
       task->flags |= RS_TASK_KEEP;
     if (fails && call->max_retries >= 0 && one_in(p, 2))
@@ -155,7 +165,7 @@ static void submit(struct swarm_load *load, uint32_t index, rs_addr self)
     note_task(load, p, call, task, fails, 0, too_large);
   }
   for (uint32_t i = 0; keep && i < count; i++)
-    add(&p->kept, (struct rs_id){self, call->tasks[i]->id.seq + 1});
+    keep_object(load, p, self, (struct rs_id){self, call->tasks[i]->id.seq + 1});
   swarm_net_call(load->net, index, call);
 }
 
@@ -188,7 +198,7 @@ static void create_actor(struct swarm_load *load, uint32_t index, rs_addr self)
     }
   }
   struct rs_replay replay = {.duration_ns = duration(p), .fails = one_in(p, 10)};
-  struct rs_task *task = task_new(load, p, self, &replay, 0);
+  struct rs_task *task = task_new(load, p, self, &replay, 0, false);
   task->flags |= RS_TASK_ACTOR_CREATE;
   task->actor = task->id;
   call->tasks[0] = task;
@@ -216,7 +226,7 @@ static void call_actor(struct swarm_load *load, uint32_t index, rs_addr self)
   uint32_t deps = draw_deps(p), first = p->kept.count;
   for (uint32_t i = 0; i < count; i++) {
     struct rs_replay replay = {.duration_ns = 1 + below(p, ns), .return_bytes = bytes, .fails = one_in(p, 20)};
-    struct rs_task *task = task_new(load, p, self, &replay, first ? deps : 0);
+    struct rs_task *task = task_new(load, p, self, &replay, first ? deps : 0, true);
     task->flags |= RS_TASK_ACTOR_CALL | (keep ? RS_TASK_KEEP : 0);
     task->actor = p->actors.items[which];
     if (p->groups[which] > 1 && later(p, 2))
@@ -226,7 +236,7 @@ static void call_actor(struct swarm_load *load, uint32_t index, rs_addr self)
     note_task(load, p, call, task, replay.fails, ++p->orders[which], false);
   }
   for (uint32_t i = 0; keep && i < count; i++)
-    add(&p->kept, (struct rs_id){self, call->tasks[i]->id.seq + 1});
+    keep_object(load, p, self, (struct rs_id){self, call->tasks[i]->id.seq + 1});
   swarm_net_call(load->net, index, call);
 }
 
@@ -244,7 +254,16 @@ static void put(struct swarm_load *load, uint32_t index, rs_addr self)
   struct rs_call *call = rs_call_new(RS_CALL_PUT, 0);
   call->object = (struct rs_id){self, ++p->seq};
   call->size_bytes = 1 + below(p, load->plan->object_bytes);
-  add(&p->kept, call->object);
+  struct rs_id inner[2];
+  uint32_t count = swarm_refs_inner(swarm_net_refs(load->net), p->kept.items, p->kept.count, inner);
+  if (count == 1) {
+    call->value = rs_value_new(count, 8);
+    call->value->ids[0] = inner[0];
+  } else if (count) {
+    call->inner_count = count;
+    call->inner = rs_memdup(inner, count * sizeof *inner);
+  }
+  keep_object(load, p, self, call->object);
   swarm_net_call(load->net, index, call);
 }
 
@@ -254,8 +273,21 @@ static void release(struct swarm_load *load, uint32_t index)
   uint32_t at = (uint32_t)below(p, p->kept.count);
   struct rs_id id = p->kept.items[at];
   p->kept.items[at] = p->kept.items[--p->kept.count];
-  rs_check_release(load->checker, id);
+  rs_check_release(load->checker, swarm_net_program(load->net, index), id);
   simple(load, index, RS_CALL_RELEASE, id, false);
+}
+
+void swarm_load_learn(struct swarm_load *load, rs_addr program, struct rs_id box, struct rs_id inside)
+{
+  for (uint32_t i = 0; i < load->plan->program_count; i++) {
+    struct program *p = &load->programs[i];
+    for (uint32_t k = 0; swarm_net_program(load->net, i) == program && k < p->kept.count; k++)
+      if (rs_id_equal(p->kept.items[k], box)) {
+        keep_object(load, p, program, inside);
+        simple(load, i, RS_CALL_RETAIN, inside, false);
+        return;
+      }
+  }
 }
 
 /* ---- streams ---- */
@@ -296,7 +328,7 @@ static void drop_stream(struct swarm_load *load, uint32_t index, uint32_t which)
   struct program *p = &load->programs[index];
   struct rs_id id = p->streams.items[which];
   p->streams.items[which] = p->streams.items[--p->streams.count];
-  rs_check_release(load->checker, id);
+  rs_check_release(load->checker, swarm_net_program(load->net, index), id);
   simple(load, index, RS_CALL_RELEASE, id, false);
 }
 
@@ -306,7 +338,7 @@ void swarm_load_hear(struct swarm_load *load, rs_addr program, const struct rs_r
     if (swarm_net_program(load->net, i) != program)
       continue;
     if (reply->id_count)
-      add(&load->programs[i].kept, reply->ids[0]);
+      keep_object(load, &load->programs[i], program, reply->ids[0]);
     if (reply->id_count && load->reading)
       swarm_net_at(load->net, swarm_net_now(load->net) + RS_MS, i);
   }
@@ -343,7 +375,7 @@ static void call_foreign(struct swarm_load *load, uint32_t index, rs_addr self)
   uint64_t key = rs_id_key(actor), *calls = rs_map_find(&p->foreign, key), order = calls ? *calls : 0;
   for (uint32_t i = 0; i < count; i++) {
     struct rs_replay replay = {.duration_ns = 1 + rs_rng_below(&p->later, 20 * RS_MS)};
-    struct rs_task *task = task_new(load, p, self, &replay, 0);
+    struct rs_task *task = task_new(load, p, self, &replay, 0, true);
     task->flags |= RS_TASK_ACTOR_CALL;
     task->actor = actor;
     call->tasks[i] = task;
@@ -467,6 +499,7 @@ void swarm_load_end(struct swarm_load *load)
       drop_stream(load, i, 0);
     while (p->kept.count) {
       struct rs_id id = p->kept.items[--p->kept.count];
+      rs_check_release(load->checker, swarm_net_program(load->net, i), id);
       simple(load, i, RS_CALL_RELEASE, id, false);
     }
   }

@@ -58,7 +58,7 @@ static void drop_event(struct event *e)
   if (e->kind == EV_MESSAGE)
     rs_msg_unref(e->msg);
   if (e->kind == EV_TASK_END)
-    rs_result_unref(e->result);
+    rs_result_unref(e->result); /* NULL where it was put off */
 }
 
 static uint64_t between(struct swarm_net *n, const uint64_t range[2])
@@ -126,6 +126,7 @@ void swarm_net_add_place(struct swarm_net *n, uint32_t roles, rs_addr addr, stru
 void swarm_net_take_place(struct swarm_net *n, struct place *p)
 {
   rs_map_remove(&n->places, p->addr, NULL);
+  swarm_refs_gone(n->refs, p->addr);
   for (uint32_t i = 0; i < n->list_count; i++)
     if (n->list[i] == p) {
       for (; i + 1 < n->list_count; i++)
@@ -260,6 +261,7 @@ static bool lose(struct swarm_net *n, const struct rs_msg *msg)
   case RS_MSG_CONTENTION:
     return n->plant == RS_PLANT_LOSE_CONTENTION && ((const struct rs_m_contention *)(const void *)msg)->waiting == 0;
   case RS_MSG_TASKS_DONE: return chance(n, RS_PLANT_LOSE_MESSAGE, 5);
+  case RS_MSG_BORROW_REMOVE: return chance(n, RS_PLANT_LOSE_REMOVE, 2);
   case RS_MSG_GROUP_RETURN: return chance(n, RS_PLANT_GROUP_RETURN, 1);
   case RS_MSG_GROUP_PREPARED: return n->stopping && n->plant == RS_PLANT_GROUP_PREPARED;
   default: return false;
@@ -413,6 +415,7 @@ static void task_run(struct swarm_net *n, struct place *p, struct rs_task *task)
     return;
   }
   end_later(n, p, &p->runs[p->run_count - 1], &replay, replay.duration_ns);
+  swarm_refs_on_run(n->refs, p->addr, task, n->runs, replay.duration_ns);
 }
 
 static void task_end(struct swarm_net *n, struct place *p, struct event *e)
@@ -422,11 +425,22 @@ static void task_end(struct swarm_net *n, struct place *p, struct event *e)
     at++;
   if (!p || at == p->run_count)
     return;
+  if (e->result->status != RS_ERR_CANCELLED && swarm_refs_waits(n->refs, p->addr, e->from)) {
+    struct event later = *e;
+    later.due_ns = n->now + 5 * RS_MS;
+    e->result = NULL;
+    swarm_net_push(n, later);
+    return;
+  }
+  e->result = swarm_refs_result(n->refs, p->addr, p->runs[at].task, e->result);
   struct rs_result *result = e->result;
   rs_check_ran(n->checker, p->addr, p->runs[at].task);
   rs_task_unref(p->runs[at].task);
   p->runs[at] = p->runs[--p->run_count];
+  rs_addr addr = p->addr;
   step(n, p, &(struct rs_input){.kind = result->status ? RS_IN_TASK_FAILED : RS_IN_TASK_FINISHED, .result = result});
+  if (swarm_net_place(n, addr))
+    swarm_refs_ended(n->refs, addr);
 }
 
 static void copy(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
@@ -490,6 +504,7 @@ static void reply(struct swarm_net *n, rs_addr self, struct rs_reply *r)
   if (r->kind == RS_REPLY_NEXT && r->id_count && chance(n, RS_PLANT_ITEM_TWICE, 3))
     rs_check_reply(n->checker, r);
   swarm_load_hear(n->load, self, r);
+  swarm_refs_on_reply(n->refs, self, r);
   if (r->kind == RS_REPLY_TASK && chance(n, RS_PLANT_REPLY_TWICE, 4))
     rs_check_reply(n->checker, r);
   swarm_net_note(n, rs_id_key(r->id));
@@ -710,6 +725,11 @@ static void handle(struct swarm_net *n, struct event *e)
   case EV_FAULT: swarm_net_fault(n, &n->plan->faults[e->number]); break;
   case EV_ACT: swarm_load_act(n->load, (uint32_t)e->number); break;
   case EV_UNPIN: unpin(n, p, e->object); break;
+  case EV_REF:
+    if (p || e->from == 0)
+      swarm_refs_act(n->refs, e->to, e->from);
+    break;
+  case EV_UNBLOCK: swarm_refs_unblock(n->refs, e->to); break;
   }
   drop_event(e);
 }
@@ -745,6 +765,7 @@ struct swarm_net *swarm_net_new(const struct swarm_plan *plan, struct rs_checker
   checker->info_of = info_of;
   checker->info_ctx = n;
   rs_rng_seed(&n->rng, rs_rng_derive(plan->seed, 2));
+  n->refs = swarm_refs_new(plan, checker, n);
   swarm_net_node_up(n, 0, plan->head);
   for (uint32_t i = 1; i <= plan->node_count; i++)
     swarm_net_node_up(n, i, plan->infos[i]);
@@ -771,6 +792,7 @@ void swarm_net_free(struct swarm_net *n)
   }
   for (uint32_t i = 0; i < n->conn_count; i++)
     free(n->conn_list[i]);
+  swarm_refs_free(n->refs);
   rs_map_free(&n->places);
   rs_map_free(&n->conns);
   rs_map_free(&n->bytes);
@@ -804,9 +826,43 @@ uint64_t swarm_net_hash(const struct swarm_net *n)
   return n->hash;
 }
 
+struct swarm_load *swarm_net_load(struct swarm_net *n)
+{
+  return n->load;
+}
+
+struct swarm_refs *swarm_net_refs(struct swarm_net *n)
+{
+  return n->refs;
+}
+
+void swarm_net_ref_at(struct swarm_net *n, uint64_t at_ns, rs_addr who, uint64_t run)
+{
+  swarm_net_push(n, (struct event){.due_ns = at_ns, .kind = EV_REF, .to = who, .from = run});
+}
+
+void swarm_net_unblock_at(struct swarm_net *n, uint64_t at_ns, rs_addr who)
+{
+  swarm_net_push(n, (struct event){.due_ns = at_ns, .kind = EV_UNBLOCK, .to = who});
+}
+
+const struct rs_task *swarm_net_run_of(const struct swarm_net *n, rs_addr who, uint64_t run)
+{
+  const struct place *p = swarm_net_place(n, who);
+  for (uint32_t i = 0; p && i < p->run_count; i++)
+    if (p->runs[i].number == run)
+      return p->runs[i].task;
+  return NULL;
+}
+
 void swarm_net_call(struct swarm_net *n, uint32_t program, struct rs_call *call)
 {
-  struct place *p = swarm_net_place(n, n->programs[program]);
+  swarm_net_call_at(n, n->programs[program], call);
+}
+
+void swarm_net_call_at(struct swarm_net *n, rs_addr who, struct rs_call *call)
+{
+  struct place *p = swarm_net_place(n, who);
   if (p) {
     step(n, p, &(struct rs_input){.kind = RS_IN_CALL, .call = call});
   }
@@ -831,7 +887,7 @@ void swarm_net_rest(struct swarm_net *n, FILE *print)
   uint32_t *workers = rs_alloc_zero(n->list_count, sizeof *workers);
   for (uint32_t i = 0; i < n->list_count; i++) {
     rs_addr addr = n->list[i]->addr;
-    if (rs_addr_ep(addr) >= RS_EP_DRIVER)
+    if (rs_addr_ep(addr) >= RS_EP_WORKER)
       rest.owners[rest.owner_count++] = n->list[i]->ep;
     if (rs_addr_ep(addr) != RS_EP_RAYLET)
       continue;

@@ -21,7 +21,9 @@ enum event_kind {
   EV_NODE,
   EV_FAULT,
   EV_ACT,
-  EV_UNPIN
+  EV_UNPIN,
+  EV_REF,
+  EV_UNBLOCK
 };
 
 struct event {
@@ -88,6 +90,7 @@ struct swarm_net {
   const struct swarm_plan *plan;
   struct rs_checker *checker;
   struct swarm_load *load;
+  struct swarm_refs *refs;
   enum rs_swarm_plant plant;
   uint32_t planted; /* opportunities so far */
   struct rs_rng rng;

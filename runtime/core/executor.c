@@ -117,8 +117,6 @@ void rs_executor_on_start(struct rs_endpoint *ep)
 
 static void send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *result)
 {
-  if (result->id_count)
-    rs_owner_begin(ep);
   if (ep->owner) { /* which knows whether references have to be announced first */
     rs_owner_send_result(ep, to, result);
     return;
@@ -424,10 +422,12 @@ static void on_stored(struct rs_endpoint *ep, struct rs_id object, int status)
     struct rs_id task = at->result->task;
     if (task.owner != object.owner || object.seq <= task.seq || object.seq > task.seq + at->result->return_count)
       continue;
-    if (status != RS_ERR_OK && at->result->status == RS_ERR_OK) {
+    if (status != RS_ERR_OK && at->to != RS_ADDR_NONE) {
       struct rs_result *failed = rs_result_failed(task, status, rs_error_text(status));
       failed->run_ns = at->result->run_ns;
       send_result(ep, at->to, failed);
+      if (at->result->id_count)
+        rs_owner_carry_end(ep, at->to, task);
       at->to = RS_ADDR_NONE; /* the other returns only have to be counted */
     }
     if (--at->waiting > 0)
@@ -487,6 +487,10 @@ void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
     rs_owner_unblock(ep);
     x->blocked = false;
     rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_WORKER_BLOCKED));
+  }
+  if (result->id_count && to != RS_ADDR_NONE) {
+    rs_owner_begin(ep);
+    rs_owner_carry(ep, to, result);
   }
   uint32_t stored = 0;
   for (uint32_t i = 0; i < result->return_count; i++) {

@@ -13,9 +13,13 @@ void rs_owner_begin(struct rs_endpoint *ep);      /* makes the role of a process
 void rs_owner_unblock(struct rs_endpoint *ep);    /* the task that was BLOCKED is over */
 bool rs_owner_busy(const struct rs_owner *owner); /* it may not end: others would lose something */
 
-/* A result of this process's executor goes to the task's owner, and takes the references inside it along: once all that
- * this process has borrowed is known to the owners of these objects. Takes over the reference. */
+/* A result of this process's executor goes to the task's owner once all that this process has borrowed is known to the
+ * owners of these objects. Takes over the reference. */
 void rs_owner_send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *result);
+
+/* The references inside a result, from the end of its task until who gets it has registered; or it does not get it. */
+void rs_owner_carry(struct rs_endpoint *ep, rs_addr to, struct rs_result *result);
+void rs_owner_carry_end(struct rs_endpoint *ep, rs_addr to, struct rs_id task);
 void rs_owner_settle(struct rs_endpoint *ep);
 uint64_t rs_owner_deadline(const struct rs_endpoint *ep);
 void rs_owner_sanity_check(const struct rs_owner *owner);

@@ -38,15 +38,22 @@ static void leave(struct rs_endpoint *ep, const struct deferred *d)
 {
   if (d->result) {
     emit_result(ep, d->to, d->result);
-  } else if (d->taken) {
+    return;
+  }
+  if (d->taken) {
     struct rs_m_refs_taken *m = rs_msg_new(RS_MSG_REFS_TAKEN);
     m->task = d->id;
     rs_send(ep, d->to, m);
-  } else if (!rs_owner_ref_find(ep->owner, ep->self, d->id)) { /* else it was borrowed again meanwhile */
-    struct rs_m_borrow_remove *m = rs_msg_new(RS_MSG_BORROW_REMOVE);
-    m->object = d->id;
-    rs_send(ep, d->to, m);
+    return;
   }
+  struct ref *again = rs_owner_ref_find(ep->owner, ep->self, d->id);
+  if (again && (again->registered || again->fate != REF_GONE)) { /* borrowed again: the owner still has us in its set */
+    again->registered = true;
+    return;
+  }
+  struct rs_m_borrow_remove *m = rs_msg_new(RS_MSG_BORROW_REMOVE);
+  m->object = d->id;
+  rs_send(ep, d->to, m);
 }
 
 static void defer(struct rs_endpoint *ep, struct deferred d)
@@ -324,14 +331,16 @@ static void on_ask(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ref_a
 
 void rs_owner_send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *result)
 {
-  if (result->id_count) {
-    struct carried *carried = rs_alloc(sizeof *carried);
-    carried->to = to;
-    carried->result = rs_result_ref(result);
-    rs_list_push_back(&ep->owner->carried, &carried->link);
-    rs_owner_ref_hold_all(ep, result->ids, result->id_count);
-  }
   defer(ep, (struct deferred){.to = to, .result = result});
+}
+
+void rs_owner_carry(struct rs_endpoint *ep, rs_addr to, struct rs_result *result)
+{
+  struct carried *carried = rs_alloc(sizeof *carried);
+  carried->to = to;
+  carried->result = rs_result_ref(result);
+  rs_list_push_back(&ep->owner->carried, &carried->link);
+  rs_owner_ref_hold_all(ep, result->ids, result->id_count);
 }
 
 static void carried_end(struct rs_endpoint *ep, struct carried *carried)
@@ -342,7 +351,7 @@ static void carried_end(struct rs_endpoint *ep, struct carried *carried)
   free(carried);
 }
 
-static void on_taken(struct rs_endpoint *ep, rs_addr from, struct rs_id task)
+void rs_owner_carry_end(struct rs_endpoint *ep, rs_addr from, struct rs_id task)
 {
   RS_LIST_EACH(&ep->owner->carried, at, after)
   {
@@ -481,7 +490,9 @@ bool rs_owner_borrow_on_message(struct rs_endpoint *ep, rs_addr from, const stru
     return true;
   case RS_MSG_REF_ASK: on_ask(ep, from, (const void *)msg); return true;
   case RS_MSG_REF_INFO: on_info(ep, (const void *)msg); return true;
-  case RS_MSG_REFS_TAKEN: on_taken(ep, from, ((const struct rs_m_refs_taken *)(const void *)msg)->task); return true;
+  case RS_MSG_REFS_TAKEN:
+    rs_owner_carry_end(ep, from, ((const struct rs_m_refs_taken *)(const void *)msg)->task);
+    return true;
   default: return false;
   }
 }

@@ -100,6 +100,8 @@ static struct ref *wanted(struct rs_endpoint *ep, struct rs_id id)
   int status = ep->owner->orphaned ? RS_ERR_NODE_DIED : RS_ERR_OBJECT_LOST;
   if (ref && (!ep->owner->orphaned || ref->fate == REF_INLINE || ref->fate == REF_GONE)) {
     rs_owner_ref_more(ref);
+    if (id.owner != ep->self) /* it may outlast the task that asks */
+      rs_owner_borrow_register(ep, ref);
     return ref;
   }
   reply_new(ep, id, status)->result =

@@ -127,6 +127,7 @@ static void end(struct rs_endpoint *ep, struct ref *ref)
       rs_owner_borrow_end(ep, id);
     return;
   }
+  rs_trace(ep, RS_TRACE_REF_ENDED, ep->self, ref->id.seq, 0);
   if (ref->origin == REF_OF_ACTOR)
     rs_owner_actor_release(ep, ref->id);
   rs_owner_object_drop_bytes(ep, ref);

@@ -253,7 +253,10 @@ void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop
   if (worker)
     rs_raylet_pool_release(ep, worker, stop_worker);
   for (uint32_t i = 0; i < grant->dep_count; i++)
-    rs_store_unlease(ep, grant->deps[i].id);
+    if (grant->blocked)
+      rs_store_unpin(ep, grant->deps[i].id);
+    else
+      rs_store_unlease(ep, grant->deps[i].id);
   rs_raylet_class_unref(r, grant->class);
   free(grant->deps);
   free(grant);
@@ -817,6 +820,8 @@ void rs_raylet_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
 
 void rs_raylet_settle(struct rs_endpoint *ep)
 {
+  if (!rs_list_empty(&ep->local->owed)) /* before anybody else gets what has become free */
+    rs_raylet_repay(ep->local);
   rs_raylet_view_settle(ep);
   do { /* each of them may give the others something to do */
     rs_store_settle(ep);

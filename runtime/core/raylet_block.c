@@ -3,9 +3,11 @@
  * While the task of a worker waits in a get, the CPU of its grant (not GPUs, not memory) is free for others; when it
  * goes on it takes what is left of it at once and is owed the rest, which it gets before anybody else as CPUs become
  * free. So a node may for a while run more tasks than it has CPUs, as in Ray, and what is accounted for never exceeds
- * what there is. Cost: O(grants that are owed) a change.
+ * what there is. Its arguments stay where they are, but do not count for max_task_args_memory_fraction_e4 meanwhile:
+ * what it waits for may need arguments, too. Cost: O(grants that are owed) a change.
  */
 #include "core/raylet_int.h"
+#include "core/store.h"
 
 /* Where a grant has its CPU from: the node, or a bundle of a placement group. */
 static int64_t *room_of(struct rs_raylet *r, struct grant *grant)
@@ -39,6 +41,14 @@ void rs_raylet_on_blocked(struct rs_endpoint *ep, rs_addr from, bool blocked)
   grant->blocked = blocked;
   rs_trace(ep, blocked ? RS_TRACE_WORKER_BLOCKED : RS_TRACE_WORKER_UNBLOCKED, from, (uint64_t)grant->class->hold.cpu_e4,
            0);
+  for (uint32_t i = 0; i < grant->dep_count; i++) { /* its arguments stay, but others may have theirs beside them */
+    if (blocked) {
+      rs_store_pin(ep, grant->deps[i].id);
+      rs_store_unlease(ep, grant->deps[i].id);
+    } else {
+      rs_store_lease(ep, grant->deps[i].id);
+    }
+  }
   if (blocked) {
     *room_of(r, grant) += grant->cpu_e4;
     grant->cpu_e4 = 0;

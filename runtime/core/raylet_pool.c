@@ -11,6 +11,8 @@
 #include "core/raylet_int.h"
 #include "core/store.h"
 
+#define ASK_AGAIN_NS RS_S /* at least: a worker that stays is asked again */
+
 static uint32_t cpu_count(const struct rs_raylet *r)
 {
   return (uint32_t)(r->info->total.cpu_e4 / RS_ONE_E4);
@@ -219,8 +221,10 @@ void rs_raylet_pool_on_owns(struct rs_endpoint *ep, rs_addr addr)
 void rs_raylet_pool_on_stays(struct rs_endpoint *ep, rs_addr addr)
 {
   struct pool_worker *worker = rs_map_get_ptr(&ep->local->workers, addr);
-  if (worker && worker->state == WORKER_RETIRING)
-    offer(ep, worker);
+  if (!worker || worker->state != WORKER_RETIRING)
+    return;
+  offer(ep, worker);
+  worker->since = rs_time_add(worker->since, ASK_AGAIN_NS); /* those behind it wait no longer than that */
 }
 
 void rs_raylet_pool_settle(struct rs_endpoint *ep)

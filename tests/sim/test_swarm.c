@@ -163,6 +163,14 @@ static void fires_progress(void)
 {
   planted(RS_PLANT_LOSE_MESSAGE, RS_CHECK_PROGRESS);
 }
+static void fires_held(void)
+{
+  planted(RS_PLANT_FALSE_ACK, RS_CHECK_HELD);
+}
+static void fires_empty_references(void)
+{
+  planted(RS_PLANT_LOSE_REMOVE, RS_CHECK_EMPTY);
+}
 static void fires_silence(void)
 {
   planted(RS_PLANT_NOISE, RS_CHECK_SILENCE);
@@ -216,6 +224,8 @@ const struct rs_test rs_tests[] = {
     {"swarm: fires: a worker that is never ended", fires_workers},
     {"swarm: fires: bytes that are never freed", fires_empty},
     {"swarm: fires: one message lost in the middle", fires_progress},
+    {"swarm: fires: an object freed while a process counts it", fires_held},
+    {"swarm: fires: a reference that never ends", fires_empty_references},
     {"swarm: fires: an idle cluster with events", fires_silence},
     {"swarm: fires: a bundle on two nodes", fires_group_once},
     {"swarm: fires: a group that is not as its strategy says", fires_group_rule},
