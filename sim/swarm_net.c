@@ -317,9 +317,22 @@ static struct rs_msg *reversed(struct swarm_net *n, struct rs_msg *msg)
   return msg;
 }
 
+/* The owner of the objects never hears of it, and the borrower hears that it did. */
+static bool acknowledge_falsely(struct swarm_net *n, rs_addr from, rs_addr to, const struct rs_msg *msg)
+{
+  if (n->plant != RS_PLANT_FALSE_ACK || msg->type != RS_MSG_BORROW_ADD)
+    return false;
+  const struct rs_m_borrow_add *add = (const void *)msg;
+  struct rs_m_borrow_added *ack = rs_msg_new(RS_MSG_BORROW_ADDED);
+  ack->objects_count = add->objects_count;
+  ack->objects = rs_memdup(add->objects, add->objects_count * sizeof *ack->objects);
+  send(n, to, from, &ack->head);
+  return true;
+}
+
 static void deliver(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *msg)
 {
-  if (lose(n, msg)) {
+  if (lose(n, msg) || acknowledge_falsely(n, from, to, msg)) {
     rs_msg_unref(msg);
     return;
   }
