@@ -843,7 +843,6 @@ struct swarm_load *swarm_net_load(struct swarm_net *n)
 {
   return n->load;
 }
-
 struct swarm_refs *swarm_net_refs(struct swarm_net *n)
 {
   return n->refs;
