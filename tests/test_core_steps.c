@@ -431,6 +431,48 @@ static void waits_behind_a_long_one(void)
   end(&s);
 }
 
+/* More leases in one request than an owner may ask for: nobody begins to count them out. */
+static void absurd_request(void)
+{
+  struct solo s = {0};
+  rs_config_defaults(&s.config);
+  begin(&s, RS_ROLE_RAYLET, HERE, 1, 0);
+  accepted(&s);
+  struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
+  m->request = 1;
+  m->count = UINT32_MAX;
+  m->strategy = RS_STRATEGY_NODE_AFFINITY;
+  m->target = rs_addr_node(HERE);
+  m->demand.cpu_e4 = 1000 * RS_ONE_E4;
+  hear(&s, PROGRAM, m);
+  CHECK(!sent(&s, PROGRAM, RS_MSG_LEASE_REJECT));
+  end(&s);
+}
+
+/* A copy that is nowhere is none. */
+static void copy_nowhere(void)
+{
+  struct solo s = {0};
+  rs_config_defaults(&s.config);
+  begin(&s, RS_ROLE_DRIVER, PROGRAM, 0, 0);
+  struct rs_call *call = rs_call_new(RS_CALL_PUT, 0);
+  call->object = (struct rs_id){PROGRAM, 1};
+  call->size_bytes = 1000000;
+  take_step(&s, &(struct rs_input){.kind = RS_IN_CALL, .call = call});
+  rs_call_free(call);
+  struct rs_m_object_added *m = rs_msg_new(RS_MSG_OBJECT_ADDED);
+  m->object = (struct rs_id){PROGRAM, 1};
+  hear(&s, HERE, m);
+  m = rs_msg_new(RS_MSG_OBJECT_ADDED); /* of an object that is not known either */
+  m->object = (struct rs_id){PROGRAM, 7};
+  hear(&s, HERE, m);
+  call = rs_call_new(RS_CALL_RELEASE, 0);
+  call->object = (struct rs_id){PROGRAM, 1};
+  take_step(&s, &(struct rs_input){.kind = RS_IN_CALL, .call = call});
+  rs_call_free(call);
+  end(&s);
+}
+
 const struct rs_test rs_tests[] = {
     {"gcs: a raylet gets the view among changes, and misses no version", views_follow_each_other},
     {"gcs: a worker lost while it creates an actor", creation_is_given_up},
@@ -440,6 +482,8 @@ const struct rs_test rs_tests[] = {
     {"raylet: arguments are held as they come", arguments_are_held_as_they_come},
     {"raylet: arguments keep to their share of the store", arguments_keep_to_their_share},
     {"store: made while it is pulled, it stays", made_while_pulled_stays},
+    {"raylet: a request of absurd size", absurd_request},
+    {"owner: a copy that is nowhere", copy_nowhere},
     {"executor: what waits behind a long task goes back", waits_behind_a_long_one},
     {0},
 };

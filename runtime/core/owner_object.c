@@ -172,6 +172,8 @@ void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task)
 
 void rs_owner_object_add_location(struct ref *ref, rs_addr raylet)
 {
+  if (rs_addr_ep(raylet) != RS_EP_RAYLET)
+    return;
   for (uint32_t i = 0; i < ref->location_count; i++)
     if (ref->locations[i] == raylet)
       return;
@@ -394,7 +396,7 @@ bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const stru
     if (ref && (ref->fate == REF_STORED || ref->fate == REF_PENDING))
       rs_owner_object_add_location(ref,
                                    m->raylet); /* PENDING: its maker died before it could tell, and is tried again */
-    else
+    else if (rs_addr_ep(m->raylet) == RS_EP_RAYLET)
       send_free(ep, m->raylet, m->object); /* it was freed while it was on its way */
     return true;
   }
