@@ -466,6 +466,12 @@ static void copy_nowhere(void)
   m = rs_msg_new(RS_MSG_OBJECT_ADDED); /* of an object that is not known either */
   m->object = (struct rs_id){PROGRAM, 7};
   hear(&s, HERE, m);
+  struct rs_m_stream_item *item = rs_msg_new(RS_MSG_STREAM_ITEM);
+  item->task = (struct rs_id){PROGRAM, 9};
+  item->index = 1;
+  item->item = rs_result_new(1, 0);
+  item->item->returns[0].size_bytes = 1000;
+  hear(&s, HERE, item);
   call = rs_call_new(RS_CALL_RELEASE, 0);
   call->object = (struct rs_id){PROGRAM, 1};
   take_step(&s, &(struct rs_input){.kind = RS_IN_CALL, .call = call});

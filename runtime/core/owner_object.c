@@ -10,6 +10,8 @@
 
 static void send_free(struct rs_endpoint *ep, rs_addr raylet, struct rs_id id)
 {
+  if (rs_addr_ep(raylet) != RS_EP_RAYLET)
+    return;
   struct rs_m_object_free *m = rs_msg_new(RS_MSG_OBJECT_FREE);
   m->objects = rs_alloc(sizeof *m->objects);
   m->objects[0] = id;
@@ -396,7 +398,7 @@ bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const stru
     if (ref && (ref->fate == REF_STORED || ref->fate == REF_PENDING))
       rs_owner_object_add_location(ref,
                                    m->raylet); /* PENDING: its maker died before it could tell, and is tried again */
-    else if (rs_addr_ep(m->raylet) == RS_EP_RAYLET)
+    else
       send_free(ep, m->raylet, m->object); /* it was freed while it was on its way */
     return true;
   }
