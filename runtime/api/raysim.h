@@ -32,12 +32,18 @@
  * The manual for newcomers is docs/c-api.md; programs to read are in examples/.
  *
  * Errors    Functions that can fail return 0 or a negative RAYSIM_ERR_ number (raysim_error_text says what it means);
- * those that return a reference return none (raysim_is_none). raysim_last_error() has one line about what went wrong in
- *           this thread's last call that failed by the caller's fault. Why a task failed is in its value: raysim_error.
+ *           those that return a reference return none (raysim_is_none). raysim_last_error() has one line about what
+ *           went wrong in this thread's last call that failed by the caller's fault. Why a task failed is in its
+ *           value: struct raysim_error.
+ *
  * Threads   Every function may be called from any thread at any time, but for raysim_init, raysim_shutdown and the
  *           raysim_register family. What a pointer argument points to is read during the call only, unless it says
- * more. Times     Milliseconds; RAYSIM_FOREVER (-1): no limit; 0: only what is so now. Zeros     In every structure of
- * options a field that is zero (or NULL) means Ray's default. Where zero itself must be said, RAYSIM_NONE (-1) says it.
+ *           more.
+ *
+ * Times     Milliseconds; RAYSIM_FOREVER (-1): no limit; 0: only what is so now.
+ *
+ * Zeros     In every structure of options a field that is zero (or NULL) means Ray's default. Where zero itself must be
+ *           said, RAYSIM_NONE (-1) says it.
  */
 #ifndef RAYSIM_H
 #define RAYSIM_H
@@ -459,7 +465,8 @@ struct raysim_method {
 };
 
 /* An actor class: `create` gets the arguments of raysim_actor_create and sets the state with raysim_set_self; methods
- * find it with raysim_self; `destroy` (may be NULL) gets it when the actor ends in order. */
+ * find it with raysim_self; `destroy` (may be NULL) gets it when the actor ends in order: after its last handle went,
+ * or raysim_actor_exit. It must not call the library. */
 struct raysim_class {
   const char *name;
   raysim_function create;

@@ -4,6 +4,7 @@
 
 #include "api/raysim_int.h"
 #include "uv/function.h"
+#include "uv/worker.h"
 
 struct raysim_context {
   struct rs_uv_context *inner;
@@ -137,12 +138,16 @@ __attribute__((constructor)) static void begin(void)
   rs_function_search_with(load_functions);
 }
 
+/* What a function is registered with. */
+struct box {
+  raysim_function function;
+  void (*destroy)(void *self); /* of a class */
+};
+
 static int run(struct rs_uv_context *inner)
 {
   struct raysim_context context = {.inner = inner, .task = rs_uv_context_task(inner)};
-  raysim_function function;
-  void *data = rs_uv_context_data(inner);
-  memcpy(&function, data, sizeof function);
+  struct box *box = rs_uv_context_data(inner);
   if (context.task->args_bytes > 0) {
     context.arg_count =
         context.task->args_bytes >= 4 ? get_u32(context.task->args) & ~(RAYSIM_ARGS_LOAD | RAYSIM_ARGS_ENV) : 0;
@@ -159,7 +164,9 @@ static int run(struct rs_uv_context *inner)
   if (rc == 0)
     rc = open_objects(&context);
   if (rc == 0)
-    rc = function(&context);
+    rc = box->function(&context);
+  if (rc == 0 && context.task->flags & RS_TASK_ACTOR_CREATE)
+    inner->worker->actor_end = box->destroy;
   close_objects(&context);
   free(context.refs);
   return rc;
@@ -167,10 +174,9 @@ static int run(struct rs_uv_context *inner)
 
 /* ---- registering ---- */
 
-/* A function's address as data that a context can carry. */
-static void *boxed(raysim_function function)
+static void *boxed(raysim_function function, void (*destroy)(void *))
 {
-  return rs_memdup(&function, sizeof function);
+  return rs_memdup(&(struct box){function, destroy}, sizeof(struct box));
 }
 
 static bool registered;
@@ -180,12 +186,12 @@ bool raysim_registered(void)
   return registered;
 }
 
-int raysim_register(const char *name, raysim_function function)
+static int register_box(const char *name, raysim_function function, void (*destroy)(void *))
 {
   if (!name || !name[0] || !function)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_register: %s is missing",
                             function ? "the name" : "the function");
-  void *box = boxed(function);
+  void *box = boxed(function, destroy);
   registered = true;
   if (rs_uv_function_register(name, run, box))
     return 0;
@@ -193,17 +199,22 @@ int raysim_register(const char *name, raysim_function function)
   return raysim_set_error(RAYSIM_ERR_NAME_TAKEN, "%.200s: a function of that name is there already", name);
 }
 
+int raysim_register(const char *name, raysim_function function)
+{
+  return register_box(name, function, NULL);
+}
+
 int raysim_register_actor(const struct raysim_class *type)
 {
   if (!type || (!type->methods && type->method_count))
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_register_actor: the %s missing",
                             type ? "methods are" : "class is");
-  int rc = raysim_register(type->name, type->create);
+  int rc = register_box(type->name, type->create, type->destroy);
   for (size_t i = 0; i < type->method_count && rc == 0; i++)
     if (!type->methods[i].name || !type->methods[i].function)
       rc = raysim_set_error(RAYSIM_ERR_INVALID, "%.200s: method %zu lacks its name or function", type->name, i);
   for (size_t i = 0; i < type->method_count && rc == 0; i++)
-    if (!rs_uv_method_register(type->name, type->methods[i].name, run, boxed(type->methods[i].function)))
+    if (!rs_uv_method_register(type->name, type->methods[i].name, run, boxed(type->methods[i].function, NULL)))
       rc = raysim_set_error(RAYSIM_ERR_NAME_TAKEN, "%.200s.%.200s: there are two of that name", type->name,
                             type->methods[i].name);
   return rc;

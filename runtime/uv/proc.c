@@ -113,7 +113,11 @@ static void perform(struct rs_proc *proc, struct rs_ep *ep)
   for (uint32_t i = 0; i < proc->effects.count; i++) {
     const struct rs_effect *effect = &proc->effects.items[i];
     switch (effect->kind) {
-    case RS_OUT_SEND: send_one(proc, ep, effect->to, effect->msg); break;
+    case RS_OUT_SEND:
+      if (effect->msg->type == RS_MSG_ACTOR_EXIT) /* the head ends this process when it has it */
+        proc->ops->effect(proc, ep, effect);
+      send_one(proc, ep, effect->to, effect->msg);
+      break;
     case RS_OUT_SEND_MANY:
       for (uint32_t j = 0; j < effect->count; j++)
         send_one(proc, ep, effect->many[j], effect->msg);

@@ -95,6 +95,11 @@ static void on_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_ef
   switch (effect->kind) {
   case RS_OUT_TASK_RUN: begin(worker, effect); break;
   case RS_OUT_TASK_KILL: cancel(worker, effect->object, effect->count == 0); break;
+  case RS_OUT_SEND: /* ACTOR_EXIT: the actor ends in order, and nothing of it runs */
+    if (worker->actor_end)
+      worker->actor_end(worker->actor);
+    worker->actor_end = NULL;
+    break;
   case RS_OUT_EXIT: leave(proc, 0);
   case RS_OUT_REPLY:
     if (effect->reply->kind == RS_REPLY_YIELD)

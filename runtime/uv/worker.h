@@ -28,6 +28,7 @@ struct rs_worker {
   pthread_cond_t cancelled; /* of some run */
   pthread_cond_t yielded;   /* the answer to some YIELD is there */
   struct rs_output output;
+  void (*actor_end)(void *actor); /* NULL; or gets it when the actor ends in order */
   void *actor;
   uint64_t type;                         /* of the actor: its creation's function */
   uint32_t running_count, waiting_count; /* tasks that run; of these, that wait for objects */

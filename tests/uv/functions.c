@@ -344,6 +344,18 @@ static int busy_crash(struct raysim_context *context)
   abort();
 }
 
+/* Says so in a file, where the test wants to know. */
+static void counter_destroy(void *self)
+{
+  const char *path = getenv("RAYSIM_TEST_DESTROYED");
+  FILE *file = path ? fopen(path, "a") : NULL;
+  if (file) {
+    fprintf(file, "%d\n", *(const int *)self);
+    fclose(file);
+  }
+  free(self);
+}
+
 void raysim_register_functions(void)
 {
   static const struct raysim_method busy_methods[] = {
@@ -353,7 +365,7 @@ void raysim_register_functions(void)
   raysim_register("test.items", items);
   raysim_register("test.items_fail", items_fail);
   static const struct raysim_method counter_methods[] = {{"add", counter_add}}, other_methods[] = {{"add", other_add}};
-  static const struct raysim_class counter = {"test.Counter", counter_create, free, counter_methods, 1},
+  static const struct raysim_class counter = {"test.Counter", counter_create, counter_destroy, counter_methods, 1},
                                    other = {"test.Other", other_create, NULL, other_methods, 1};
   raysim_register("test.add", add);
   raysim_register("test.large", large);

@@ -586,6 +586,23 @@ static void no_library(void)
   CHECK(strstr(raysim_last_error(), "/nonexistent.so") != NULL);
 }
 
+/* Nobody has said how much memory and store the node has. */
+static void memory_has_a_default(void)
+{
+  struct raysim *ray = start(1, 1);
+  struct raysim_resources have;
+  CHECK_EQ(raysim_cluster_resources(ray, &have), 0);
+  CHECK(have.memory_bytes > 0 && have.object_store_bytes > 0);
+  int a = 1, b = 2;
+  struct raysim_task_options options = {.demand.memory_bytes = 1 << 20};
+  raysim_ref sum = raysim_submit(ray, "test.add", RAYSIM_ARGS(RAYSIM_VALUE(a), RAYSIM_VALUE(b)), &options);
+  struct raysim_value value;
+  CHECK_EQ(raysim_get(ray, sum, LIMIT, &value), 0);
+  raysim_value_free(&value);
+  raysim_release(ray, sum);
+  stop(ray);
+}
+
 const struct rs_test rs_tests[] = {{"ids", ids},
                                    {"values", values},
                                    {"failures", failures},
@@ -602,5 +619,6 @@ const struct rs_test rs_tests[] = {{"ids", ids},
                                    {"actors", actors},
                                    {"threads", threads},
                                    {"joined", joined},
+                                   {"memory_has_a_default", memory_has_a_default},
                                    {"no_library", no_library},
                                    {0}};

@@ -250,12 +250,35 @@ static void a_stream_survives_a_crash(void)
   raysim_shutdown(ray);
 }
 
+/* The class's `destroy` gets the state of an actor whose last handle went, once, after its calls. */
+static void the_state_is_destroyed(void)
+{
+  char path[64], text[16] = "";
+  snprintf(path, sizeof path, "/tmp/raysim-destroyed-%d", (int)getpid());
+  setenv("RAYSIM_TEST_DESTROYED", path, 1);
+  struct raysim *ray = start(1, 2);
+  int five = 5, two = 2;
+  raysim_actor counter = raysim_actor_create(ray, "test.Counter", RAYSIM_ARGS(RAYSIM_VALUE(five)), NULL);
+  raysim_ref sum = raysim_call(ray, counter, "add", RAYSIM_ARGS(RAYSIM_VALUE(two)), NULL);
+  raysim_release(ray, counter.ref);
+  raysim_release(ray, sum);
+  for (int i = 0; i < 1000 && !strchr(text, '\n'); i++) {
+    FILE *file = fopen(path, "r");
+    if (file && !fgets(text, sizeof text, file))
+      text[0] = 0;
+    if (file)
+      fclose(file);
+    local_pause_ms(10);
+  }
+  CHECK(strcmp(text, "7\n") == 0);
+  CHECK_EQ(unlink(path), 0);
+  raysim_shutdown(ray);
+  unsetenv("RAYSIM_TEST_DESTROYED");
+}
+
 const struct rs_test rs_tests[] = {
-    {"api: threads and concurrency groups", threads_and_groups},
-    {"api: names and name spaces", names},
-    {"api: actors of other programs, detached ones", programs},
-    {"api: how actors end", ends},
-    {"api: streams", streams},
-    {"api: a stream survives a crash", a_stream_survives_a_crash},
-    {0},
+    {"api: threads and concurrency groups", threads_and_groups},   {"api: names and name spaces", names},
+    {"api: actors of other programs, detached ones", programs},    {"api: how actors end", ends},
+    {"api: the state is destroyed", the_state_is_destroyed},       {"api: streams", streams},
+    {"api: a stream survives a crash", a_stream_survives_a_crash}, {0},
 };
