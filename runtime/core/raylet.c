@@ -16,7 +16,6 @@
  * total; queued is the sum over classes.
  */
 #include "core/raylet.h"
-#define BURST_MAX 1000000u /* leases in one request: as many as an owner may have asked for at a time */
 
 #include "core/raylet_int.h"
 #include "core/store.h"
@@ -544,7 +543,7 @@ static void on_group_request(struct rs_endpoint *ep, rs_addr owner, const struct
 static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m)
 {
   struct rs_raylet *r = ep->local;
-  if (m->count == 0 || m->count > BURST_MAX)
+  if (m->count == 0 || m->count > 1000000) /* an owner may have so many under way */
     return;
   bool ours = is_affine(m->strategy) && m->target == rs_addr_node(ep->self);
   rs_trace(ep, RS_TRACE_LEASE_QUEUED, owner, m->request, m->key);
