@@ -1,13 +1,13 @@
 /* parameter_server.c -- an actor keeps the parameters of a model; workers ask it for them, and send it gradients.
  *
  * The workers are tasks. Each gets the server's handle as a reference, and calls it by itself, so the parameters never
- * pass through this program. They fit y = 3 x - 1 to points.
+ * pass through this program. They fit y = 3 x - 1 to points; the step is small, because gradients come late.
  */
 #include <string.h>
 
 #include "example.h"
 
-enum { WORKERS = 4, STEPS = 200, POINTS = 50 };
+enum { WORKERS = 4, STEPS = 400, POINTS = 50 };
 
 struct model {
   double slope, offset;
@@ -30,8 +30,8 @@ static int push(struct raysim_context *context)
 {
   struct model *model = raysim_self(context);
   const struct model *gradient = raysim_arg(context, 0, NULL);
-  model->slope -= 0.2 * gradient->slope;
-  model->offset -= 0.2 * gradient->offset;
+  model->slope -= 0.05 * gradient->slope;
+  model->offset -= 0.05 * gradient->offset;
   return raysim_return(context, 0, model, sizeof *model);
 }
 
