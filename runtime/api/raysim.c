@@ -30,6 +30,19 @@ SAME(PEER_LOST);
 SAME(INVALID);
 SAME(INTERRUPTED);
 
+/* What a program that uses the library prints as it ends; weak, because raysimd and raysim have their own. These stand
+ * before the silent ones of base/ in the library, and the first weak one counts. */
+__attribute__((weak)) void rs_panic(const char *text)
+{
+  fprintf(stderr, "raysim: %s\n", text);
+}
+
+__attribute__((weak)) void rs_no_memory(size_t bytes)
+{
+  fprintf(stderr, "raysim: out of memory: %zu more bytes are not there\n", bytes);
+  _exit(1);
+}
+
 const char *raysim_last_error(void)
 {
   return last_error;

@@ -283,8 +283,8 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
 enum { RAYSIM_FORCE = 1, RAYSIM_NOT_RECURSIVE = 2 };
 
 /* Cancels the task that makes this object: one that waits ends at once, one that runs sees raysim_cancelled; with
- * RAYSIM_FORCE its process is ended. Its children are cancelled too, unless RAYSIM_NOT_RECURSIVE. Its value becomes
- * RAYSIM_ERR_CANCELLED, unless it was faster. */
+ * RAYSIM_FORCE its process is ended a second later, if it has not returned by then. Its children are cancelled too,
+ * unless RAYSIM_NOT_RECURSIVE. Its value becomes RAYSIM_ERR_CANCELLED, unless it was faster. */
 int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags);
 
 /* ---- objects ---- */
@@ -413,7 +413,9 @@ raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const c
  * which the task ended (raysim_last_error says more), or TIMED_OUT, INTERRUPTED. One thread at a time for a stream. */
 int raysim_next(struct raysim *ray, raysim_stream stream, int64_t timeout_ms, raysim_ref *item);
 int raysim_stream_cancel(struct raysim *ray, raysim_stream stream, int flags); /* as raysim_cancel */
-void raysim_stream_release(struct raysim *ray, raysim_stream stream); /* what was not read goes; always needed */
+/* What was not read goes; always needed. A task that still yields then runs on to its end, and what it yields goes at
+ * once, as in Ray: raysim_stream_cancel first ends it. */
+void raysim_stream_release(struct raysim *ray, raysim_stream stream);
 
 /* ---- placement groups: resources put apart on chosen nodes (docs/placement-groups.md) ---- */
 

@@ -3,7 +3,7 @@
 #define RS_UV_LIMITS_H
 
 enum {
-  RS_UV_VERSION = 2,               /* of the wire: frames, handshake and message numbers */
+  RS_UV_VERSION = 3,               /* of the wire: frames, handshake and message numbers */
   RS_UV_FRAME_MAX = 256 << 20,     /* bytes in one frame after the handshake */
   RS_UV_HANDSHAKE_FRAME_MAX = 256, /* ... before the other side has proved that it knows the token */
   RS_UV_WELCOME_MAX = 1 << 20,     /* ... in the answer that carries the cluster's settings */
