@@ -431,7 +431,8 @@ static void waits_behind_a_long_one(void)
   end(&s);
 }
 
-/* More leases in one request than an owner may ask for: nobody begins to count them out. */
+/* More leases in one request than an owner may ask for, or more to keep than to place: nobody begins to count them out.
+ */
 static void absurd_request(void)
 {
   struct solo s = {0};
@@ -446,6 +447,14 @@ static void absurd_request(void)
   m->demand.cpu_e4 = 1000 * RS_ONE_E4;
   hear(&s, PROGRAM, m);
   CHECK(!sent(&s, PROGRAM, RS_MSG_LEASE_REJECT));
+  m = rs_msg_new(RS_MSG_LEASE_REQUEST);
+  m->request = 2;
+  m->count = 1;
+  m->hops = m->actor = 1;
+  m->target = RS_NODE_NONE;
+  m->hold.cpu_e4 = 2 * RS_ONE_E4;
+  hear(&s, HEAD, m);
+  CHECK(!sent(&s, HEAD, RS_MSG_LEASE_GRANT));
   end(&s);
 }
 

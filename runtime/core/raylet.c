@@ -543,7 +543,7 @@ static void on_group_request(struct rs_endpoint *ep, rs_addr owner, const struct
 static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m)
 {
   struct rs_raylet *r = ep->local;
-  if (m->count == 0 || m->count > 1000000) /* an owner may have so many under way */
+  if (m->count == 0 || m->count > 1000000 || !rs_demand_covers(&m->demand, &m->hold)) /* no owner asks for that */
     return;
   bool ours = is_affine(m->strategy) && m->target == rs_addr_node(ep->self);
   rs_trace(ep, RS_TRACE_LEASE_QUEUED, owner, m->request, m->key);

@@ -368,6 +368,21 @@ bool rs_demand_equal(const struct rs_demand *a, const struct rs_demand *b)
   return true;
 }
 
+bool rs_demand_covers(const struct rs_demand *demand, const struct rs_demand *part)
+{
+  if (part->cpu_e4 > demand->cpu_e4 || part->memory_bytes > demand->memory_bytes ||
+      part->store_bytes > demand->store_bytes || part->gpu_e4 > demand->gpu_e4)
+    return false;
+  for (int i = 0, at = 0; i < part->custom_count; i++) { /* both are sorted by name */
+    while (at < demand->custom_count && demand->custom[at].name < part->custom[i].name)
+      at++;
+    if (at == demand->custom_count || demand->custom[at].name != part->custom[i].name ||
+        demand->custom[at].amount_e4 < part->custom[i].amount_e4)
+      return false;
+  }
+  return true;
+}
+
 uint64_t rs_demand_hash(const struct rs_demand *demand)
 {
   uint64_t hash = rs_mix64((uint64_t)demand->cpu_e4 ^ (uint64_t)demand->gpu_e4 << 32);

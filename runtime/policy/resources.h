@@ -138,6 +138,9 @@ uint32_t rs_res_utilisation_e4(const struct rs_res *left, const struct rs_res *t
 
 bool rs_res_equal(const struct rs_res *a, const struct rs_res *b);
 bool rs_demand_equal(const struct rs_demand *a, const struct rs_demand *b);
+
+/* Does the demand have as much of everything as `part`? What fits the one then fits the other. */
+bool rs_demand_covers(const struct rs_demand *demand, const struct rs_demand *part);
 uint64_t rs_demand_hash(const struct rs_demand *demand);
 
 #endif
