@@ -15,18 +15,20 @@
 
 #include "base/alloc.h"
 #include "dl/policy_library.h"
+#include "uv/node_text.h"
 #include "uv/session.h"
 #include "uv/uv.h"
 
 extern char **environ;
 
 static const char help[] =
-    "usage: raysim start --head [--nodes N] [--num-cpus K] [--num-gpus G] [--memory BYTES] [--port P] [--bind "
-    "ADDRESS]\n"
+    "usage: raysim start --head [--nodes N] [NODE]... [--port P] [--bind ADDRESS]\n"
     "                    [--set SETTING=VALUE]... [--policy NAME|LIBRARY] [--load LIBRARY] [--block]\n"
-    "       raysim start --address=HOST:PORT [--num-cpus K] [--num-gpus G] [--memory BYTES] [--bind ADDRESS]\n"
+    "       raysim start --address=HOST:PORT [NODE]... [--bind ADDRESS]\n"
     "                    [--token-file FILE] [--policy LIBRARY] [--load LIBRARY]\n"
     "\n"
+    "  NODE          what each node has: [--num-cpus K] [--num-gpus G] [--memory BYTES] [--object-store-memory BYTES]\n"
+    "                [--resources NAME=AMOUNT,NAME=AMOUNT...] [--labels KEY=VALUE,KEY=VALUE...]\n"
     "  --head        start a cluster on this host: a head and N - 1 more nodes (default 1), each with K logical CPUs\n"
     "                (default: this machine's), until `raysim stop`\n"
     "  --address     add a node of this host to the cluster whose head listens there\n"
@@ -44,11 +46,11 @@ static const char help[] =
 struct arguments {
   bool head, block;
   const char *address, *bind, *token, *load, *policy, *session;
-  const char *num_cpus, *num_gpus, *memory;
-  const char *head_only; /* the last option that a node that joins does not have */
+  const char *num_cpus, *num_gpus, *memory, *store; /* as they are said */
+  const char *head_only;                            /* the last option that a node that joins does not have */
   uint32_t nodes;
   uint16_t port;
-  double cpus, gpus, memory_bytes;
+  struct rs_node_text has;
   struct rs_config config;
 };
 
@@ -112,7 +114,7 @@ static int set_policy(struct arguments *a, const char *text)
 static int parse(int argc, char **argv, struct arguments *a)
 {
   a->nodes = 1;
-  a->cpus = (double)sysconf(_SC_NPROCESSORS_ONLN);
+  a->has.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN);
   rs_config_defaults(&a->config);
   for (int i = 1; i < argc; i++) {
     char *name = argv[i], *equals = strchr(name, '='), *value = NULL;
@@ -159,17 +161,22 @@ static int parse(int argc, char **argv, struct arguments *a)
         return wrong("--port", value, "a port from 0 (any free one) to 65535 is wanted");
       a->port = (uint16_t)n;
     } else if (IS("--num-cpus")) {
-      if (!number(value, 0, 1e6, &a->cpus))
+      if (!number(value, 0, 1e6, &a->has.cpus))
         return wrong("--num-cpus", value, "a number from 0 to 1000000 is wanted");
       a->num_cpus = value;
     } else if (IS("--num-gpus")) {
-      if (!number(value, 0, RS_GPU_MAX, &a->gpus) || a->gpus != (double)(int)a->gpus)
+      if (!number(value, 0, RS_GPU_MAX, &a->has.gpus) || a->has.gpus != (double)(int)a->has.gpus)
         return wrong("--num-gpus", value, "a whole number from 0 to 16 is wanted");
       a->num_gpus = value;
-    } else if (IS("--memory")) {
-      if (!number(value, 0, 1e18, &a->memory_bytes))
-        return wrong("--memory", value, "a number of bytes is wanted");
-      a->memory = value;
+    } else if (IS("--memory") || IS("--object-store-memory")) {
+      bool store = length > sizeof "--memory";
+      if (!number(value, 0, 1e18, store ? &a->has.store_bytes : &a->has.memory_bytes))
+        return wrong(store ? "--object-store-memory" : "--memory", value, "a number of bytes is wanted");
+      *(store ? &a->store : &a->memory) = value;
+    } else if (IS("--resources")) {
+      a->has.resources = value;
+    } else if (IS("--labels")) {
+      a->has.labels = value;
     } else if (IS("--policy")) {
       int rc = set_policy(a, value);
       if (rc != 0)
@@ -194,14 +201,9 @@ static int parse(int argc, char **argv, struct arguments *a)
   return 0;
 }
 
-static int start_head(const struct arguments *a)
+static int start_head(const struct arguments *a, struct rs_node_info *info)
 {
-  struct rs_res total = {.cpu_e4 = (int64_t)(a->cpus * RS_ONE_E4 + 0.5), .memory_bytes = (int64_t)a->memory_bytes};
-  total.gpu_count = (uint8_t)a->gpus;
-  for (int i = 0; i < total.gpu_count; i++)
-    total.gpu_e4[i] = RS_ONE_E4;
-  struct rs_node_info *info = rs_node_info_new(&total), **infos = rs_alloc(a->nodes * sizeof *infos);
-  info->node_type = UINT32_MAX;
+  struct rs_node_info **infos = rs_alloc(a->nodes * sizeof *infos);
   for (uint32_t i = 0; i < a->nodes; i++)
     infos[i] = info;
   struct rs_uv_cluster *cluster;
@@ -216,14 +218,13 @@ static int start_head(const struct arguments *a)
                                                                      .detached = !a->block},
                                      &cluster, error);
   free(infos);
-  rs_node_info_unref(info);
   if (rc != 0) {
     fprintf(stderr, "raysim start: %s\n", error);
     return 1;
   }
   const char *host = a->bind ? a->bind : "127.0.0.1";
   printf("head at %s:%u, %u node%s of %g CPUs\n", host, rs_uv_cluster_port(cluster), a->nodes, a->nodes == 1 ? "" : "s",
-         a->cpus);
+         a->has.cpus);
   printf("session %s\n", rs_uv_cluster_session(cluster));
   printf("add a node:  raysim start --address=%s:%u\n", host, rs_uv_cluster_port(cluster));
   printf("end it:      raysim stop\n");
@@ -258,11 +259,18 @@ static int start_node(const struct arguments *a)
   }
   char program[RS_UV_PATH_MAX + 16];
   rs_uv_find_program(NULL, program, sizeof program);
-  const char *argv[24] = {"raysimd", "--join", a->address, "--token-file", token};
+  const char *argv[32] = {"raysimd", "--join", a->address, "--token-file", token};
   int count = 5;
-  const char *more[][2] = {
-      {"--bind", a->bind}, {"--num-cpus", a->num_cpus}, {"--num-gpus", a->num_gpus},        {"--memory", a->memory},
-      {"--load", a->load}, {"--policy", a->policy},     {"--session", own ? session : NULL}};
+  const char *more[][2] = {{"--bind", a->bind},
+                           {"--num-cpus", a->num_cpus},
+                           {"--num-gpus", a->num_gpus},
+                           {"--memory", a->memory},
+                           {"--object-store-memory", a->store},
+                           {"--resources", a->has.resources},
+                           {"--labels", a->has.labels},
+                           {"--load", a->load},
+                           {"--policy", a->policy},
+                           {"--session", own ? session : NULL}};
   for (unsigned i = 0; i < sizeof more / sizeof more[0]; i++)
     if (more[i][1]) {
       argv[count++] = more[i][0];
@@ -314,5 +322,11 @@ int rs_cmd_start(int argc, char **argv)
   int rc = parse(argc, argv, &a);
   if (rc != 0)
     return rc < 0 ? 0 : rc;
-  return a.head ? start_head(&a) : start_node(&a);
+  const char *option, *right;
+  struct rs_node_info *info = rs_node_text_info(&a.has, &option, &right);
+  if (!info)
+    return wrong(option, strcmp(option, "--labels") == 0 ? a.has.labels : a.has.resources, right);
+  rc = a.head ? start_head(&a, info) : start_node(&a);
+  rs_node_info_unref(info);
+  return rc;
 }

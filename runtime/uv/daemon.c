@@ -2,6 +2,7 @@
  *
  *   raysimd --head [--attached]      started by rs_uv_local_cluster_start; descriptors 3: setup, 4: ready, 5: life
  *   raysimd --join HOST:PORT --token-file FILE [--bind ADDRESS] [--num-cpus K] [--num-gpus G] [--memory BYTES]
+ *           [--object-store-memory BYTES] [--resources NAME=AMOUNT,...] [--labels KEY=VALUE,...]
  *           [--load LIBRARY] [--policy LIBRARY] [--session FOLDER]
  */
 #include <errno.h>
@@ -14,6 +15,7 @@
 
 #include "uv/function.h"
 #include "uv/node.h"
+#include "uv/node_text.h"
 #include "uv/session.h"
 
 static int usage(const char *why)
@@ -85,7 +87,7 @@ static int join_main(int argc, char **argv)
   struct rs_node_options *o = rs_alloc_zero(1, sizeof *o);
   char error[RS_UV_ERROR_MAX];
   const char *address = NULL, *token = NULL, *load = NULL;
-  double cpus = (double)sysconf(_SC_NPROCESSORS_ONLN), gpus = 0, memory = 0;
+  struct rs_node_text has = {.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN)};
   snprintf(o->bind, sizeof o->bind, "127.0.0.1");
   rs_config_defaults(&o->setup.config);
   for (int i = 1; i < argc; i += 2) {
@@ -106,11 +108,17 @@ static int join_main(int argc, char **argv)
     else if (strcmp(name, "--policy") == 0)
       fine = snprintf(o->setup.policy_library, sizeof o->setup.policy_library, "%s", value) < RS_UV_PATH_MAX;
     else if (strcmp(name, "--num-cpus") == 0)
-      fine = amount(value, 1e6, &cpus);
+      fine = amount(value, 1e6, &has.cpus);
     else if (strcmp(name, "--num-gpus") == 0)
-      fine = amount(value, RS_GPU_MAX, &gpus) && gpus == (double)(int)gpus;
+      fine = amount(value, RS_GPU_MAX, &has.gpus) && has.gpus == (double)(int)has.gpus;
     else if (strcmp(name, "--memory") == 0)
-      fine = amount(value, 1e18, &memory);
+      fine = amount(value, 1e18, &has.memory_bytes);
+    else if (strcmp(name, "--object-store-memory") == 0)
+      fine = amount(value, 1e18, &has.store_bytes);
+    else if (strcmp(name, "--resources") == 0)
+      has.resources = value;
+    else if (strcmp(name, "--labels") == 0)
+      has.labels = value;
     else
       return usage("unknown option");
     if (!fine)
@@ -128,12 +136,12 @@ static int join_main(int argc, char **argv)
     fprintf(stderr, "raysimd: %s\n", error);
     return 2;
   }
-  struct rs_res total = {.cpu_e4 = (int64_t)(cpus * RS_ONE_E4 + 0.5), .memory_bytes = (int64_t)memory};
-  total.gpu_count = (uint8_t)gpus;
-  for (int i = 0; i < (int)gpus; i++)
-    total.gpu_e4[i] = RS_ONE_E4;
-  o->info = rs_node_info_new(&total);
-  o->info->node_type = UINT32_MAX;
+  const char *option, *right;
+  o->info = rs_node_text_info(&has, &option, &right);
+  if (!o->info) {
+    fprintf(stderr, "raysimd: %s: %s\n", option, right);
+    return 2;
+  }
   o->ready_fd = o->life_fd = o->tcp_fd = -1;
   int rc = rs_node_main(o);
   rs_node_info_unref(o->info);

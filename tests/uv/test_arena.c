@@ -136,7 +136,7 @@ static void read_only(void)
 static void entries(void)
 {
   struct rs_blobs store = {0};
-  CHECK_EQ(rs_arena_init(&store.arena, 0), 0);
+  CHECK_EQ(rs_arena_init(&store.arena, 64 << 20), 0);
   struct rs_id id = {1, 2}, other = {1, 3};
   struct rs_blob *blob = rs_blob_add(&store, id, 1 << 20);
   blob->memory = rs_arena_take(&store.arena, blob->size);

@@ -2,6 +2,7 @@
 #include "cli/start.h"
 #include "local.h"
 #include "run_command.h"
+#include "uv/node_text.h"
 
 static int lines(void)
 {
@@ -20,6 +21,12 @@ static void usage(void)
   CHECK(strstr(output, "--nodes 0") != NULL);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus", "many"), 2);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus=nan"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--object-store-memory", "-1"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--resources", "tpu"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--resources", "CPU=1"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--resources", "tpu=-1"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--resources", "a=1,b=1,c=1,d=1,e=1"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--labels", "zone="), 2);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--port", "65536"), 2);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--set", "no_such=1"), 2);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--policy", "nonsense"), 2);
@@ -131,7 +138,28 @@ static void options_of_the_other_form(void)
   CHECK(strstr(output, "--token-file") != NULL && lines() == 1);
 }
 
-const struct rs_test rs_tests[] = {{"usage", usage},
+/* What options say is what the node has. */
+static void what_a_node_has(void)
+{
+  const char *option, *right;
+  struct rs_node_text text = {
+      .cpus = 2, .gpus = 1, .store_bytes = 1e8, .resources = "tpu=4,disk=1.5", .labels = "zone=a,rack=r1"};
+  struct rs_node_info *info = rs_node_text_info(&text, &option, &right);
+  CHECK(info && info->total.cpu_e4 == 2 * RS_ONE_E4 && info->total.gpu_count == 1);
+  CHECK_EQ(info->total.store_bytes, 100000000);
+  struct rs_demand demand = {.cpu_e4 = RS_ONE_E4};
+  rs_demand_set_custom(&demand, "tpu", 4 * RS_ONE_E4);
+  rs_demand_set_custom(&demand, "disk", 15000);
+  CHECK(rs_node_feasible(info, &demand));
+  rs_demand_set_custom(&demand, "disk", 15001);
+  CHECK(!rs_node_feasible(info, &demand));
+  CHECK_EQ(info->label_count, 2);
+  CHECK(info->labels[0].key == rs_name_hash("zone") && info->labels[0].value == rs_name_hash("a"));
+  rs_node_info_unref(info);
+}
+
+const struct rs_test rs_tests[] = {{"what a node has", what_a_node_has},
+                                   {"usage", usage},
                                    {"whole_life", whole_life},
                                    {"left_by_a_killed_head", left_by_a_killed_head},
                                    {"options_of_the_other_form", options_of_the_other_form},
