@@ -37,6 +37,7 @@ static void break_conn(struct swarm_net *n, struct conn *conn, uint64_t notice_n
     if (n->nodes[rs_addr_node(conn->end[d])].up == false) /* a silent host: nothing more comes out of it */
       way->cut = way->arrived;
     way->epoch++;
+    way->trying = false; /* the break tells both ends */
     way->sent = way->arrived = way->newest_view = 0;
     uint64_t due = n->now + 1 + swarm_net_up_to(n, notice_ns);
     if (due < way->floor_ns && way->cut)

@@ -118,6 +118,8 @@ void swarm_refs_unblock(struct swarm_refs *refs, rs_addr who);
 void swarm_refs_gone(struct swarm_refs *refs, rs_addr who);
 void swarm_refs_end(struct swarm_refs *refs);
 uint64_t swarm_refs_work_ns(const struct swarm_refs *refs);
+/* An object is put with these inside. */
+void swarm_refs_boxed(struct swarm_refs *refs, struct rs_id id, const struct rs_id *inside, uint32_t count);
 uint32_t swarm_refs_inner(struct swarm_refs *refs, const struct rs_id *kept, uint32_t count, struct rs_id out[2]);
 
 /* A program has got `box`; if it still counts it, it keeps what is inside. */

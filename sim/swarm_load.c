@@ -263,6 +263,7 @@ static void put(struct swarm_load *load, uint32_t index, rs_addr self)
     call->inner_count = count;
     call->inner = rs_memdup(inner, count * sizeof *inner);
   }
+  swarm_refs_boxed(swarm_net_refs(load->net), call->object, inner, count);
   keep_object(load, p, self, call->object);
   swarm_net_call(load->net, index, call);
 }

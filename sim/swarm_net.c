@@ -7,7 +7,7 @@
  * back as SEND_FAILED. Bytes of objects are counted a node, in memory and on its disk, which takes its time and may be
  * full.
  *
- * What breaks and ends is in swarm_fault.c. Cost: O(log events) a message.
+ * Connections are in swarm_conn.c, what breaks and ends is in swarm_fault.c. Cost: O(log events) a message.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static void drop_event(struct event *e)
     rs_result_unref(e->result); /* NULL where it was put off */
 }
 
-static uint64_t between(struct swarm_net *n, const uint64_t range[2])
+uint64_t swarm_net_between(struct swarm_net *n, const uint64_t range[2])
 {
   return range[0] + rs_rng_below(&n->rng, range[1] - range[0] + 1);
 }
@@ -143,75 +143,6 @@ void swarm_net_take_place(struct swarm_net *n, struct place *p)
   free(p);
 }
 
-/* ---- connections ---- */
-
-static struct conn *conn_of(struct swarm_net *n, rs_addr a, rs_addr b)
-{
-  rs_addr low = a < b ? a : b, high = a < b ? b : a;
-  uint64_t key = rs_mix64(low) ^ rs_mix64(high * 3);
-  struct conn *conn = rs_map_get_ptr(&n->conns, key);
-  if (!conn) {
-    conn = rs_alloc_zero(1, sizeof *conn);
-    conn->end[0] = low;
-    conn->end[1] = high;
-    rs_map_put_ptr(&n->conns, key, conn);
-    RS_GROW(n->conn_list, n->conn_count, n->conn_cap);
-    n->conn_list[n->conn_count++] = conn;
-  }
-  RS_ASSERT(conn->end[0] == low && conn->end[1] == high);
-  return conn;
-}
-
-static uint64_t delay(struct swarm_net *n, rs_addr from, rs_addr to)
-{
-  return between(n, rs_addr_node(from) == rs_addr_node(to) ? n->plan->local_ns : n->plan->latency_ns);
-}
-
-static void send(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *msg)
-{
-  if (n->plan->codec) {
-    size_t size = rs_msg_wire_bytes(msg);
-    uint8_t *bytes = rs_alloc(size);
-    RS_ASSERT(rs_msg_encode(msg, bytes, size) == size);
-    rs_msg_unref(msg);
-    RS_ASSERT(rs_msg_decode(bytes, size, &msg) == 0);
-    free(bytes);
-  }
-  struct conn *conn = conn_of(n, from, to);
-  struct way *way = &conn->way[from > to];
-  uint64_t wall = swarm_net_parted(n, from, to);
-  if (n->now < way->deaf_ns) { /* into a broken connection */
-    rs_msg_unref(msg);
-    return;
-  }
-  if (!conn->open) {
-    bool host = n->nodes[rs_addr_node(to)].up;
-    if (!swarm_net_place(n, to) || wall) {
-      uint64_t after = host && !wall ? 2 * delay(n, from, to) : 3 * RS_S;
-      way->deaf_ns = n->now + after; /* what is sent meanwhile waits for the same attempt */
-      swarm_net_push(n, (struct event){.due_ns = n->now + after, .kind = EV_FAILED, .to = from, .from = to});
-      rs_msg_unref(msg);
-      return;
-    }
-    conn->open = true;
-  }
-  uint64_t due = (wall ? wall : n->now) + delay(n, from, to);
-  if (due < way->floor_ns)
-    due = way->floor_ns;
-  way->floor_ns = due;
-  struct event e = {.due_ns = due,
-                    .kind = EV_MESSAGE,
-                    .to = to,
-                    .from = from,
-                    .msg = msg,
-                    .conn = conn,
-                    .epoch = way->epoch,
-                    .index = way->sent++};
-  if (msg->type == RS_MSG_VIEW)
-    way->newest_view = e.index;
-  swarm_net_push(n, e);
-}
-
 /* ---- bytes ---- */
 
 static uint64_t byte_key(rs_addr raylet, struct rs_id id)
@@ -279,7 +210,7 @@ static void misplace(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_ms
     return;
   for (uint32_t i = n->list_count; i-- > 0;)
     if (rs_addr_ep(n->list[i]->addr) == RS_EP_RAYLET && n->list[i]->addr != to) {
-      send(n, from, n->list[i]->addr, rs_msg_ref(msg));
+      swarm_net_send(n, from, n->list[i]->addr, rs_msg_ref(msg));
       return;
     }
 }
@@ -326,7 +257,7 @@ static bool acknowledge_falsely(struct swarm_net *n, rs_addr from, rs_addr to, c
   struct rs_m_borrow_added *ack = rs_msg_new(RS_MSG_BORROW_ADDED);
   ack->objects_count = add->objects_count;
   ack->objects = rs_memdup(add->objects, add->objects_count * sizeof *ack->objects);
-  send(n, to, from, &ack->head);
+  swarm_net_send(n, to, from, &ack->head);
   return true;
 }
 
@@ -340,16 +271,16 @@ static void deliver(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg
   misplace(n, from, to, msg);
   relieve(n, msg);
   if (msg->type == RS_MSG_PUSH_TASKS && chance(n, RS_PLANT_PUSH_TWICE, 3))
-    send(n, from, to, rs_msg_ref(msg));
+    swarm_net_send(n, from, to, rs_msg_ref(msg));
   if (msg->type == RS_MSG_ACTOR_START) {
     for (uint32_t i = 0; n->plant == RS_PLANT_ACTOR_TWICE && i < n->list_count; i++)
       if (rs_addr_ep(n->list[i]->addr) >= RS_EP_WORKER && rs_addr_ep(n->list[i]->addr) < RS_EP_DRIVER &&
           n->list[i]->addr != to && !n->list[i]->run_count) {
-        send(n, from, n->list[i]->addr, rs_msg_ref(msg));
+        swarm_net_send(n, from, n->list[i]->addr, rs_msg_ref(msg));
         break;
       }
   }
-  send(n, from, to, msg);
+  swarm_net_send(n, from, to, msg);
 }
 
 /* The function ends by itself after this long. */
@@ -461,7 +392,7 @@ static void copy(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
   bool there = has_bytes(n, e->to, e->object) && swarm_net_place(n, e->to) && !swarm_net_parted(n, self, e->to);
   if (chance(n, RS_PLANT_COPY_FAILS, 1))
     there = false;
-  swarm_net_push(n, (struct event){.due_ns = n->now + 2 * delay(n, self, e->to) + swarm_net_up_to(n, e->size),
+  swarm_net_push(n, (struct event){.due_ns = n->now + 2 * swarm_net_delay(n, self, e->to) + swarm_net_up_to(n, e->size),
                                    .kind = EV_COPIED,
                                    .to = self,
                                    .from = e->to,
@@ -546,8 +477,9 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
                                          .result = rs_result_failed(e->object, RS_ERR_CANCELLED, "killed")});
     break;
   case RS_OUT_WORKER_START:
-    swarm_net_push(
-        n, (struct event){.due_ns = n->now + between(n, n->plan->worker_start_ns), .kind = EV_WORKER, .to = e->to});
+    swarm_net_push(n, (struct event){.due_ns = n->now + swarm_net_between(n, n->plan->worker_start_ns),
+                                     .kind = EV_WORKER,
+                                     .to = e->to});
     break;
   case RS_OUT_WORKER_STOP: {
     struct place *gone = swarm_net_place(n, e->to);
@@ -578,9 +510,10 @@ static void perform(struct swarm_net *n, rs_addr self, struct rs_effect *e)
   case RS_OUT_SPILL:
   case RS_OUT_RESTORE: disk(n, self, e); break;
   case RS_OUT_HOST_ADD:
-    swarm_net_push(
-        n, (struct event){
-               .due_ns = n->now + between(n, n->plan->boot_ns), .kind = EV_HOST, .number = e->size, .index = e->count});
+    swarm_net_push(n, (struct event){.due_ns = n->now + swarm_net_between(n, n->plan->boot_ns),
+                                     .kind = EV_HOST,
+                                     .number = e->size,
+                                     .index = e->count});
     break;
   case RS_OUT_HOST_REMOVE:
     if (swarm_net_place(n, e->to))
@@ -700,9 +633,12 @@ static void handle(struct swarm_net *n, struct event *e)
   switch (e->kind) {
   case EV_MESSAGE: on_message(n, e); break;
   case EV_DOWN:
-  case EV_FAILED:
     if (p)
-      step(n, p, &(struct rs_input){.kind = e->kind == EV_DOWN ? RS_IN_PEER_DOWN : RS_IN_SEND_FAILED, .peer = e->from});
+      step(n, p, &(struct rs_input){.kind = RS_IN_PEER_DOWN, .peer = e->from});
+    break;
+  case EV_FAILED:
+    if (swarm_net_attempt_ends(e) && p)
+      step(n, p, &(struct rs_input){.kind = RS_IN_SEND_FAILED, .peer = e->from});
     break;
   case EV_COPIED:
   case EV_RESTORED:
@@ -754,7 +690,7 @@ bool swarm_net_run(struct swarm_net *n, uint64_t until_ns)
     RS_ASSERT(e.due_ns >= n->now);
     n->now = e.due_ns;
     if (n->plant == RS_PLANT_NOISE && n->stopping && n->count == 0)
-      swarm_net_push(n, (struct event){.due_ns = n->now + 100 * RS_MS, .kind = EV_FAILED, .to = 1, .from = 1});
+      swarm_net_push(n, (struct event){.due_ns = n->now + 100 * RS_MS, .kind = EV_DOWN, .to = 1, .from = 1});
     handle(n, &e);
     if (n->plant == RS_PLANT_FALSE_DEATH && n->now > RS_S && n->planted++ == 0)
       step(n, swarm_net_place(n, rs_addr_make(0, 1, RS_EP_GCS)),

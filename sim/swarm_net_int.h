@@ -1,5 +1,5 @@
-/* swarm_net_int.h -- what the two parts of the in-memory driver share: messages and time (swarm_net.c), faults and the
- * ends of processes and nodes (swarm_fault.c). */
+/* swarm_net_int.h -- what the parts of the in-memory driver share: time and effects (swarm_net.c), connections
+ * (swarm_conn.c), faults and the ends of processes and nodes (swarm_fault.c). */
 #ifndef RS_SIM_SWARM_NET_INT_H
 #define RS_SIM_SWARM_NET_INT_H
 
@@ -47,6 +47,8 @@ struct way {
   uint64_t floor_ns; /* nothing arrives before */
   uint64_t deaf_ns;  /* until then what is sent is lost: the sender has not noticed the break */
   uint32_t epoch, sent, arrived;
+  uint32_t attempts;             /* to connect that were bound to fail */
+  bool trying;                   /* the last of them is under way: it fails with an EV_FAILED of its number */
   uint32_t cut;                  /* of the epoch before: messages below it still arrive */
   uint32_t newest_view, skipped; /* views overtaken by a newer one, in a row */
 };
@@ -116,11 +118,19 @@ struct swarm_net {
 /* ---- swarm_net.c ---- */
 
 void swarm_net_push(struct swarm_net *n, struct event e);
-uint64_t swarm_net_up_to(struct swarm_net *n, uint64_t most);           /* random, 0 to most */
-void swarm_net_note(struct swarm_net *n, uint64_t value);               /* into the trace hash */
-struct place *swarm_net_place(const struct swarm_net *n, rs_addr addr); /* NULL: nobody lives there */
+uint64_t swarm_net_up_to(struct swarm_net *n, uint64_t most);             /* random, 0 to most */
+uint64_t swarm_net_between(struct swarm_net *n, const uint64_t range[2]); /* random, both ends included */
+void swarm_net_note(struct swarm_net *n, uint64_t value);                 /* into the trace hash */
+struct place *swarm_net_place(const struct swarm_net *n, rs_addr addr);   /* NULL: nobody lives there */
 void swarm_net_add_place(struct swarm_net *n, uint32_t roles, rs_addr addr, struct rs_node_info *info);
 void swarm_net_take_place(struct swarm_net *n, struct place *p); /* without a word to anybody */
+
+/* ---- swarm_conn.c ---- */
+
+uint64_t swarm_net_delay(struct swarm_net *n, rs_addr from, rs_addr to);                /* of one message */
+void swarm_net_send(struct swarm_net *n, rs_addr from, rs_addr to, struct rs_msg *msg); /* takes over `msg` */
+/* EV_FAILED: true when the sender hears SEND_FAILED now. */
+bool swarm_net_attempt_ends(const struct event *e);
 
 /* ---- swarm_fault.c ---- */
 

@@ -36,6 +36,12 @@ struct learn {
   struct rs_id box, inside;
 };
 
+/* What was put with references inside. */
+struct box {
+  uint32_t count;
+  struct rs_id inside[2];
+};
+
 struct swarm_refs {
   const struct swarm_plan *plan;
   struct rs_checker *checker;
@@ -47,6 +53,9 @@ struct swarm_refs {
   uint32_t nested_count, nested_cap;
   struct learn *learns;
   uint32_t learn_count, learn_cap;
+  struct box *boxes;
+  uint32_t box_count, box_cap;
+  struct rs_map box_of; /* id -> index + 1 */
   uint64_t work_ns;
 };
 
@@ -76,6 +85,8 @@ void swarm_refs_free(struct swarm_refs *s)
   free(s->holders);
   free(s->nested);
   free(s->learns);
+  free(s->boxes);
+  rs_map_free(&s->box_of);
   free(s);
 }
 
@@ -126,6 +137,30 @@ static bool draw(struct swarm_refs *s, const struct holder *h, const struct rs_t
   return true;
 }
 
+void swarm_refs_boxed(struct swarm_refs *s, struct rs_id id, const struct rs_id *inside, uint32_t count)
+{
+  if (count == 0)
+    return;
+  struct box box = {.count = count};
+  memcpy(box.inside, inside, count * sizeof *inside);
+  RS_GROW(s->boxes, s->box_count, s->box_cap);
+  s->boxes[s->box_count++] = box;
+  rs_map_put(&s->box_of, rs_id_key(id), s->box_count);
+}
+
+/* It is made, and so is all that is inside it: whatever is made from now on cannot be there. An object that is put is
+ * made at once, but what it contains may be the return of a task that is still to run. */
+static bool whole(const struct swarm_refs *s, struct rs_id id)
+{
+  if (!rs_check_made(s->checker, id))
+    return false;
+  const uint64_t *at = rs_map_find(&s->box_of, rs_id_key(id));
+  for (uint32_t i = 0; at && i < s->boxes[*at - 1].count; i++)
+    if (!whole(s, s->boxes[*at - 1].inside[i]))
+      return false;
+  return true;
+}
+
 static void put(struct swarm_refs *s, struct holder *h, const struct rs_task *task)
 {
   if (h->kept_count == KEPT_MAX)
@@ -144,6 +179,7 @@ static void put(struct swarm_refs *s, struct holder *h, const struct rs_task *ta
     call->value = rs_value_new(count, 1 + (uint32_t)below(s, 100));
     memcpy(call->value->ids, inside, count * sizeof *inside);
   }
+  swarm_refs_boxed(s, call->object, inside, count);
   h->kept[h->kept_count++] = call->object;
   rs_check_hold(s->checker, h->who, call->object);
   swarm_net_call_at(s->net, h->who, call);
@@ -263,8 +299,8 @@ struct rs_result *swarm_refs_result(struct swarm_refs *s, rs_addr worker, const 
   if (result->status != RS_ERR_OK || !result->return_count || !(task->flags & RS_TASK_KEEP) ||
       rs_check_made(s->checker, (struct rs_id){task->id.owner, task->id.seq + 1}))
     wanted = 0;
-  for (uint32_t i = 0; i < wanted; i++) /* only what is made before it: no circle */
-    if (draw(s, h, task, &ids[count]) && rs_check_made(s->checker, ids[count]))
+  for (uint32_t i = 0; i < wanted; i++) /* only what is made before it, to the bottom: no circle */
+    if (draw(s, h, task, &ids[count]) && whole(s, ids[count]))
       count++;
   if (count) {
     struct rs_result *with = rs_result_new_ids(result->return_count, count, result->data_bytes);
