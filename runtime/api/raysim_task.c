@@ -190,15 +190,21 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
   return rc;
 }
 
+/* Who asks for one reference does not hold the others. */
+static raysim_ref only_first(struct raysim *ray, const raysim_ref *refs, int num_returns)
+{
+  for (int i = 1; i < num_returns; i++)
+    raysim_release(ray, refs[i]);
+  return refs[0];
+}
+
 raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct raysim_argument *args, size_t arg_count,
                          const struct raysim_task_options *options)
 {
   raysim_ref refs[RS_TASK_RETURNS_MAX] = {{{0}}};
   if (raysim_submit_many(ray, function, args, arg_count, options, 1, refs) != 0)
     return (raysim_ref){{0}};
-  for (int i = 1; options && i < options->num_returns; i++)
-    raysim_release(ray, refs[i]);
-  return refs[0];
+  return only_first(ray, refs, options ? options->num_returns : 1);
 }
 
 int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags)
@@ -308,9 +314,7 @@ raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *metho
   raysim_ref refs[RS_TASK_RETURNS_MAX] = {{{0}}};
   if (raysim_call_many(ray, actor, method, args, arg_count, options, 1, refs) != 0)
     return (raysim_ref){{0}};
-  for (int i = 1; options && i < options->num_returns; i++)
-    raysim_release(ray, refs[i]);
-  return refs[0];
+  return only_first(ray, refs, options ? options->num_returns : 1);
 }
 
 int raysim_kill(struct raysim *ray, raysim_actor actor, int flags)

@@ -513,6 +513,21 @@ static void schedule(struct rs_endpoint *ep)
   }
 }
 
+/* Request number i of these has room here: it is granted now, or once its arguments have come. */
+static void grant_now(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m, uint32_t i)
+{
+  struct rs_m_lease_request one = *m;
+  one.request += i;
+  one.count = 1;
+  struct waiting *w = waiting_new(ep->local, &one, owner, true);
+  if (w->dep_count) {
+    commit(ep, w);
+  } else {
+    grant_one(ep, w);
+    waiting_free(ep->local, w);
+  }
+}
+
 /* A request in a placement group: waits here, or is granted now or refused. */
 static void on_group_request(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m)
 {
@@ -527,16 +542,7 @@ static void on_group_request(struct rs_endpoint *ep, rs_addr owner, const struct
       rs_raylet_reject(ep, owner, m->request + i, refusal != RS_ERR_OK ? refusal : RS_ERR_NO_ROOM);
       continue;
     }
-    struct rs_m_lease_request one = *m;
-    one.request += i;
-    one.count = 1;
-    struct waiting *w = waiting_new(r, &one, owner, true);
-    if (w->dep_count) {
-      commit(ep, w);
-    } else {
-      grant_one(ep, w);
-      waiting_free(r, w);
-    }
+    grant_now(ep, owner, m, i);
   }
 }
 
@@ -562,16 +568,7 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
         r->dirty = r->dirty || m->actor; /* the head's last report is out of date: there is another one */
         continue;
       }
-      struct rs_m_lease_request one = *m;
-      one.request += i;
-      one.count = 1;
-      struct waiting *w = waiting_new(r, &one, owner, true);
-      if (w->dep_count) {
-        commit(ep, w);
-      } else {
-        grant_one(ep, w);
-        waiting_free(r, w);
-      }
+      grant_now(ep, owner, m, i);
     }
   } else {
     if (!r->watching) { /* from now on this raylet places: it needs to know the others */

@@ -191,6 +191,7 @@ void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant); /* raylet
 void rs_raylet_view_on_message(struct rs_endpoint *ep, const struct rs_msg *msg);
 void rs_raylet_view_deduct(struct rs_endpoint *ep, rs_node_id node, struct lease_class *class);
 enum rs_pick rs_raylet_view_pick(struct rs_endpoint *ep, const struct waiting *w, struct rs_choice *choice);
+struct rs_view_node rs_raylet_own_entry(const struct rs_endpoint *ep); /* what the view should say of this node */
 uint32_t rs_raylet_view_alive(const struct rs_raylet *r);
 void rs_raylet_view_settle(struct rs_endpoint *ep); /* deductions that have expired end */
 uint64_t rs_raylet_view_deadline(const struct rs_raylet *r);

@@ -50,12 +50,7 @@ static void explain_queued(struct rs_endpoint *ep, const struct lease_class *cla
   struct rs_raylet *r = ep->local;
   struct rs_explain x = {ep->config, &class->demand, class->strategy, class->target, rs_addr_node(ep->self)};
   struct rs_view *view = r->view && !class->here ? rs_view_ref(r->view) : rs_view_new();
-  struct rs_view_node own = {.info = r->info,
-                             .raylet = ep->self,
-                             .report_seq = r->report_seq,
-                             .queued = (uint32_t)r->queued,
-                             .state = r->draining ? RS_NODE_DRAINING : RS_NODE_ALIVE,
-                             .left = r->left};
+  struct rs_view_node own = rs_raylet_own_entry(ep);
   rs_view_set(&view, rs_addr_node(ep->self), &own); /* ours is the truth */
   uint32_t first = answer->count;
   rs_explain_nodes(&x, view, answer);

@@ -159,6 +159,17 @@ void rs_raylet_view_on_message(struct rs_endpoint *ep, const struct rs_msg *msg)
   r->stirred = true;
 }
 
+struct rs_view_node rs_raylet_own_entry(const struct rs_endpoint *ep)
+{
+  const struct rs_raylet *r = ep->local;
+  return (struct rs_view_node){.info = r->info,
+                               .raylet = ep->self,
+                               .report_seq = r->report_seq,
+                               .queued = (uint32_t)r->queued,
+                               .state = r->draining ? RS_NODE_DRAINING : RS_NODE_ALIVE,
+                               .left = r->left};
+}
+
 /* Our own entry follows `left`. */
 static void sync_own(struct rs_endpoint *ep)
 {
@@ -167,12 +178,7 @@ static void sync_own(struct rs_endpoint *ep)
     return;
   r->own_changed = false;
   current(r);
-  struct rs_view_node own = {.info = r->info,
-                             .raylet = ep->self,
-                             .report_seq = r->report_seq,
-                             .queued = (uint32_t)r->queued,
-                             .state = r->draining ? RS_NODE_DRAINING : RS_NODE_ALIVE,
-                             .left = r->left};
+  struct rs_view_node own = rs_raylet_own_entry(ep);
   rs_view_set(&r->view, rs_addr_node(ep->self), &own);
   tell_placers(ep, rs_addr_node(ep->self));
 }

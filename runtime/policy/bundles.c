@@ -330,17 +330,6 @@ static bool place_spread(struct trial *t, bool strict)
 
 /* ---- all on one node ---- */
 
-static bool same_labels(const struct rs_demand *a, const struct rs_demand *b)
-{
-  if (a->select_count != b->select_count || a->fallback_count != b->fallback_count)
-    return false;
-  for (int i = 0; i < a->select_count; i++)
-    if (a->select[i].key != b->select[i].key || a->select[i].value != b->select[i].value ||
-        a->select[i].op != b->select[i].op || a->select[i].alternative != b->select[i].alternative)
-      return false;
-  return true;
-}
-
 static bool add_customs(struct rs_demand *sum, const struct rs_demand *more)
 {
   for (int i = 0; i < more->custom_count; i++) {
@@ -373,7 +362,7 @@ static bool sum_of(const struct rs_bundles_request *request, struct rs_demand *s
       whole_e4 += demand->gpu_e4;
     else if (demand->gpu_e4 > fraction_e4)
       fraction_e4 = demand->gpu_e4;
-    if (!same_labels(&request->demands[0], demand))
+    if (!rs_demand_same_labels(&request->demands[0], demand))
       sum->select_count = sum->fallback_count = 0;
     if (i == 0)
       continue;

@@ -351,21 +351,27 @@ bool rs_res_equal(const struct rs_res *a, const struct rs_res *b)
   return true;
 }
 
-bool rs_demand_equal(const struct rs_demand *a, const struct rs_demand *b)
+bool rs_demand_same_labels(const struct rs_demand *a, const struct rs_demand *b)
 {
-  if (a->cpu_e4 != b->cpu_e4 || a->memory_bytes != b->memory_bytes || a->store_bytes != b->store_bytes ||
-      a->gpu_e4 != b->gpu_e4 || a->custom_count != b->custom_count || a->select_count != b->select_count ||
-      a->fallback_count != b->fallback_count || a->group_seq != b->group_seq || a->group_owner != b->group_owner ||
-      a->group_bundle != b->group_bundle || a->env != b->env)
+  if (a->select_count != b->select_count || a->fallback_count != b->fallback_count)
     return false;
-  for (int i = 0; i < a->custom_count; i++)
-    if (a->custom[i].name != b->custom[i].name || a->custom[i].amount_e4 != b->custom[i].amount_e4)
-      return false;
   for (int i = 0; i < a->select_count; i++)
     if (a->select[i].key != b->select[i].key || a->select[i].value != b->select[i].value ||
         a->select[i].op != b->select[i].op || a->select[i].alternative != b->select[i].alternative)
       return false;
   return true;
+}
+
+bool rs_demand_equal(const struct rs_demand *a, const struct rs_demand *b)
+{
+  if (a->cpu_e4 != b->cpu_e4 || a->memory_bytes != b->memory_bytes || a->store_bytes != b->store_bytes ||
+      a->gpu_e4 != b->gpu_e4 || a->custom_count != b->custom_count || a->group_seq != b->group_seq ||
+      a->group_owner != b->group_owner || a->group_bundle != b->group_bundle || a->env != b->env)
+    return false;
+  for (int i = 0; i < a->custom_count; i++)
+    if (a->custom[i].name != b->custom[i].name || a->custom[i].amount_e4 != b->custom[i].amount_e4)
+      return false;
+  return rs_demand_same_labels(a, b);
 }
 
 bool rs_demand_covers(const struct rs_demand *demand, const struct rs_demand *part)

@@ -138,6 +138,7 @@ uint32_t rs_res_utilisation_e4(const struct rs_res *left, const struct rs_res *t
 
 bool rs_res_equal(const struct rs_res *a, const struct rs_res *b);
 bool rs_demand_equal(const struct rs_demand *a, const struct rs_demand *b);
+bool rs_demand_same_labels(const struct rs_demand *a, const struct rs_demand *b); /* conditions and fallbacks */
 
 /* Does the demand have as much of everything as `part`? What fits the one then fits the other. */
 bool rs_demand_covers(const struct rs_demand *demand, const struct rs_demand *part);

@@ -462,6 +462,21 @@ static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t t
   return waiter->left == 0 ? 0 : waiter->interrupted ? RS_ERR_INTERRUPTED : RS_ERR_TIMED_OUT;
 }
 
+int rs_front_nap(struct rs_front *front, uint64_t end, uint32_t interruptions)
+{
+  if (front->failed)
+    return front->status;
+  if (front->interruptions != interruptions)
+    return RS_ERR_INTERRUPTED;
+  uint64_t now = uv_hrtime();
+  if (now >= end)
+    return RS_ERR_TIMED_OUT;
+  uint64_t until_ns = rs_time_min(end, rs_time_add(now, RS_S)); /* the end of the cluster is noticed within a second */
+  struct timespec until = {.tv_sec = (time_t)(until_ns / RS_S), .tv_nsec = (long)(until_ns % RS_S)};
+  pthread_cond_timedwait(&front->proc->changed, &front->proc->lock, &until);
+  return 0;
+}
+
 /* One reader less. With the lock, and no step in progress. */
 static void unread(struct rs_front *front, struct rs_id id)
 {

@@ -111,6 +111,10 @@ int rs_front_get_async(struct rs_front *front, struct rs_id id, rs_front_done do
 int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint32_t wanted,
                       uint64_t timeout_ns, bool fetch_local, uint8_t *ready);
 
+/* Sleeps until something may have changed, for at most a second; `interruptions` as it was when the wait began. With
+ * the lock. 0, or why there is nothing to wait for any more. */
+int rs_front_nap(struct rs_front *front, uint64_t end, uint32_t interruptions);
+
 /* ---- actors by name, streams (front_actor.c) ---- */
 
 /* An answer; to be freed. */

@@ -53,16 +53,9 @@ static int wait_for(struct rs_front *front, struct heard *h, uint64_t end)
 {
   uint32_t interruptions = front->interruptions;
   while (!h->answered) {
-    if (front->failed)
-      return front->status;
-    if (front->interruptions != interruptions)
-      return RS_ERR_INTERRUPTED;
-    uint64_t now = uv_hrtime();
-    if (now >= end)
-      return RS_ERR_TIMED_OUT;
-    uint64_t until_ns = rs_time_min(end, rs_time_add(now, RS_S));
-    struct timespec until = {.tv_sec = (time_t)(until_ns / RS_S), .tv_nsec = (long)(until_ns % RS_S)};
-    pthread_cond_timedwait(&front->proc->changed, &front->proc->lock, &until);
+    int rc = rs_front_nap(front, end, interruptions);
+    if (rc != 0)
+      return rc;
   }
   return 0;
 }

@@ -76,22 +76,6 @@ int rs_front_group_create(struct rs_front *front, struct rs_call *call, struct r
   return rc;
 }
 
-/* Sleeps until something may have changed. With the lock. 0, or why there is nothing to wait for any more. */
-static int nap(struct rs_front *front, uint64_t end, uint32_t interruptions)
-{
-  if (front->failed)
-    return front->status;
-  if (front->interruptions != interruptions)
-    return RS_ERR_INTERRUPTED;
-  uint64_t now = uv_hrtime();
-  if (now >= end)
-    return RS_ERR_TIMED_OUT;
-  uint64_t until_ns = rs_time_min(end, rs_time_add(now, RS_S)); /* the end of the cluster is noticed within a second */
-  struct timespec until = {.tv_sec = (time_t)(until_ns / RS_S), .tv_nsec = (long)(until_ns % RS_S)};
-  pthread_cond_timedwait(&front->proc->changed, &front->proc->lock, &until);
-  return 0;
-}
-
 static int ask(struct rs_front *front, struct rs_id id, uint64_t name)
 {
   struct rs_call *call = rs_call_new(RS_CALL_GROUP_GET, 0);
@@ -108,6 +92,11 @@ static void tell_nodes(const struct front_group *group, rs_node_id *nodes, uint3
     *count = group->node_count;
 }
 
+static bool settled(const struct front_group *group)
+{
+  return group->known && (group->state == RS_GROUP_CREATED || group->state == RS_GROUP_REMOVED);
+}
+
 int rs_front_group_wait(struct rs_front *front, struct rs_id id, uint64_t timeout_ns, rs_node_id *nodes, uint32_t room,
                         uint32_t *count)
 {
@@ -119,8 +108,13 @@ int rs_front_group_wait(struct rs_front *front, struct rs_id id, uint64_t timeou
   pthread_mutex_lock(&front->proc->lock);
   uint32_t interruptions = front->interruptions;
   const struct front_group *group = group_of(front, id);
-  while (rc == 0 && !(group->known && (group->state == RS_GROUP_CREATED || group->state == RS_GROUP_REMOVED)))
-    rc = nap(front, end, interruptions);
+  bool waits = rc == 0 && !settled(group);
+  if (waits && front->blocked) /* a task lends its CPU meanwhile: the group may need it */
+    front->blocked(front, true);
+  while (rc == 0 && !settled(group))
+    rc = rs_front_nap(front, end, interruptions);
+  if (waits && front->blocked)
+    front->blocked(front, false);
   if (rc == 0 && group->state == RS_GROUP_REMOVED)
     rc = group->status ? group->status : RS_ERR_GROUP_REMOVED;
   if (group->known)
@@ -167,7 +161,7 @@ int rs_front_group_find(struct rs_front *front, uint64_t name, uint64_t timeout_
   pthread_mutex_lock(&front->proc->lock);
   while (rc == 0 && !(group = by_name(front, name))) {
     const uint64_t *none = rs_map_find(&front->named, name);
-    rc = none ? (int)(uint32_t)*none : nap(front, end, interruptions);
+    rc = none ? (int)(uint32_t)*none : rs_front_nap(front, end, interruptions);
   }
   if (rc == 0 && group)
     *id = group->id;

@@ -359,30 +359,35 @@ static void start_with(struct rs_store_io *io, enum job_kind kind, struct rs_blo
   start(job);
 }
 
-static void create(struct rs_store_io *io, const struct rs_effect *effect)
+/* A new entry with its place in memory, if there is one. NULL: it is made on disk, by a thread. */
+static struct rs_blob *entry_of(struct rs_store_io *io, const struct rs_effect *effect)
 {
   struct rs_blobs *store = &io->proc->store;
   struct rs_blob *blob = rs_blob_add(store, effect->object, effect->size);
   if (effect->count & RS_CREATE_ON_DISK) {
     start_with(io, JOB_MAKE, blob, NULL, effect);
-    return;
+    return NULL;
   }
   blob->memory = rs_arena_take(&store->arena, effect->size);
+  return blob;
+}
+
+static void create(struct rs_store_io *io, const struct rs_effect *effect)
+{
+  struct rs_blob *blob = entry_of(io, effect);
+  if (!blob)
+    return;
   if (!(effect->count & RS_CREATE_SEALED))
     send_place(io, effect->to, RS_FRAME_ROOM, 0, blob->id, blob);
   else if (blob->memory)
-    rs_arena_zero(&store->arena, blob->memory);
+    rs_arena_zero(&io->proc->store.arena, blob->memory);
 }
 
 static void copy(struct rs_store_io *io, const struct rs_effect *effect)
 {
-  struct rs_blobs *store = &io->proc->store;
-  struct rs_blob *blob = rs_blob_add(store, effect->object, effect->size);
-  if (effect->count & RS_CREATE_ON_DISK) {
-    start_with(io, JOB_MAKE, blob, NULL, effect);
+  struct rs_blob *blob = entry_of(io, effect);
+  if (!blob)
     return;
-  }
-  blob->memory = rs_arena_take(&store->arena, effect->size);
   if (!blob->memory)
     input(io, RS_IN_COPY_DONE, effect->object, RS_ERR_STORE_FULL);
   else if (blob->memory->warm)

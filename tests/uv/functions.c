@@ -281,6 +281,20 @@ static int where_children(struct raysim_context *context)
   return raysim_return(context, 0, nodes, (size_t)*count * sizeof *nodes);
 }
 
+/* Makes a group of two CPUs, waits for it and removes it; returns its node. */
+static int group_of_two(struct raysim_context *context)
+{
+  struct raysim *ray = raysim_current(context);
+  struct raysim_demand bundle = {.num_cpus = 2};
+  raysim_group group = raysim_group_create(ray, &bundle, 1, NULL);
+  int rc = raysim_group_wait(ray, group, 5000);
+  uint32_t node = UINT32_MAX;
+  raysim_group_nodes(ray, group, &node, 1);
+  raysim_group_remove(ray, group);
+  return rc == 0 ? raysim_return(context, 0, &node, sizeof node)
+                 : raysim_fail(context, "no group: %s", raysim_error_text(rc));
+}
+
 /* Writes to its argument, which it may not. */
 static int scribble(struct raysim_context *context)
 {
@@ -385,6 +399,7 @@ void raysim_register_functions(void)
   raysim_register("test.crash_once", crash_once);
   raysim_register("test.tree", tree);
   raysim_register("test.where", where);
+  raysim_register("test.group_of_two", group_of_two);
   raysim_register("test.where_children", where_children);
   raysim_register("test.open", open_box);
   raysim_register("test.box", box);

@@ -193,11 +193,26 @@ static void actors_live_in_bundles(void)
   raysim_shutdown(ray);
 }
 
+/* Every CPU is with a task that waits for a group of two: it lends its own meanwhile. */
+static void tasks_wait_for_groups(void)
+{
+  struct raysim *ray = start();
+  struct raysim_task_options options = {.demand = {.num_cpus = 2}};
+  raysim_ref refs[NODES];
+  for (int i = 0; i < NODES; i++)
+    refs[i] = raysim_submit(ray, "test.group_of_two", NULL, 0, &options);
+  for (int i = 0; i < NODES; i++)
+    CHECK(node_of(ray, refs[i]) < NODES);
+  all_is_back(ray);
+  raysim_shutdown(ray);
+}
+
 const struct rs_test rs_tests[] = {
     {"bundles are where their tasks run", bundles_are_where_their_tasks_run},
     {"groups wait and go", groups_wait_and_go},
     {"groups have names", groups_have_names},
     {"children go into the group", children_go_into_the_group},
     {"actors live in bundles", actors_live_in_bundles},
+    {"tasks wait for groups", tasks_wait_for_groups},
     {0},
 };
