@@ -21,10 +21,6 @@
 #define WARM_MAX (UINT64_C(256) << 20)
 enum { RESERVE_TIMES = 3 }; /* the capacity */
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 int rs_arena_init(struct rs_arena *arena, uint64_t capacity_bytes)
 {
   uint64_t bytes = capacity_bytes ? RESERVE_TIMES * capacity_bytes : RESERVE_UNLIMITED;
@@ -172,13 +168,4 @@ bool rs_arena_prepared(struct rs_arena_map *map, uint64_t at, uint64_t size, boo
     map->touched[mib / 8] = (uint8_t)(map->touched[mib / 8] | 1u << mib % 8);
   }
   return all;
-}
-
-int rs_arena_populate(uint8_t *bytes, uint64_t size)
-{
-  uintptr_t page = (uintptr_t)RS_EXTENT_ALIGN - 1, from = (uintptr_t)bytes & ~page;
-  uintptr_t to = ((uintptr_t)bytes + size + page) & ~page;
-  if (madvise((void *)from, to - from, MADV_POPULATE_WRITE) == 0 || errno == EINVAL) /* EINVAL: an old kernel */
-    return 0;
-  return -1;
 }

@@ -49,9 +49,8 @@ const uint8_t *rs_arena_map_read(struct rs_arena_map *map);                   /*
 uint8_t *rs_arena_map_write(struct rs_arena_map *map);
 void rs_arena_unmap(struct rs_arena_map *map);
 
-/* A range of the mapping that will be written, warm or not: its pages come in bulk, where they are not here. 0, or -1
- * when there is no memory for them. prepared: asks and notes whether that is needed; not thread-safe. */
+/* A range of the mapping that will be written, warm or not: are its pages in this process? Where not they are to come
+ * in bulk (bulk.h), and are noted as here from now on. Not thread-safe. */
 bool rs_arena_prepared(struct rs_arena_map *map, uint64_t at, uint64_t size, bool warm);
-int rs_arena_populate(uint8_t *bytes, uint64_t size);
 
 #endif

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "uv/bulk.h"
+
 enum { FEW = 16 }; /* wants on the stack */
 
 /* What is asked of the core: GET, WAIT with fetch_local, WAIT without. A PUT is answered as the last. */
@@ -641,7 +643,7 @@ int rs_front_put(struct rs_front *front, const void *bytes, uint64_t size_bytes,
   int rc = rs_front_create(front, size_bytes, RS_TIME_NEVER, id, &room);
   if (rc != 0)
     return rc;
-  memcpy(room, bytes, size_bytes);
+  rs_bulk_copy(room, bytes, size_bytes);
   return rs_front_seal(front, *id, size_bytes, inner, inner_count);
 }
 

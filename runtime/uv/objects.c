@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "uv/bulk.h"
+
 enum state { ASKED, WRITING, FINDING, READING };
 
 struct object {
@@ -170,7 +172,7 @@ int rs_objects_create(struct rs_proc *proc, struct rs_id id, uint64_t size_bytes
     uint8_t *at = o->bytes;
     o->state = WRITING;
     pthread_mutex_unlock(&proc->lock);
-    int rc = rs_arena_populate(at, size_bytes);
+    int rc = rs_bulk_populate(at, size_bytes);
     pthread_mutex_lock(&proc->lock);
     status = rc == 0 ? RS_ERR_OK : RS_ERR_STORE_FULL;
   }

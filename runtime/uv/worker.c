@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/failure.h"
+#include "uv/bulk.h"
 #include "uv/crash.h"
 #include "uv/function.h"
 #include "uv/recorder.h"
@@ -297,8 +298,8 @@ void *rs_uv_return_room(struct rs_uv_context *context, uint32_t index, size_t si
 bool rs_uv_return(struct rs_uv_context *context, uint32_t index, const void *bytes, size_t size_bytes)
 {
   void *room = rs_uv_return_room(context, index, size_bytes);
-  if (room && size_bytes)
-    memcpy(room, bytes, size_bytes);
+  if (room)
+    rs_bulk_copy(room, bytes, size_bytes);
   return room != NULL;
 }
 
@@ -435,7 +436,7 @@ static int store_returns(struct rs_uv_context *context, const struct rs_result *
       if (rc != RS_ERR_OK)
         break;
       pthread_mutex_unlock(&context->proc->lock);
-      memcpy(room, value->bytes, value->size);
+      rs_bulk_copy(room, value->bytes, value->size);
       pthread_mutex_lock(&context->proc->lock);
       free(value->bytes);
       value->in_store = true;

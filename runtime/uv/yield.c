@@ -1,6 +1,7 @@
 /* yield.c -- tasks whose values come one by one: handing one over, and waiting until the function may go on. */
 #include <string.h>
 
+#include "uv/bulk.h"
 #include "uv/function.h"
 #include "uv/objects.h"
 #include "uv/worker.h"
@@ -18,14 +19,16 @@ void rs_yield_answered(struct rs_worker *worker, const struct rs_reply *reply)
   }
 }
 
-/* With the lock. */
+/* With the lock, which is released while the bytes are copied. */
 static int write_item(struct rs_proc *proc, struct rs_id id, const void *bytes, size_t size_bytes)
 {
   uint8_t *room;
   int rc = rs_objects_create(proc, id, size_bytes, RS_UV_ROOM_MS * RS_MS, &room);
   if (rc != RS_ERR_OK)
     return rc;
-  memcpy(room, bytes, size_bytes);
+  pthread_mutex_unlock(&proc->lock);
+  rs_bulk_copy(room, bytes, size_bytes);
+  pthread_mutex_lock(&proc->lock);
   return rs_objects_seal(proc, id);
 }
 

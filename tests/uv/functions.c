@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,6 +124,16 @@ static int fork_two(struct raysim_context *context)
   close(ends[0]);
   close(ends[1]);
   return raysim_return(context, 0, pids, sizeof pids);
+}
+
+/* Says that it returns more bytes than it has. */
+static int beyond(struct raysim_context *context)
+{
+  enum { HAS = 1 << 20, SAYS = 64 << 20 };
+  uint8_t *bytes = mmap(NULL, SAYS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (bytes == MAP_FAILED || mprotect(bytes + HAS, SAYS - HAS, PROT_NONE) != 0)
+    return 1;
+  return raysim_return(context, 0, bytes, SAYS);
 }
 
 static int segfault(struct raysim_context *context)
@@ -391,6 +402,7 @@ void raysim_register_functions(void)
   raysim_register("test.surroundings", surroundings);
   raysim_register("test.leave", leave);
   raysim_register("test.segfault", segfault);
+  raysim_register("test.beyond", beyond);
   raysim_register("test.killed", killed);
   raysim_register("test.end_thread", end_thread);
   raysim_register("test.fork_two", fork_two);

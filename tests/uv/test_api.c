@@ -176,6 +176,7 @@ static void crashes(void)
     bool last_words; /* a process that is killed says nothing */
   } ways[] = {{"test.crash", "signal 6 (Aborted)", true},
               {"test.segfault", "signal 11 (Segmentation fault)", true},
+              {"test.beyond", "signal 11 (Segmentation fault)", true},
               {"test.overflow", "signal 11 (Segmentation fault)", true},
               {"test.leave", "exit(3)", true},
               {"test.end_thread", "ended its thread", true},

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "check.h"
 #include "uv/blobs.h"
+#include "uv/bulk.h"
 
 enum { SLOTS = 400, STEPS = 60000 };
 #define TOTAL (UINT64_C(64) << 20)
@@ -94,7 +95,7 @@ static void memory(void)
   struct rs_extent *a = rs_arena_take(&arena, 10 << 20), *b = rs_arena_take(&arena, 40 << 20);
   CHECK(a && b);
   CHECK_EQ(rs_arena_back(&arena, a), 0);
-  CHECK_EQ(rs_arena_populate(arena.base + b->at, b->size), 0);
+  CHECK_EQ(rs_bulk_populate(arena.base + b->at, b->size), 0);
   CHECK_EQ(memory_of(arena.fd), 50u << 20);
   memset(arena.base + a->at, 7, a->size);
   memset(arena.base + b->at, 8, b->size);
@@ -156,6 +157,38 @@ static void entries(void)
   rs_blobs_free(&store);
 }
 
-const struct rs_test rs_tests[] = {{"ranges", ranges},   {"warm ranges first", warm_first},
-                                   {"memory", memory},   {"read only", read_only},
-                                   {"entries", entries}, {0}};
+/* A copy is the bytes, all of them and no others, whatever its size and wherever the ranges begin. */
+static void bulk(void)
+{
+  enum { MIB = 1 << 20, ROOM = 24 * MIB };
+  static const uint64_t sizes[] = {0, 1, 63, 4096, 2 * MIB - 1, 2 * MIB, 2 * MIB + 77, 8 * MIB, 17 * MIB + 12345};
+  struct rs_rng rng;
+  rs_rng_seed(&rng, 7);
+  uint8_t *from = malloc(ROOM), *to = malloc(ROOM), *before = malloc(ROOM);
+  for (uint64_t i = 0; i < ROOM; i += 8) {
+    uint64_t x = rs_rng_next(&rng);
+    memcpy(from + i, &x, 8);
+    x = rs_rng_next(&rng);
+    memcpy(before + i, &x, 8);
+  }
+  for (unsigned i = 0; i < 4 * sizeof sizes / sizeof *sizes; i++) {
+    uint64_t size = sizes[i / 4], at = i % 4 ? rs_rng_next(&rng) % 5000 : 0,
+             out = i % 2 ? rs_rng_next(&rng) % 5000 : 64;
+    memcpy(to, before, ROOM);
+    rs_bulk_copy(to + out, from + at, size);
+    CHECK(memcmp(to + out, from + at, size) == 0);
+    CHECK(memcmp(to, before, out) == 0);
+    CHECK(memcmp(to + out + size, before + out + size, ROOM - out - size) == 0);
+  }
+  free(from);
+  free(to);
+  free(before);
+}
+
+const struct rs_test rs_tests[] = {{"ranges", ranges},
+                                   {"warm ranges first", warm_first},
+                                   {"memory", memory},
+                                   {"read only", read_only},
+                                   {"entries", entries},
+                                   {"bulk", bulk},
+                                   {0}};
