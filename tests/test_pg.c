@@ -1,4 +1,6 @@
 /* Placement groups through the whole core: made, used, lost and removed, on a cluster in one process. */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "check.h"
 #include "core/gcs.h"
@@ -688,20 +690,27 @@ static void affinity_to_a_dead_or_unknown_node(void)
     CHECK(why->data_bytes > sizeof begins && memcmp(why->data, begins, sizeof begins - 1) == 0);
     CHECK(ended(m, soft, RS_ERR_OK) && mini_ran_on(m, soft) == 1);
   }
-  for (int soft = 0; soft < 2; soft++) { /* actors too */
+  for (int i = 0; i < 4; i++) { /* actors too: to a dead node, and to one that never was */
+    bool soft = i % 2;
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
     struct rs_task *task = mini_task(m, RS_MS, 0, 0);
     task->flags = RS_TASK_ACTOR_CREATE;
     task->actor = task->id;
     call->tasks[0] = task;
     call->strategy = soft ? RS_STRATEGY_NODE_AFFINITY_SOFT : RS_STRATEGY_NODE_AFFINITY;
-    call->target = 2;
+    call->target = i < 2 ? 2 : 900;
     call->demand = one;
     struct rs_id id = task->id;
     mini_call(m, call);
     mini_run(m, mini_run(m, 0) + 2 * RS_S);
     CHECK_EQ(mini_reply(m, id)->state, soft ? RS_ACTOR_ALIVE : RS_ACTOR_DEAD);
     CHECK_EQ(mini_reply(m, id)->status, soft ? RS_ERR_OK : RS_ERR_INFEASIBLE);
+    if (soft)
+      continue;
+    const struct rs_result *why = mini_reply(m, id)->result;
+    const char *text =
+        i < 2 ? "it is bound to node 2, which is dead" : "it is bound to node 900, and there is no such node";
+    CHECK(why && why->data_bytes == strlen(text) && memcmp(why->data, text, strlen(text)) == 0);
   }
   mini_free(m);
 }

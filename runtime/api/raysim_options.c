@@ -8,6 +8,9 @@ static int amount(const char *what, double in, double max, int64_t *out_e4)
 {
   if (!(in >= 0 && in <= max))
     return raysim_set_error(RAYSIM_ERR_INVALID, "%s: %g is not between 0 and %g", what, in, max);
+  if (in > 0 && in < 1.0 / RS_ONE_E4)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "%s: %g is finer than 0.0001, the least amount of a resource", what,
+                            in);
   *out_e4 = (int64_t)(in * RS_ONE_E4 + 0.5);
   return 0;
 }

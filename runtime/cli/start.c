@@ -161,8 +161,8 @@ static int parse(int argc, char **argv, struct arguments *a)
         return wrong("--port", value, "a port from 0 (any free one) to 65535 is wanted");
       a->port = (uint16_t)n;
     } else if (IS("--num-cpus")) {
-      if (!number(value, 0, 1e6, &a->has.cpus))
-        return wrong("--num-cpus", value, "a number from 0 to 1000000 is wanted");
+      if (!number(value, 0, 1e6, &a->has.cpus) || (a->has.cpus > 0 && a->has.cpus < 1.0 / RS_ONE_E4))
+        return wrong("--num-cpus", value, "a number from 0 to 1000000 is wanted, no finer than 0.0001");
       a->num_cpus = value;
     } else if (IS("--num-gpus")) {
       if (!number(value, 0, RS_GPU_MAX, &a->has.gpus) || a->has.gpus != (double)(int)a->has.gpus)

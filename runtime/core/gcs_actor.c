@@ -479,6 +479,20 @@ void rs_gcs_actor_on_report(struct rs_endpoint *ep, struct gcs_node *node)
 
 /* ---- placing ---- */
 
+/* The first of those that are bound to a node which cannot have them, now or later. */
+static void end_bound(struct rs_endpoint *ep, struct actor_class *class, const struct rs_view_node *entry)
+{
+  struct gcs_actor *actor = RS_ENTRY(class->queue.next, struct gcs_actor, place_link);
+  struct rs_text text = {0};
+  rs_text_str(&text, "it is bound to node ");
+  rs_text_number(&text, class->target);
+  rs_text_str(&text, !entry || entry->state == RS_NODE_ABSENT ? ", and there is no such node"
+                     : entry->state == RS_NODE_DEAD           ? ", which is dead"
+                     : entry->state == RS_NODE_DRAINING       ? ", which takes nothing more"
+                                                              : ", which could never hold what it asks for");
+  die(ep, actor, RS_ERR_INFEASIBLE, &text);
+}
+
 static bool place(struct rs_endpoint *ep, struct actor_class *class)
 {
   struct rs_gcs *g = ep->gcs;
@@ -498,10 +512,7 @@ static bool place(struct rs_endpoint *ep, struct actor_class *class)
       return false;
     choice.node = class->target;
   } else if (class->strategy == RS_STRATEGY_NODE_AFFINITY) {
-    if (!entry || entry->state != RS_NODE_DEAD)
-      return false; /* it may register yet, or have room for it one day */
-    end(ep, RS_ENTRY(class->queue.next, struct gcs_actor, place_link), RS_ERR_INFEASIBLE,
-        "the node that it is bound to is dead");
+    end_bound(ep, class, entry);
     return true;
   } else {
     if (!g->placer[slot]) {

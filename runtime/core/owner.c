@@ -17,10 +17,10 @@
 struct rs_owner *rs_owner_new(void)
 {
   struct rs_owner *o = rs_alloc_zero(1, sizeof *o);
-  struct rs_link *lists[] = {&o->keys,   &o->dirty,        &o->delayed,   &o->actors,        &o->stored,
-                             &o->ready,  &o->dirty_actors, &o->postponed, &o->borrowed_list, &o->lent,
-                             &o->doomed, &o->adds,         &o->deferred,  &o->carried,       &o->lineages,
-                             &o->dying,  &o->rebuild,      &o->unsure,    &o->groups,        &o->dirty_streams};
+  struct rs_link *lists[] = {
+      &o->keys,      &o->dirty,         &o->delayed, &o->actors, &o->stored, &o->ready,         &o->dirty_actors,
+      &o->postponed, &o->borrowed_list, &o->lent,    &o->doomed, &o->adds,   &o->deferred,      &o->carried,
+      &o->lineages,  &o->dying,         &o->rebuild, &o->unsure, &o->groups, &o->dirty_streams, &o->doubts};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   rs_graves_init(&o->graves);
@@ -304,6 +304,8 @@ void rs_owner_cancel(struct rs_endpoint *ep, struct rs_id task, bool force, bool
   m->force = force;
   m->recursive = recursive;
   rs_send(ep, t->lease ? t->lease->worker : t->actor->worker, m);
+  if (force && t->lease)
+    rs_owner_doubt_cancelled(ep, t);
 }
 
 /* In the order of their numbers. O(tasks of this process). */

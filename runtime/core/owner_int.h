@@ -18,6 +18,7 @@ struct owned_task {
   struct lease *lease;       /* while PUSHED through one */
   uint64_t due_at;           /* while DELAYED */
   uint64_t queued_at;        /* when it was submitted */
+  uint64_t kill_at;          /* cancelled by force: its worker goes then; 0: it was not */
   rs_addr worker;            /* it was pushed to last */
   uint32_t oom_retries;      /* because its node was short of memory */
   int32_t retries_left;      /* -1: no limit */
@@ -63,7 +64,10 @@ struct lease {
   rs_gpu_mask gpus;
   uint32_t in_flight_count;
   bool used, recalled;
-  bool dying; /* its worker has said so: what is behind the task that did it goes elsewhere */
+  bool dying;                /* its worker has said so: what is behind the task that did it goes elsewhere */
+  bool lost;                 /* the connection to its worker broke; its raylet was asked why */
+  struct rs_link doubt_link; /* in owner->doubts */
+  uint64_t due_at;           /* while it is there: lost, or a task that was cancelled by force should have ended */
 };
 
 struct request {
@@ -189,7 +193,7 @@ struct rs_owner {
   struct rs_map refs;      /* own: sequence number -> ref */
   struct rs_map borrowed;  /* other owners': rs_id_key -> ref */
   struct rs_map borrowers; /* address -> objects of ours that it borrows or asks for */
-  struct rs_link keys, dirty, delayed, actors, stored, postponed;
+  struct rs_link keys, dirty, delayed, actors, stored, postponed, doubts;
   struct rs_link borrowed_list, lent, doomed, adds, deferred, carried, lineages, dying, rebuild;
   uint64_t last_add; /* number of the newest BORROW_ADD */
   uint64_t lineage_bytes;
@@ -234,7 +238,15 @@ void rs_owner_task_retry(struct rs_endpoint *ep, struct owned_task *t, uint64_t 
 /* owner_oom.c */
 void rs_owner_lease_oom(struct rs_endpoint *ep, struct lease *lease, const struct rs_m_worker_oom *m);
 
+/* owner_doubt.c: leases whose worker may be gone */
+void rs_owner_doubt_worker_down(struct rs_endpoint *ep, struct lease *lease);
+void rs_owner_doubt_on_alive(struct rs_endpoint *ep, const struct rs_m_lease_alive *m);
+void rs_owner_doubt_cancelled(struct rs_endpoint *ep, struct owned_task *t); /* by force; it was pushed */
+void rs_owner_doubt_settle(struct rs_endpoint *ep);
+uint64_t rs_owner_doubt_deadline(const struct rs_owner *o);
+
 /* owner_lease.c */
+void rs_owner_lease_return(struct rs_endpoint *ep, rs_addr raylet, uint64_t number, bool worker_dead);
 void rs_owner_lease_forget(struct rs_owner *o, struct lease *lease); /* nothing of it is in flight */
 void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool front);
 struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,

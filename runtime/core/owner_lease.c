@@ -237,6 +237,7 @@ static void ask_postponed(struct rs_endpoint *ep);
 void rs_owner_lease_settle(struct rs_endpoint *ep)
 {
   struct rs_owner *o = ep->owner;
+  rs_owner_doubt_settle(ep);
   ask_postponed(ep);
   while (!rs_list_empty(&o->dirty)) {
     struct sched_key *key = RS_ENTRY(o->dirty.next, struct sched_key, dirty_link);
@@ -294,7 +295,7 @@ static void push(struct rs_endpoint *ep, struct lease *lease, uint32_t count)
   rs_send(ep, lease->worker, m);
 }
 
-static void return_lease(struct rs_endpoint *ep, rs_addr raylet, uint64_t number, bool worker_dead)
+void rs_owner_lease_return(struct rs_endpoint *ep, rs_addr raylet, uint64_t number, bool worker_dead)
 {
   struct rs_m_lease_return *m = rs_msg_new(RS_MSG_LEASE_RETURN);
   m->lease = number;
@@ -308,6 +309,7 @@ void rs_owner_lease_forget(struct rs_owner *o, struct lease *lease)
   RS_ASSERT(lease->in_flight_count == 0);
   rs_list_remove(&lease->link);
   rs_list_remove(&lease->hungry_link);
+  rs_list_remove(&lease->doubt_link);
   rs_map_remove(&o->lease_by_worker, lease->worker, NULL);
   key->lease_count--;
   rs_owner_key_changed(o, key);
@@ -318,6 +320,8 @@ void rs_owner_lease_forget(struct rs_owner *o, struct lease *lease)
 /* More work for a worker that has little left, or the end of its lease. */
 void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
 {
+  if (lease->lost) /* until its raylet has said why */
+    return;
   if (lease->dying) {
     rs_owner_lease_lost(ep, lease, RS_ERR_WORKER_CRASHED, true);
     return;
@@ -332,7 +336,7 @@ void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
   }
   rs_list_remove(&lease->hungry_link);
   if (lease->in_flight_count == 0) {
-    return_lease(ep, lease->raylet, lease->number, false);
+    rs_owner_lease_return(ep, lease->raylet, lease->number, false);
     rs_owner_lease_forget(ep->owner, lease);
     return;
   }
@@ -369,7 +373,7 @@ void rs_owner_lease_on_result(struct rs_endpoint *ep, struct lease *lease, struc
 void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason, bool tell_raylet)
 {
   if (tell_raylet)
-    return_lease(ep, lease->raylet, lease->number, true);
+    rs_owner_lease_return(ep, lease->raylet, lease->number, true);
   bool running = !lease->dying; /* the oldest one in flight; those behind it had not begun */
   while (!rs_list_empty(&lease->in_flight)) {
     struct owned_task *t = RS_ENTRY(lease->in_flight.next, struct owned_task, link);
@@ -390,14 +394,14 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
   o->nodes = m->nodes ? m->nodes : o->nodes;
   struct request *request = rs_map_get_ptr(&o->request_by_number, m->request);
   if (!request) {
-    return_lease(ep, raylet, m->lease, false);
+    rs_owner_lease_return(ep, raylet, m->lease, false);
     return;
   }
   struct sched_key *key = request->key;
   key->refs++;
   request_forget(o, request);
   if (key->queued == 0 || rs_map_find(&o->lease_by_worker, m->worker)) {
-    return_lease(ep, raylet, m->lease, false);
+    rs_owner_lease_return(ep, raylet, m->lease, false);
   } else {
     struct lease *lease = rs_alloc_zero(1, sizeof *lease);
     lease->key = key;
@@ -408,6 +412,7 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
     lease->gpus = m->gpus;
     rs_list_init(&lease->in_flight);
     rs_list_init(&lease->hungry_link);
+    rs_list_init(&lease->doubt_link);
     rs_list_push_back(&key->leases, &lease->link);
     key->lease_count++;
     rs_map_put_ptr(&o->lease_by_worker, lease->worker, lease);
@@ -512,7 +517,7 @@ static void on_returned(struct rs_endpoint *ep, rs_addr worker, const struct rs_
 {
   struct rs_owner *o = ep->owner;
   struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, worker);
-  if (!lease)
+  if (!lease || lease->lost)
     return;
   struct sched_key *key = lease->key;
   for (uint32_t i = m->tasks_count; i-- > 0;) {
@@ -563,6 +568,7 @@ bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struc
       lease->recalled = true;
     return true;
   }
+  case RS_MSG_LEASE_ALIVE: rs_owner_doubt_on_alive(ep, (const void *)msg); return true;
   case RS_MSG_WORKER_OOM: {
     const struct rs_m_worker_oom *m = (const void *)msg;
     struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, m->worker);
@@ -613,8 +619,10 @@ static void ask_postponed(struct rs_endpoint *ep)
 
 uint64_t rs_owner_lease_deadline(const struct rs_owner *o)
 {
-  return rs_list_empty(&o->postponed) ? RS_TIME_NEVER
-                                      : RS_ENTRY(o->postponed.next, struct request, postponed_link)->due_at;
+  uint64_t deadline = rs_owner_doubt_deadline(o);
+  if (rs_list_empty(&o->postponed))
+    return deadline;
+  return rs_time_min(deadline, RS_ENTRY(o->postponed.next, struct request, postponed_link)->due_at);
 }
 
 void rs_owner_lease_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
@@ -622,7 +630,7 @@ void rs_owner_lease_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
   struct rs_owner *o = ep->owner;
   struct lease *lease = rs_map_get_ptr(&o->lease_by_worker, peer);
   if (lease) {
-    rs_owner_lease_lost(ep, lease, RS_ERR_WORKER_CRASHED, true);
+    rs_owner_doubt_worker_down(ep, lease);
     return;
   }
   if (rs_addr_ep(peer) != RS_EP_RAYLET)

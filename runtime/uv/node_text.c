@@ -41,6 +41,8 @@ static const char *read_resources(const char *text, struct rs_res *total)
     double amount = strtod(pair.value, &end);
     if (*end || !(amount >= 0 && amount <= 1e9))
       return "amounts from 0 to 1000000000 are wanted";
+    if (amount > 0 && amount < 1.0 / RS_ONE_E4)
+      return "0.0001 is the least amount of a resource";
     if (!rs_res_set_custom(total, pair.name, (int64_t)(amount * RS_ONE_E4 + 0.5)))
       return "a node has at most 4 custom resources";
   }

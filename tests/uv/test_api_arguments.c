@@ -27,6 +27,7 @@ static void wrong_options_of_a_cluster(void)
   struct raysim_resource unnamed = {NULL, 1}, cpu = {"CPU", 1}, negative = {"x", -1};
   struct raysim_label no_value = {"key", NULL}, no_key = {"", "value"};
   init_refuses(&(struct raysim_options){.num_cpus = -3}, "num_cpus: -3");
+  init_refuses(&(struct raysim_options){.num_cpus = 0.00005}, "num_cpus: 5e-05 is finer than 0.0001");
   init_refuses(&(struct raysim_options){.resource_count = 1}, "at NULL");
   init_refuses(&(struct raysim_options){.resources = &unnamed, .resource_count = 1}, "no name");
   init_refuses(&(struct raysim_options){.resources = &cpu, .resource_count = 1}, "num_cpus");
@@ -50,7 +51,7 @@ static void wrong_tasks(void)
   raysim_ref none = {{0}}, some = raysim_put(ray, "x", 1);
   struct raysim_argument null_bytes = {.value = {NULL, 10, NULL, 0}}, null_refs = {.value = {"x", 1, NULL, 3}},
                          no_ref = {.value = {"x", 1, &none, 1}}, both = {.value = {"x", 1, NULL, 0}, .object = some};
-  struct raysim_resource unnamed = {"", 1};
+  struct raysim_resource unnamed = {"", 1}, fine = {"x", 0.00001};
   struct raysim_label_rule no_key = {.value = "v"}, no_kind = {.key = "k", .value = "v"};
   memset(&no_kind.kind, 0x7f, sizeof no_kind.kind);
   submit_refuses(NULL, "test.add", NULL, 0, NULL, "ray is NULL");
@@ -65,6 +66,11 @@ static void wrong_tasks(void)
   submit_refuses(ray, "f", NULL, 0, &(struct raysim_task_options){.num_returns = 65}, "num_returns: 65");
   submit_refuses(ray, "f", NULL, 0, &(struct raysim_task_options){.max_retries = -9}, "max_retries: -9");
   submit_refuses(ray, "f", NULL, 0, &(struct raysim_task_options){.demand.num_gpus = 1.5}, "num_gpus: 1.5");
+  submit_refuses(ray, "f", NULL, 0, &(struct raysim_task_options){.demand.num_cpus = 0.00009},
+                 "num_cpus: 9e-05 is finer than 0.0001");
+  submit_refuses(ray, "f", NULL, 0, &(struct raysim_task_options){.demand.num_gpus = 1e-9}, "finer than 0.0001");
+  submit_refuses(ray, "f", NULL, 0, &(struct raysim_task_options){.demand = {.resources = &fine, .resource_count = 1}},
+                 "x: 1e-05 is finer than 0.0001");
   submit_refuses(ray, "f", NULL, 0, &(struct raysim_task_options){.demand.resource_count = 1}, "at NULL");
   submit_refuses(ray, "f", NULL, 0,
                  &(struct raysim_task_options){.demand = {.resources = &unnamed, .resource_count = 1}}, "no name");

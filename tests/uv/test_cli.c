@@ -21,6 +21,8 @@ static void usage(void)
   CHECK(strstr(output, "--nodes 0") != NULL);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus", "many"), 2);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus=nan"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus=0.00001"), 2);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--resources=x=0.00001"), 2);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--object-store-memory", "-1"), 2);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--resources", "tpu"), 2);
   CHECK_EQ(RUN(rs_cmd_start, "--head", "--resources", "CPU=1"), 2);

@@ -1,0 +1,61 @@
+/* Worker processes on a real cluster: started before they are needed, stopped, ended, bound to cores. */
+#include "local.h"
+
+static uint64_t now_ns(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * RS_S + (uint64_t)t.tv_nsec;
+}
+
+/* Waits until that many worker processes of the cluster run; their numbers. */
+static int workers(struct rs_uv_cluster *cluster, int wanted, int *pids, int cap)
+{
+  int count = 0;
+  for (int i = 0; i < 500; i++) {
+    count = local_descendants(rs_uv_cluster_pid(cluster), "raysim-worker", pids, cap);
+    if (count >= wanted)
+      break;
+    local_pause_ms(10);
+  }
+  return count;
+}
+
+static void cancel(struct rs_uv_client *client, uint64_t seq, bool force)
+{
+  struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
+  call->object = (struct rs_id){rs_uv_client_self(client), seq};
+  call->force = force;
+  rs_uv_client_call(client, call);
+}
+
+/* A process that is stopped cannot obey; force ends it all the same, and its CPU is free again. */
+static void force_ends_a_stopped_worker(void)
+{
+  struct rs_config config;
+  rs_config_defaults(&config);
+  config.cancellation_retry_ms = 300;
+  struct rs_uv_cluster *cluster = local_start(1, 1, &config);
+  struct rs_uv_client *client = local_attach(cluster);
+  uint64_t task = local_submit(client, 1, 60 * 1000 * 1000, 3);
+  int pids[8];
+  CHECK_EQ(workers(cluster, 1, pids, 8), 1);
+  local_pause_ms(200);
+  CHECK_EQ(kill(pids[0], SIGSTOP), 0);
+  uint64_t begin = now_ns();
+  cancel(client, task, true);
+  struct rs_result *result;
+  CHECK_EQ(rs_uv_client_wait(client, task, 20 * RS_S, &result), 0);
+  CHECK_EQ(result->status, RS_ERR_CANCELLED);
+  CHECK(now_ns() - begin >= 290 * RS_MS);
+  rs_result_unref(result);
+  uint64_t next = local_submit(client, 1, 1000, 0);
+  local_take(client, next, 1, NULL);
+  for (int i = 0; i < 500 && kill(pids[0], 0) == 0; i++)
+    local_pause_ms(10);
+  CHECK(kill(pids[0], 0) != 0);
+  rs_uv_client_close(client);
+  local_stop(cluster);
+}
+
+const struct rs_test rs_tests[] = {{"cancel: force ends a stopped worker", force_ends_a_stopped_worker}, {0}};
