@@ -313,6 +313,9 @@ static enum rs_run_end drive_all(struct real_run *r, char *err, size_t err_size)
     rs_results_retries(results, retries);
     rs_results_count(results, "driver_messages", messages);
     rs_results_count(results, "driver_bytes", bytes);
+    uint64_t items;
+    if (rs_apps_items(r->apps, &items))
+      rs_results_count(results, "items", items);
     rs_results_wall(results, "seconds", took);
     r->results = NULL;
     if (rs_results_finish(results, end_ns, interrupted ? RS_RESULTS_PARTIAL : 0, err, err_size) != 0)

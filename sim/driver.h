@@ -46,9 +46,10 @@ struct rs_sim_stats {
   uint64_t decisions;           /* TRACE effects that are decisions */
   uint64_t traces[RS_TRACE_KINDS];
   uint64_t tasks_started, tasks_ended; /* runs of functions; ended counts failed and killed ones too */
+  uint64_t items;                      /* values that functions yielded */
   uint64_t workers_started, workers_ended, nodes_lost, nodes_started;
   uint64_t copies, flows, copy_bytes, flows_peak; /* objects moved; of these as SimGrid flows; most at a time */
-  uint64_t store_bytes;                           /* in all object stores now */
+  uint64_t store_bytes, store_peak_bytes;         /* in all object stores now; the most at any time */
   uint64_t disk_bytes;                            /* of objects on all disks now, also of nodes that ended */
   uint64_t spilled_bytes, restored_bytes;
   uint64_t head_busy_ns; /* the GCS's handling time, without health checks */

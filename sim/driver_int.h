@@ -42,7 +42,7 @@ enum sim_action {
   SIM_ACT_SAMPLE,
   SIM_ACT_END /* the drain is over */
 };
-enum { SIM_IN_APP_TIMER = 60, SIM_IN_APP_START, SIM_IN_VIEW_WAKE }; /* beside enum rs_input_kind */
+enum { SIM_IN_APP_TIMER = 60, SIM_IN_APP_START, SIM_IN_VIEW_WAKE, SIM_IN_YIELD }; /* beside enum rs_input_kind */
 
 struct sim_rec {
   uint8_t kind; /* enum rs_input_kind, SIM_IN_..., enum sim_action */
@@ -111,11 +111,12 @@ struct sim_run {
   struct rs_task *task; /* NULL: free */
   struct rs_result *result;
   uint64_t begin_ns, duration_ns, end_ns, sequence;
-  uint64_t spin_target; /* pool's virtual time at which a computing task is done */
-  uint32_t ep, next;    /* next: of the endpoint, or free list */
-  int32_t status;       /* what ends it: OK, or why it fails */
-  bool spin, kills;     /* kills: the worker process dies then */
-  bool measured;        /* its end and result are given */
+  uint64_t spin_target;      /* pool's virtual time at which a computing task is done */
+  uint32_t ep, next;         /* next: of the endpoint, or free list */
+  int32_t status;            /* what ends it: OK, or why it fails */
+  bool spin, kills;          /* kills: the worker process dies then */
+  bool measured;             /* its end and result are given */
+  struct sim_stream *stream; /* of a task that yields */
 };
 
 /* k cores that endpoints and computing tasks share: endpoints first come first served and before tasks, tasks share
@@ -249,6 +250,8 @@ void sim_trace(struct rs_sim *sim, uint64_t ns, rs_addr self, const struct rs_ef
 /* ---- running functions (driver_run.c) ---- */
 void sim_run_start(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_task *task);
 void sim_run_kill(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_id task);
+void sim_run_work(struct rs_sim *sim, uint32_t run, uint64_t ns, uint64_t lead_ns, uint64_t work_ns, bool spin);
+uint64_t sim_run_strike(struct rs_sim *sim, uint32_t run, uint64_t until_ns);
 void sim_on_run(struct rs_sim *sim, uint32_t run, uint64_t sequence);
 void sim_runs_drop(struct rs_sim *sim, uint32_t ep);  /* its worker is gone */
 void sim_run_ended(struct rs_sim *sim, uint32_t run); /* the faithful variant's exec is done */
@@ -257,6 +260,13 @@ void sim_pool_free(struct rs_sim *sim);
 bool sim_pool_take(struct rs_sim *sim, uint32_t ep); /* false: the endpoint waits for a core */
 void sim_pool_give(struct rs_sim *sim, uint32_t ep);
 void sim_on_spin(struct rs_sim *sim, uint32_t pool, uint64_t sequence);
+
+/* ---- functions that yield (driver_yield.c) ---- */
+struct rs_replay;
+void sim_stream_begin(struct rs_sim *sim, uint32_t run, uint64_t ns, uint64_t work_ns, const struct rs_replay *replay);
+bool sim_stream_goes_on(struct rs_sim *sim, uint32_t run); /* what it was at is over; false: so is the run */
+struct rs_call *sim_stream_call(struct rs_sim *sim, uint32_t ep, struct rs_id task); /* its YIELD, now; NULL: gone */
+void sim_stream_answered(struct rs_sim *sim, uint32_t ep, uint64_t ns, const struct rs_reply *reply);
 
 /* ---- measured times (driver_measured.c): only where sim->measured ---- */
 void sim_measured_begin(struct rs_sim *sim);

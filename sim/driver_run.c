@@ -170,6 +170,7 @@ static void run_free(struct rs_sim *sim, uint32_t run)
   rs_task_unref(r->task);
   if (r->result)
     rs_result_unref(r->result);
+  free(r->stream);
   *r = (struct sim_run){.next = sim->run_free};
   sim->run_free = run;
 }
@@ -184,9 +185,12 @@ static void run_unlink(struct rs_sim *sim, uint32_t run)
     spin_remove(sim, run);
 }
 
-/* The first fault by rate that strikes a function between begin and end: how it ends then. */
-static uint64_t draw_faults(struct rs_sim *sim, uint32_t group, uint64_t begin_ns, uint64_t end_ns, struct sim_run *run)
+/* The first fault by rate that strikes a function between its begin and end: how it ends then. */
+uint64_t sim_run_strike(struct rs_sim *sim, uint32_t index, uint64_t end_ns)
 {
+  struct sim_run *run = &sim->runs[index];
+  uint64_t begin_ns = run->begin_ns;
+  uint32_t group = sim->nodes[sim->eps[run->ep].node].group;
   for (uint32_t i = 0; i < sim->cluster->fault_count; i++) {
     const struct rs_sim_fault *fault = &sim->cluster->faults[i];
     if (fault->at_ns != RS_TIME_NEVER || (fault->kind != RS_SIM_WORKER_KILL && fault->kind != RS_SIM_TASK_DROP) ||
@@ -203,12 +207,34 @@ static uint64_t draw_faults(struct rs_sim *sim, uint32_t group, uint64_t begin_n
   return end_ns;
 }
 
+/* The function is at work for work_ns, from lead_ns after `ns` on; its RUN entry comes then. */
+void sim_run_work(struct rs_sim *sim, uint32_t run, uint64_t ns, uint64_t lead_ns, uint64_t work_ns, bool spin)
+{
+  struct sim_run *r = &sim->runs[run];
+  uint32_t node = sim->eps[r->ep].node;
+  r->end_ns = rs_time_add(ns + lead_ns, work_ns);
+  if (spin && sim->pool_count) {
+    struct sim_pool *pool = &sim->pools[sim->nodes[node].pool];
+    advance(sim, pool);
+    r->spin = true;
+    r->spin_target = pool->virtual_ns + lead_ns + work_ns;
+    RS_GROW(pool->spins, pool->spin_count, pool->spin_cap);
+    pool->spins[pool->spin_count++] = run;
+    arm_spin(sim, pool);
+  } else if (sim->faithful) {
+    r->sequence = sim->heap.sequence++;
+    faithful_exec(sim, node, run, r->sequence, ns + lead_ns, work_ns);
+  } else {
+    r->sequence = sim_push(sim, r->end_ns, SIM_EV_RUN, run);
+  }
+}
+
 void sim_run_start(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_task *task)
 {
   struct sim_ep *e = &sim->eps[ep];
   struct sim_node *node = &sim->nodes[e->node];
   struct rs_sim_task how = {.task = task, .worker = e->self};
-  struct rs_replay replay;
+  struct rs_replay replay = {0};
   if (task->function == rs_replay_function()) {
     how.known = true;
     how.status = rs_replay_decode(task, &replay);
@@ -232,27 +258,18 @@ void sim_run_start(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_task 
   r->measured = how.measured;
   r->ep = ep;
   r->begin_ns = ns + sim->cost->task_ns;
-  r->end_ns = draw_faults(sim, node->group, r->begin_ns, rs_time_add(r->begin_ns, duration), r);
-  r->duration_ns = r->end_ns - r->begin_ns;
   r->next = e->runs;
   e->runs = run;
   sim->stats.tasks_started++;
-  if (how.spin && sim->pool_count) {
-    struct sim_pool *pool = &sim->pools[node->pool];
-    advance(sim, pool);
-    r->spin = true;
-    r->spin_target = pool->virtual_ns + sim->cost->task_ns + r->duration_ns;
-    RS_GROW(pool->spins, pool->spin_count, pool->spin_cap);
-    pool->spins[pool->spin_count++] = run;
-    arm_spin(sim, pool);
-  } else if (sim->faithful) {
-    r->sequence = sim->heap.sequence++;
-    faithful_exec(sim, e->node, run, r->sequence, r->begin_ns, r->duration_ns);
-  } else if (how.measured) {
-    r->sequence = sim_push_due(sim, (struct rs_sim_due){r->end_ns, how.rank}, SIM_EV_RUN, run);
-  } else {
-    r->sequence = sim_push(sim, r->end_ns, SIM_EV_RUN, run);
+  if ((task->flags & RS_TASK_STREAM) && replay.yields && how.status == RS_ERR_OK && !how.measured) {
+    sim_stream_begin(sim, run, ns, duration, &replay);
+    return;
   }
+  r->end_ns = sim_run_strike(sim, run, rs_time_add(r->begin_ns, duration));
+  if (how.measured)
+    r->sequence = sim_push_due(sim, (struct rs_sim_due){r->end_ns, how.rank}, SIM_EV_RUN, run);
+  else
+    sim_run_work(sim, run, ns, sim->cost->task_ns, r->end_ns - r->begin_ns, how.spin);
 }
 
 /* Ends a run: the worker gets its TASK_FINISHED or TASK_FAILED now. */
@@ -299,7 +316,8 @@ void sim_on_run(struct rs_sim *sim, uint32_t run, uint64_t sequence)
 {
   if (run > sim->run_count || !sim->runs[run].task || sim->runs[run].sequence != sequence)
     return; /* killed, or its worker died */
-  finish(sim, run);
+  if (!sim->runs[run].stream || !sim_stream_goes_on(sim, run))
+    finish(sim, run);
 }
 
 void sim_on_spin(struct rs_sim *sim, uint32_t index, uint64_t sequence)
@@ -316,7 +334,12 @@ void sim_on_spin(struct rs_sim *sim, uint32_t index, uint64_t sequence)
         first = pool->spins[i];
     if (!first)
       break;
-    finish(sim, first);
+    if (sim->runs[first].stream) {
+      spin_remove(sim, first);
+      sim->runs[first].spin = false;
+    }
+    if (!sim->runs[first].stream || !sim_stream_goes_on(sim, first))
+      finish(sim, first);
   }
   arm_spin(sim, pool);
 }
@@ -331,7 +354,7 @@ void sim_run_kill(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_id tas
       if (r->spin) {
         spin_remove(sim, run);
         r->spin = false;
-      } else if (!sim->faithful && r->end_ns <= ns) {
+      } else if (!sim->faithful && !r->stream && r->end_ns <= ns) {
         return; /* it was faster */
       }
       r->status = RS_ERR_CANCELLED;

@@ -147,6 +147,8 @@ static void reply(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_reply 
   if (app) {
     sim->apps[app].app->ops->on_reply(sim->apps[app].app, sim_clock(sim, sim->eps[ep].node, ns), with, &sim->calls);
     app_changed(sim, app);
+  } else if (with->kind == RS_REPLY_YIELD && !sim->measured) {
+    sim_stream_answered(sim, ep, ns, with);
   }
   rs_reply_free(with);
 }
@@ -393,6 +395,11 @@ static void handle(struct rs_sim *sim, uint32_t ep, uint32_t index)
     lives = app_timer(sim, ep, ns, rec.kind == SIM_IN_APP_START);
   } else if (rec.kind == SIM_IN_VIEW_WAKE) {
     /* catch_up did it */
+  } else if (rec.kind == SIM_IN_YIELD) {
+    struct rs_call *call = sim_stream_call(sim, ep, rec.object);
+    if (call)
+      lives = step(sim, ep, ns, &(struct rs_input){.kind = RS_IN_CALL, .call = call});
+    rs_call_free(call);
   } else if (rec.kind == RS_IN_TIMER &&
              rs_endpoint_deadline(sim->eps[ep].core) > sim_clock(sim, sim->eps[ep].node, ns)) {
     /* another input moved the deadline */

@@ -123,6 +123,8 @@ void sim_object_put(struct rs_sim *sim, uint32_t node, struct rs_id object, uint
     return;
   sim->nodes[node].store_bytes += size_bytes;
   sim->stats.store_bytes += size_bytes;
+  if (sim->stats.store_bytes > sim->stats.store_peak_bytes)
+    sim->stats.store_peak_bytes = sim->stats.store_bytes;
 }
 
 void sim_object_drop(struct rs_sim *sim, uint32_t node, struct rs_id object)

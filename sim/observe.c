@@ -9,6 +9,7 @@
 
 /* A task under way. */
 struct track {
+  uint64_t number;              /* of its row */
   uint64_t submit_ns, start_ns; /* results' axis; start RS_TIME_NEVER: not known */
   struct rs_task *task;         /* held for its arguments; NULL when it has none */
   uint64_t actor;               /* of a call */
@@ -27,6 +28,7 @@ struct rs_observer {
   struct rs_app app;
   struct rs_observer_opts opts;
   uint64_t origin_ns, ended;
+  uint64_t unused; /* numbers that streams keep free and no row has */
   rs_addr self;
   bool begun;
   struct rs_map tracks; /* task number -> track */
@@ -71,6 +73,9 @@ static void on_call(struct rs_observer *o, uint64_t t, const struct rs_call *cal
   for (uint32_t i = 0; i < call->task_count; i++) {
     struct rs_task *task = call->tasks[i];
     struct track *track = rs_alloc_zero(1, sizeof *track);
+    track->number = task->id.seq - o->unused;
+    if (task->flags & RS_TASK_STREAM)
+      o->unused += RS_STREAM_MAX - 1;
     track->submit_ns = t;
     track->start_ns = RS_TIME_NEVER;
     track->cpu_e4 = (uint32_t)call->demand.cpu_e4;
@@ -107,12 +112,12 @@ static void drop(struct rs_observer *o, uint64_t seq, struct track *track)
   free(track);
 }
 
-static void emit(struct rs_observer *o, uint64_t seq, const struct track *track, uint64_t ready, uint64_t start,
-                 uint64_t end, uint32_t node, enum rs_task_outcome outcome)
+static void emit(struct rs_observer *o, const struct track *track, uint64_t ready, uint64_t start, uint64_t end,
+                 uint32_t node, enum rs_task_outcome outcome)
 {
   if (!o->opts.results)
     return;
-  struct rs_task_row row = {.task = (uint64_t)o->opts.index << 40 | seq,
+  struct rs_task_row row = {.task = (uint64_t)o->opts.index << 40 | track->number,
                             .submit_ns = track->submit_ns,
                             .ready_ns = ready,
                             .start_ns = start,
@@ -162,7 +167,7 @@ static void on_task(struct rs_observer *o, uint64_t t, const struct rs_reply *re
     start = start_guess(o, track, ready, t);
     node = track->start_ns == RS_TIME_NEVER ? node : track->node;
   }
-  emit(o, reply->id.seq, track, ready, start, t, node,
+  emit(o, track, ready, start, t, node,
        ok                                            ? RS_TASK_OK
        : killed || reply->status == RS_ERR_CANCELLED ? RS_TASK_CANCELLED
                                                      : RS_TASK_FAILED);
@@ -303,7 +308,7 @@ void rs_observer_cut(struct rs_observer *o, uint64_t end_ns)
     struct track *track = rs_map_get_ptr(&o->tracks, seqs[i]);
     uint64_t ready = ready_ns(o, track), start = start_guess(o, track, ready, end_ns);
     if (track->submit_ns <= end_ns && ready <= end_ns)
-      emit(o, seqs[i], track, ready, start, end_ns, track->node, RS_TASK_CUT);
+      emit(o, track, ready, start, end_ns, track->node, RS_TASK_CUT);
     drop(o, seqs[i], track);
   }
   free(seqs);

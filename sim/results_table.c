@@ -40,6 +40,8 @@ static const struct column counted[] = {
     {"tasks", "counts", "tasks", 1, ALWAYS},
     {"failed", "counts", "tasks_failed", 1, ALWAYS},
     {"retries", "counts", "retries", 1, ALWAYS},
+    {"items", "counts", "items", 1, ALWAYS},
+    {"most stored [MB]", "counts", "store_peak_bytes", 1e-6, ALWAYS},
     {"decisions", "counts", "decisions", 1, ALWAYS},
     {"spillbacks", "counts", "spillbacks", 1, ALWAYS},
     {"messages", "counts", "messages", 1, ALWAYS},

@@ -198,6 +198,11 @@ static void count_all(struct running *r, const struct rs_sim_stats *stats, doubl
   rs_results_count(to, "copies", stats->copies);
   rs_results_count(to, "copy_bytes", stats->copy_bytes);
   rs_results_count(to, "workers_started", stats->workers_started);
+  uint64_t items;
+  if (rs_apps_items(r->apps, &items))
+    rs_results_count(to, "items", items);
+  if (stats->store_peak_bytes)
+    rs_results_count(to, "store_peak_bytes", stats->store_peak_bytes);
   rs_results_count(to, "decision_hash_high", stats->decision_hash >> 32);
   rs_results_count(to, "decision_hash_low", stats->decision_hash & UINT32_MAX);
   rs_results_metric(to, "head_busy_s", (double)stats->head_busy_ns * 1e-9);

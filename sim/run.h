@@ -68,6 +68,7 @@ void rs_apps_task(const struct rs_apps *apps, uint32_t index, struct rs_sim_task
 /* How far they are, in [0, 1], as far as that is known; negative when it is not. t_ns is on the results' axis. */
 double rs_apps_progress(const struct rs_apps *apps, uint64_t t_ns);
 uint64_t rs_apps_tasks_ended(const struct rs_apps *apps);
+bool rs_apps_items(const struct rs_apps *apps, uint64_t *read); /* items of streams read so far; false: none can be */
 void rs_apps_free(struct rs_apps *apps);
 
 /* ---- the cluster ---- */

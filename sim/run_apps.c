@@ -259,6 +259,18 @@ uint64_t rs_apps_tasks_ended(const struct rs_apps *apps)
   return sum;
 }
 
+bool rs_apps_items(const struct rs_apps *apps, uint64_t *read)
+{
+  bool any = false;
+  *read = 0;
+  for (uint32_t i = 0; i < apps->count; i++) {
+    const struct program *p = &apps->programs[i];
+    any = any || (p->workload->kind == RS_WORKLOAD_TASKS && p->workload->tasks.items);
+    *read += p->load_app ? rs_load_stats(p->load_app).items_read : 0;
+  }
+  return any;
+}
+
 double rs_apps_progress(const struct rs_apps *apps, uint64_t t_ns)
 {
   double least = 1;

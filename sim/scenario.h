@@ -240,6 +240,10 @@ struct rs_scenario_tasks {
   struct rs_dist object_bytes;
   enum rs_spread_kind object_place;
   uint64_t objects_per_task; /* distinct arguments drawn uniformly from the pool */
+  uint64_t items;            /* values that each task yields, read by the driver program; 0 = it returns */
+  struct rs_dist item_bytes; /* of each of a task's items: drawn once a task */
+  uint64_t backpressure;     /* a task waits while so many of its items are unread, 0 = never */
+  uint64_t read_ns;          /* the program's work on an item before it asks for the next one */
 };
 
 /* ---- Workload: trace --------------------------------------------------------------------------------------------- */

@@ -182,7 +182,8 @@ static bool check_workload(struct rs_scenario_reader *reader, struct rs_scenario
     return check_demand(reader, workload, &workload->tasks.demand) &&
            check_object(reader, workload, &workload->tasks.return_bytes, "results") &&
            (workload->tasks.object_count == 0 ||
-            check_object(reader, workload, &workload->tasks.object_bytes, "objects"));
+            check_object(reader, workload, &workload->tasks.object_bytes, "objects")) &&
+           (workload->tasks.items == 0 || check_object(reader, workload, &workload->tasks.item_bytes, "items"));
   case RS_WORKLOAD_TRACE: {
     const struct rs_scenario_column *columns = workload->trace.columns;
     struct rs_scenario_demand demand = {.cpu_e4 =

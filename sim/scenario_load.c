@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "lib/load/replay.h"
 #include "sim/scenario_int.h"
 #include "sim/units.h"
 
@@ -164,6 +165,25 @@ static bool read_group(struct rs_scenario_reader *reader, const xmlNode *element
   return true;
 }
 
+static bool read_stream(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_tasks *out)
+{
+  if (!rs_scenario_read_count(reader, element, "items", 1, RS_REPLAY_YIELDS_MAX, &out->items) ||
+      !rs_scenario_read_size_dist(reader, element, "size", &out->item_bytes) ||
+      !rs_scenario_dist_within(reader, element, "size", &out->item_bytes, "0 B", "1024 TiB") ||
+      !rs_scenario_read_count(reader, element, "backpressure", 0, RS_REPLAY_YIELDS_MAX, &out->backpressure) ||
+      !rs_scenario_read_time(reader, element, "read_time", &out->read_ns) ||
+      !rs_scenario_within(reader, element, "read_time", out->read_ns, "0 s", "1 d"))
+    return false;
+  const xmlNode *tasks = element->parent;
+  if (out->graph != RS_GRAPH_NONE)
+    return rs_scenario_fail_value(reader, tasks, "graph",
+                                  "needs results, and tasks with a <stream> have none; remove one of them");
+  if (out->return_bytes.kind != RS_DIST_CONSTANT || out->return_bytes.a > 0)
+    return rs_scenario_fail_value(reader, tasks, "return_size",
+                                  "is of a result, and tasks with a <stream> have none; remove it");
+  return true;
+}
+
 static bool read_tasks(struct rs_scenario_reader *reader, const xmlNode *element, struct rs_scenario_tasks *out)
 {
   char why[RS_UNITS_WHY_BYTES];
@@ -192,8 +212,9 @@ static bool read_tasks(struct rs_scenario_reader *reader, const xmlNode *element
   if (out->fail_probability >= 1 && out->retry_exceptions && out->max_retries == RS_SCENARIO_NONE)
     return rs_scenario_fail_value(reader, element, "fail_probability", "never lets a task end; write less than 1");
   const xmlNode *objects = rs_scenario_child(element, "objects");
+  const xmlNode *stream = rs_scenario_child(element, "stream");
   return read_demand(reader, rs_scenario_child(element, "resources"), &out->demand) &&
-         (!objects || read_objects(reader, objects, out));
+         (!objects || read_objects(reader, objects, out)) && (!stream || read_stream(reader, stream, out));
 }
 
 /* ---- Trace ------------------------------------------------------------------------------------------------------- */

@@ -153,8 +153,10 @@ void rs_workload_load(struct rs_workload *workload, uint32_t driver, struct rs_l
     out->gang = (uint32_t)from->group;
     out->gang_strategy = from->group_strategy;
     out->gang_topology = from->topology ? rs_name_hash(from->topology) : 0;
+    out->items = (uint32_t)from->items;
+    out->backpressure = (uint32_t)from->backpressure;
+    out->read_ns = rs_workload_ns(workload, (double)from->read_ns);
   }
-  out->start_ns = rs_workload_ns(workload, (double)workload->from->start_ns);
 }
 
 const char *rs_workload_name(const struct rs_workload *workload, uint64_t task)

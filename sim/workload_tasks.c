@@ -283,7 +283,8 @@ bool rs_workload_tasks_next(void *arg, uint64_t index, struct rs_load_task *out)
   out->duration_ns =
       rs_workload_duration(workload, source->rng, task, draw(source, &tasks->duration_ns, STREAM_DURATION, task));
   out->arg_bytes = (uint32_t)whole(draw(source, &tasks->arg_bytes, STREAM_ARGS, task), RS_LOAD_ARG_BYTES_MAX);
-  out->return_bytes = whole(draw(source, &tasks->return_bytes, STREAM_RETURN, task), UINT64_C(1) << 62);
+  const struct rs_dist *value = tasks->items ? &tasks->item_bytes : &tasks->return_bytes;
+  out->return_bytes = whole(draw(source, value, STREAM_RETURN, task), UINT64_C(1) << 62);
   out->class_index = (uint32_t)(task % workload->class_count);
   out->mode = workload->mode;
   if (tasks->fail_probability > 0) {

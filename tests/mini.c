@@ -219,8 +219,7 @@ static void yield_answered(struct mini *m, struct place *p, const struct rs_repl
     if (!rs_id_equal(run->task->id, reply->id) || rs_replay_decode(run->task, &replay) != 0)
       continue;
     bool more = run->yielded < replay.yields;
-    uint64_t due = run->began_ns + (more ? replay.duration_ns / replay.yields * run->yielded : replay.duration_ns);
-    struct event e = {.due_ns = due > m->now ? due : m->now,
+    struct event e = {.due_ns = m->now + replay.duration_ns / replay.yields,
                       .kind = more ? EV_YIELD : EV_TASK_DONE,
                       .to = p->addr,
                       .task = rs_task_ref(run->task),

@@ -254,6 +254,100 @@ static void the_pool_comes_first(void)
   rs_load_free(app);
 }
 
+static struct rs_calls next_reply(struct rs_app *app, uint64_t now, uint64_t task, uint64_t item)
+{
+  struct rs_calls calls = {0};
+  struct rs_id id = {SELF, item};
+  struct rs_reply reply = {.kind = RS_REPLY_NEXT, .id = {SELF, task}, .ids = &id, .id_count = item != 0};
+  app->ops->on_reply(app, now, &reply, &calls);
+  return calls;
+}
+
+static void check_call(const struct rs_calls *calls, uint32_t at, enum rs_call_kind kind, uint64_t seq)
+{
+  CHECK(at < calls->count);
+  CHECK_EQ(calls->items[at]->kind, kind);
+  CHECK_EQ(calls->items[at]->object.seq, seq);
+}
+
+/* Each item is asked for, fetched, worked on, given up; then the next one. Two streams side by side. */
+static void items_are_read_one_by_one(void)
+{
+  enum { FIRST = 1, SECOND = 2 + RS_STREAM_MAX };
+  struct rs_load_task tasks[] = {{.duration_ns = 10, .return_bytes = 7}, {.duration_ns = 10, .return_bytes = 7}};
+  struct rs_load_table table = {tasks, 2};
+  struct rs_load_opts opts = {.next = rs_load_table_next,
+                              .arg = &table,
+                              .classes = &ONE_CPU,
+                              .class_count = 1,
+                              .items = 3,
+                              .backpressure = 2,
+                              .read_ns = 50,
+                              .ended = note,
+                              .user = ends};
+  struct rs_app *app = rs_load_new(&opts);
+  struct rs_replay replay;
+  end_count = 0;
+  struct rs_calls calls = start(app, 0);
+  CHECK_EQ(calls.count, 3);
+  const struct rs_task *task = calls.items[0]->tasks[1];
+  CHECK_EQ(task->id.seq, SECOND);
+  CHECK_EQ(task->flags, RS_TASK_STREAM);
+  CHECK_EQ(task->return_count, 0);
+  CHECK_EQ(task->backpressure, 2);
+  CHECK(rs_replay_decode(task, &replay) == 0 && replay.yields == 3 && replay.return_bytes == 7);
+  check_call(&calls, 1, RS_CALL_STREAM_NEXT, FIRST);
+  check_call(&calls, 2, RS_CALL_STREAM_NEXT, SECOND);
+  rs_calls_free(&calls);
+  calls = next_reply(app, 10, FIRST, FIRST + 1);
+  check_call(&calls, 0, RS_CALL_GET, FIRST + 1);
+  rs_calls_free(&calls);
+  calls = object_reply(app, 11, SECOND + 1, RS_ERR_OK); /* nobody has asked for it */
+  CHECK_EQ(calls.count, 0);
+  rs_calls_free(&calls);
+  calls = object_reply(app, 12, FIRST + 1, RS_ERR_OK);
+  CHECK_EQ(calls.count, 0);
+  CHECK_EQ(app->ops->deadline(app), 62);
+  rs_calls_free(&calls);
+  calls = next_reply(app, 20, SECOND, SECOND + 1);
+  rs_calls_free(&calls);
+  struct rs_reply stored = {.kind = RS_REPLY_OBJECT, .id = {SELF, SECOND + 1}, .stored = true};
+  app->ops->on_reply(app, 30, &stored, &calls);
+  CHECK_EQ(calls.count, 0);
+  calls = timer(app, 62);
+  CHECK_EQ(calls.count, 2);
+  check_call(&calls, 0, RS_CALL_RELEASE, FIRST + 1);
+  check_call(&calls, 1, RS_CALL_STREAM_NEXT, FIRST);
+  rs_calls_free(&calls);
+  CHECK_EQ(app->ops->deadline(app), 80);
+  calls = timer(app, 80);
+  CHECK_EQ(calls.count, 3); /* its bytes were pinned in the node's store */
+  check_call(&calls, 0, RS_CALL_UNPIN, SECOND + 1);
+  check_call(&calls, 1, RS_CALL_RELEASE, SECOND + 1);
+  check_call(&calls, 2, RS_CALL_STREAM_NEXT, SECOND);
+  rs_calls_free(&calls);
+  calls = next_reply(app, 90, FIRST, FIRST + 2);
+  rs_calls_free(&calls);
+  calls = object_reply(app, 91, FIRST + 2, RS_ERR_OBJECT_LOST);
+  CHECK_EQ(calls.count, 2); /* on with the next one at once */
+  check_call(&calls, 0, RS_CALL_RELEASE, FIRST + 2);
+  rs_calls_free(&calls);
+  calls = task_reply(app, 95, FIRST, RS_ERR_OK, 10);
+  rs_calls_free(&calls);
+  calls = task_reply(app, 96, SECOND, RS_ERR_TASK_FAILED, 10);
+  rs_calls_free(&calls);
+  CHECK(ends[0].index == 0 && ends[1].index == 1 && ends[1].status == RS_ERR_TASK_FAILED);
+  calls = next_reply(app, 97, FIRST, 0);
+  CHECK_EQ(calls.count, 0);
+  CHECK(!app->ops->done(app)); /* the other one is still read */
+  calls = next_reply(app, 98, SECOND, 0);
+  CHECK(app->ops->done(app));
+  CHECK(app->ops->deadline(app) == RS_TIME_NEVER);
+  CHECK_EQ(rs_load_stats(app).items_read, 2);
+  CHECK_EQ(rs_load_stats(app).items_lost, 1);
+  rs_load_free(app);
+}
+
 static void nothing_to_do_is_done(void)
 {
   struct rs_load_table table = {NULL, 0};
@@ -450,5 +544,6 @@ const struct rs_test rs_tests[] = {
     {"load: a pool on its nodes", a_pool_on_its_nodes},
     {"load: keys apart", keys_apart},
     {"load: gangs have groups", gangs_have_groups},
+    {"load: items are read one by one", items_are_read_one_by_one},
     {0},
 };

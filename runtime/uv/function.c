@@ -128,22 +128,28 @@ static int noop(struct rs_uv_context *context)
   return 0;
 }
 
-/* Items of return_bytes, the first at once, the others evenly over the duration. */
+/* False: it was cancelled. */
+static bool work(struct rs_uv_context *context, uint32_t mode, uint64_t duration_ns)
+{
+  if (mode == RS_REPLAY_SLEEP)
+    return duration_ns == 0 || rs_uv_sleep(context, duration_ns);
+  for (uint64_t end = uv_hrtime() + duration_ns; uv_hrtime() < end;)
+    if (rs_uv_cancelled(context))
+      return false;
+  return true;
+}
+
+/* Items of return_bytes, the first at once; at work for an equal part of the duration after each. */
 static int replay_items(struct rs_uv_context *context, const struct rs_replay *r)
 {
-  uint64_t begin = uv_hrtime();
   uint8_t *bytes = malloc(r->return_bytes + 1);
   int rc = bytes ? 0 : 1;
   for (uint32_t i = 0; i < r->yields && rc == 0; i++) {
-    uint64_t due = begin + r->duration_ns / r->yields * i, now = uv_hrtime();
-    if (now < due && !rs_uv_sleep(context, due - now))
-      break;
     memset(bytes, (int)(i + 1), r->return_bytes);
     rc = rs_uv_yield(context, bytes, r->return_bytes, NULL, 0);
+    if (rc == 0 && !work(context, r->mode, r->duration_ns / r->yields))
+      break;
   }
-  uint64_t end = begin + r->duration_ns, now = uv_hrtime();
-  if (rc == 0 && now < end)
-    rs_uv_sleep(context, end - now);
   free(bytes);
   if (rc == 0 && r->fails) {
     rs_uv_fail(context, "the replayed task fails, as its arguments say");
@@ -163,12 +169,7 @@ static int replay(struct rs_uv_context *context)
   }
   if (context->task->flags & RS_TASK_STREAM)
     return replay_items(context, &r);
-  if (r.mode == RS_REPLAY_SPIN) {
-    for (uint64_t end = uv_hrtime() + r.duration_ns; uv_hrtime() < end && !rs_uv_cancelled(context);)
-      ;
-  } else if (r.duration_ns > 0) {
-    rs_uv_sleep(context, r.duration_ns);
-  }
+  work(context, r.mode, r.duration_ns);
   if (r.fails) {
     rs_uv_fail(context, "the replayed task fails, as its arguments say");
     return 1;

@@ -66,6 +66,8 @@ check failures --set @repetitions=1 --set cluster/nodes/@count=10 --set tasks/@c
   --set "faults/node_down[3]/@at=15 s" --set "faults/node_down[3]/@count=1"
 check autoscale --set @repetitions=1 --set tasks/@count=1200 --set "tasks/@arrival=bursts(600, 10 min)"
 check gangs --set @repetitions=1 --set "tasks[single]/@count=400" --set "tasks[gang]/@count=320"
+check streams --set cluster/nodes/@count=3 --set tasks/@count=6 --set tasks/stream/@items=30 --set "tasks/@duration=1500 ms" \
+  --set "sweep[1]/@values=0, 2" --set cluster/nodes/@object_store_memory="200 MB"
 check fidelity-long --set @repetitions=1 --set tasks/@count=320
 check fidelity-short --set @repetitions=1 --set tasks/@count=2000
 check function
@@ -96,4 +98,6 @@ more "$(value locality 'policy=hybrid owner looks=0 object size=100 MB' latency_
   "$(value locality 'policy=locality owner looks=1 object size=100 MB' latency_p99_s)" "blind placement costs copies"
 more "$(value policies 'policy=spread arrivals=poisson(96\/s)' latency_p99_s)" \
   "$(value policies 'policy=pack arrivals=poisson(96\/s)' latency_p99_s)" "packing keeps room for large tasks"
+more "$(value streams 'backpressure=0 read time=100 ms' store_peak_bytes)" \
+  "$(value streams 'backpressure=2 read time=100 ms' store_peak_bytes)" "backpressure keeps values out of the stores"
 exit $failed

@@ -106,7 +106,8 @@ static const char full[] =
     "  fail_probability='1 %' retry_exceptions='true'><resources cpus='0'/>\n"
     " <objects count='50' size='10 MB' placement='random' per_task='2'/>\n"
     "</tasks>\n"
-    "<tasks count='1' duration='1 s'/>\n"
+    "<tasks count='1' duration='1 s'><stream items='20' size='uniform(1 KB, 2 KB)' backpressure='3' read_time='5 ms'/>"
+    "</tasks>\n"
     "<trace file='../tests/sim/bad_scenarios/trace.csv' skip='1' rows='10' arrival_scale='0.5' duration_scale='2'>\n"
     " <column field='arrival' name='t' unit='ms'/><column field='duration' name='d' unit='min'/>\n"
     " <column field='cpus' name='cores' unit='milli'/><column field='gpus' value='0.5'/>\n"
@@ -210,6 +211,10 @@ static void check_full_workloads(const struct rs_scenario *s)
   CHECK_EQ(tasks->object_count, 50);
   CHECK(tasks->object_bytes.a == 1e7 && tasks->object_place == RS_OBJECTS_RANDOM);
   CHECK_EQ(tasks->objects_per_task, 2);
+  CHECK_EQ(tasks->items, 0);
+  const struct rs_scenario_tasks *stream = &w[2].tasks;
+  CHECK(stream->items == 20 && stream->backpressure == 3 && stream->read_ns == 5000000);
+  CHECK(stream->item_bytes.a == 1000 && stream->item_bytes.b == 2000);
   const struct rs_scenario_trace *trace = &w[3].trace;
   CHECK_EQ(trace->delimiter, ',');
   CHECK_EQ(trace->skip_rows, 1);

@@ -5,10 +5,10 @@
  * RETRY_NS. Then the tasks: one is held ahead, and at its arrival it goes, with all that are due by then, in calls of
  * one class each.
  *
- * Every task of the table takes two sequence numbers, its own and its return's (and a gang one more for its group), so
- * that a reply's number is its index.
- * What of a task is kept after submission is its record: when it was submitted (once it has ended: when it ended, for
- * its readers), how many readers are still to be submitted, and where its dependencies stand in `deps`.
+ * Every task of the table takes as many sequence numbers, its own and its return's, or those of its items (and a gang
+ * one more for its group), so that a reply's number tells its index. What of a task is kept after submission is its
+ * record: when it was submitted (once it has ended: when it ended, for its readers), how many readers are still to be
+ * submitted, and where its dependencies stand in `deps`.
  *
  * Invariants: a record's readers are > 0 exactly while its return is kept and not released; ended <= submitted.
  */
@@ -20,6 +20,7 @@
 #include "base/assert.h"
 #include "base/map.h"
 #include "core/errors.h"
+#include "lib/load/items.h"
 
 #define RETRY_NS (100 * RS_MS)
 #define TRIES_MAX 600u
@@ -71,6 +72,7 @@ struct rs_load {
   uint64_t gang_seq; /* the group of the gang that is being submitted */
   uint32_t *unread;  /* tasks whose last reader is in the group */
   uint32_t unread_count, unread_cap;
+  struct rs_items *items; /* where tasks yield */
 };
 
 static struct rs_load *load_of(struct rs_app *app)
@@ -94,7 +96,7 @@ static struct rs_task *task_new(struct rs_load *load, uint64_t seq, const struct
     memset(task->args + RS_REPLAY_HEADER_BYTES, 0, replay->result_bytes);
   task->id = (struct rs_id){load->self, seq};
   task->function = rs_replay_function();
-  task->return_count = 1;
+  task->return_count = replay->yields ? 0 : 1;
   return task;
 }
 
@@ -106,17 +108,22 @@ static void release(struct rs_load *load, uint64_t seq, struct rs_calls *calls)
   load->stats.released++;
 }
 
-/* A task takes two numbers, and a gang one more, before its first task. */
+/* Numbers that a task takes. A gang takes one more, before its first task. */
+static uint64_t span(const struct rs_load *load)
+{
+  return load->opts.items ? 1 + (uint64_t)RS_STREAM_MAX : 2;
+}
+
 static uint64_t return_seq(const struct rs_load *load, uint32_t index)
 {
   uint64_t groups = load->opts.gang ? index / load->opts.gang + 1 : 0;
-  return load->first_seq + 2 * (uint64_t)index + groups + 1;
+  return load->first_seq + span(load) * index + groups + 1;
 }
 
 static uint64_t index_of(const struct rs_load *load, uint64_t task_seq)
 {
-  uint64_t offset = task_seq - load->first_seq, gang = load->opts.gang, stride = 2 * gang + 1;
-  return gang ? offset / stride * gang + (offset % stride - 1) / 2 : offset / 2;
+  uint64_t offset = task_seq - load->first_seq, gang = load->opts.gang, stride = span(load) * gang + 1;
+  return gang ? offset / stride * gang + (offset % stride - 1) / span(load) : offset / span(load);
 }
 
 /* ---- the pool ---- */
@@ -216,7 +223,7 @@ static void look_ahead(struct rs_load *load)
   struct rs_load_task *task = &load->ahead;
   RS_ASSERT(load->record_count < RS_LOAD_TASKS_MAX && task->arrival_ns >= last_ns);
   RS_ASSERT(task->class_index < load->opts.class_count && task->arg_bytes <= RS_LOAD_ARG_BYTES_MAX);
-  RS_ASSERT(task->dep_count <= RS_TASK_DEPS_MAX);
+  RS_ASSERT(task->dep_count <= RS_TASK_DEPS_MAX && !(load->opts.items && task->readers));
   if (task->dep_count > load->ahead_deps_cap) {
     load->ahead_deps_cap = task->dep_count;
     load->ahead_deps = rs_realloc(load->ahead_deps, task->dep_count, sizeof *load->ahead_deps);
@@ -269,13 +276,15 @@ static void take_ahead(struct rs_load *load, uint64_t now)
                              .mode = ahead->mode,
                              .tag = ahead->tag,
                              .fails = ahead->fails,
+                             .yields = load->opts.items,
                              .return_bytes = ahead->return_bytes ? ahead->return_bytes : ahead->arg_bytes > 0,
                              .result_bytes = ahead->arg_bytes};
   struct rs_task *task = task_new(load, load->next_seq, &replay, ahead->dep_count);
-  load->next_seq += 2;
+  load->next_seq += span(load);
+  task->backpressure = load->opts.items ? load->opts.backpressure : 0;
   for (uint32_t i = 0; i < ahead->dep_count; i++)
     add_dep(load, &task->deps[i], ahead->deps[i]);
-  task->flags = (uint8_t)((ahead->readers ? RS_TASK_KEEP : 0) |
+  task->flags = (uint8_t)((ahead->readers ? RS_TASK_KEEP : 0) | (load->opts.items ? RS_TASK_STREAM : 0) |
                           (load->opts.classes[ahead->class_index].retry_errors ? RS_TASK_RETRY_ERRORS : 0));
   RS_GROW(load->group, load->group_count, load->group_cap);
   load->group[load->group_count++] = task;
@@ -325,7 +334,7 @@ static void gang_task_ended(struct rs_load *load, uint64_t index, struct rs_call
   if (--load->gang_left[gang] > 0)
     return;
   struct rs_call *call = rs_call_new(RS_CALL_GROUP_REMOVE, 0);
-  call->object = (struct rs_id){load->self, load->first_seq + gang * (2 * (uint64_t)load->opts.gang + 1)};
+  call->object = (struct rs_id){load->self, load->first_seq + gang * (span(load) * load->opts.gang + 1)};
   rs_calls_add(calls, call);
   load->stats.gangs_removed++;
 }
@@ -355,6 +364,8 @@ static void submit(struct rs_load *load, uint64_t now, struct rs_calls *calls)
     }
     rs_calls_add(calls, call);
     load->stats.calls++;
+    for (uint32_t i = 0; load->items && i < load->group_count; i++)
+      rs_items_open(load->items, load->group[i]->id, calls);
     for (uint32_t i = 0; i < load->unread_count; i++)
       release(load, return_seq(load, load->unread[i]), calls);
   }
@@ -406,6 +417,8 @@ static void on_start(struct rs_app *app, uint64_t now, rs_addr self, struct rs_c
 {
   struct rs_load *load = load_of(app);
   load->self = self;
+  if (load->opts.items)
+    load->items = rs_items_new(self, load->opts.read_ns);
   load->begin_ns = rs_time_add(now, load->opts.start_ns);
   make_objects(load, calls);
   if (pool_ready(load))
@@ -426,6 +439,8 @@ static void on_reply(struct rs_app *app, uint64_t now, const struct rs_reply *re
     task_ended(load, now, reply);
     return;
   }
+  if (load->items && arriving(load))
+    rs_items_on_reply(load->items, now, reply, calls);
   if (reply->kind == RS_REPLY_ACTOR || arriving(load))
     return;
   object_ended(load, now, reply->kind == RS_REPLY_TASK ? reply->id.seq + 1 : reply->id.seq, reply->status, calls);
@@ -439,12 +454,15 @@ static uint64_t deadline(const struct rs_app *app)
   const struct rs_load *load = load_of_const(app);
   if (!arriving(load))
     return load->retry_at;
-  return load->has_ahead ? rs_time_add(load->stats.base_ns, load->ahead.arrival_ns) : RS_TIME_NEVER;
+  uint64_t next = load->has_ahead ? rs_time_add(load->stats.base_ns, load->ahead.arrival_ns) : RS_TIME_NEVER;
+  return load->items ? rs_time_min(next, rs_items_deadline(load->items)) : next;
 }
 
 static void on_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
 {
   struct rs_load *load = load_of(app);
+  if (load->items && arriving(load))
+    rs_items_on_timer(load->items, now, calls);
   if (arriving(load))
     submit(load, now, calls);
   else if (load->retry_at <= now)
@@ -454,12 +472,14 @@ static void on_timer(struct rs_app *app, uint64_t now, struct rs_calls *calls)
 static bool done(const struct rs_app *app)
 {
   const struct rs_load *load = load_of_const(app);
-  return arriving(load) && !load->has_ahead && load->stats.ended == load->stats.submitted;
+  bool read = !load->items || rs_items_stats(load->items).open == 0;
+  return arriving(load) && !load->has_ahead && load->stats.ended == load->stats.submitted && read;
 }
 
 struct rs_app *rs_load_new(const struct rs_load_opts *opts)
 {
   static const struct rs_app_ops ops = {on_start, on_reply, on_timer, deadline, done};
+  RS_ASSERT(opts->items <= RS_REPLAY_YIELDS_MAX);
   RS_ASSERT(opts->next && opts->count_max <= RS_LOAD_TASKS_MAX && opts->object_count < RS_LOAD_POOL(0));
   struct rs_load *load = rs_alloc_zero(1, sizeof *load);
   load->app.ops = &ops;
@@ -476,6 +496,7 @@ void rs_load_free(struct rs_app *app)
   if (!app)
     return;
   struct rs_load *load = load_of(app);
+  rs_items_free(load->items);
   rs_map_free(&load->object_of);
   free(load->objects);
   free(load->ahead_deps);
@@ -489,7 +510,14 @@ void rs_load_free(struct rs_app *app)
 
 struct rs_load_stats rs_load_stats(const struct rs_app *app)
 {
-  return load_of_const(app)->stats;
+  const struct rs_load *load = load_of_const(app);
+  struct rs_load_stats stats = load->stats;
+  if (load->items) {
+    struct rs_items_stats items = rs_items_stats(load->items);
+    stats.items_read = items.read;
+    stats.items_lost = items.lost;
+  }
+  return stats;
 }
 
 /* ---- tables ---- */

@@ -10,7 +10,7 @@
  * made when they are submitted: a million tasks need no table. Those that arrive together and have the same class are
  * one RS_CALL_SUBMIT. What later tasks read is kept until the last of these has been submitted, then released: the
  * owner frees it once that task has ended. At the end everything has been released. Tasks may come in gangs, each in a
- * placement group of its own.
+ * placement group of its own. They may yield values one by one, which are read here as they come (items.h).
  *
  * A pool of objects may be made first, on chosen nodes; the clock of the arrivals starts when it is there.
  *
@@ -89,7 +89,12 @@ struct rs_load_opts {
   uint32_t gang;
   uint8_t gang_strategy;  /* enum rs_group_strategy */
   uint64_t gang_topology; /* key of a label, or 0 */
-  uint64_t start_ns;      /* after on_start: the arrivals start then, or when the pool is ready if that is later */
+  /* Streams: every task yields `items` values of its return_bytes, spread evenly over its duration, instead of
+   * returning one; nobody else reads them (no `readers`). The load is done when all are read. 0: tasks return. */
+  uint32_t items;        /* <= RS_REPLAY_YIELDS_MAX */
+  uint32_t backpressure; /* a task waits while so many of its items are unread; 0: never */
+  uint64_t read_ns;      /* how long each item is worked on before the stream's next one is asked for */
+  uint64_t start_ns;     /* after on_start: the arrivals start then, or when the pool is ready if that is later */
   void (*ended)(void *user, const struct rs_load_end *end); /* may be NULL */
   void *user;
 };
@@ -103,6 +108,7 @@ struct rs_load_stats {
   uint64_t objects_made, objects_lost; /* of the pool; lost: could not be made, tried for a minute */
   uint64_t released;                   /* RS_CALL_RELEASE */
   uint64_t gangs_made, gangs_removed;
+  uint64_t items_read, items_lost;
 };
 
 /* opts is copied; what it points to must outlive the application. */

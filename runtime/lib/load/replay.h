@@ -23,7 +23,8 @@ struct rs_replay {
   uint64_t duration_ns;
   uint32_t mode;
   uint32_t tag; /* 0..RS_REPLAY_TAG_MAX: describes the task to who watches it (the rung of a trial); no meaning here */
-  uint32_t yields; /* of a task with STREAM: items of return_bytes each, the first at once, evenly over the duration */
+  uint32_t yields; /* of a task with STREAM: items of return_bytes each, the first at once; after each a part of the
+                      duration */
   bool fails;      /* it ends with an application error, RS_ERR_TASK_FAILED, after its duration */
   uint64_t return_bytes;
   const uint8_t *result; /* points into the task's arguments */
