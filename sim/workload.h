@@ -40,7 +40,8 @@ uint64_t rs_workload_driver_count(const struct rs_workload *workload, uint32_t d
 /* Task `index` of a driver's load is this task of the workload. */
 uint64_t rs_workload_task(const struct rs_workload *workload, uint32_t driver, uint64_t index);
 
-/* What lib/load wants, but for `ended` and `user`; valid until the workload goes, or until the next call for the same
+/* What lib/load wants, but for `ended` and `user`, and for the workload's start, before which the load must not begin;
+ * valid until the workload goes, or until the next call for the same
  * driver, which begins anew. The tasks of driver d
  * are d, d + drivers, ...; dependencies and the pool's objects are among a driver's own. */
 void rs_workload_load(struct rs_workload *workload, uint32_t driver, struct rs_load_opts *out);
