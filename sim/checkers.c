@@ -46,10 +46,10 @@ struct held {
 };
 
 static const char *const names[RS_CHECK_KINDS] = {
-    "none",       "reply once", "explained",  "retries",    "twice",       "limit",      "items",
-    "order",      "name",       "actor once", "capacity",   "lost",        "held",       "death",
-    "resources",  "view",       "contention", "workers",    "empty",       "progress",   "silence",
-    "group once", "group rule", "group room", "group left", "group place", "determinism"};
+    "none",       "reply once", "explained",  "retries",    "twice",       "limit",    "items",
+    "order",      "name",       "actor once", "capacity",   "lost",        "held",     "death",
+    "resources",  "view",       "contention", "workers",    "empty",       "progress", "silence",
+    "group once", "group rule", "group room", "group left", "group place", "freed",    "determinism"};
 
 const char *rs_check_name(enum rs_check check)
 {
@@ -83,6 +83,7 @@ void rs_checker_free(struct rs_checker *c)
   rs_map_free(&c->tainted);
   rs_map_free(&c->gone);
   rs_map_free(&c->names);
+  rs_map_free(&c->freed);
   rs_map_free(&c->running); /* workers that died leave theirs: an address is used once */
 }
 
@@ -192,6 +193,25 @@ bool rs_check_made(const struct rs_checker *c, struct rs_id object)
 {
   const struct task_record *t = task_of(c, (struct rs_id){object.owner, object.seq - 1});
   return !t || t->replies;
+}
+
+void rs_check_freed(struct rs_checker *c, struct rs_id object)
+{
+  rs_map_put(&c->freed, rs_id_key(object), 1);
+}
+
+/* Only a process that asks its own owner is sure to hear of it: others may have a value that came before. */
+static void check_freed(struct rs_checker *c, rs_addr process, const struct rs_reply *reply)
+{
+  bool freed = rs_map_find(&c->freed, rs_id_key(reply->id)) != NULL;
+  const struct task_record *maker = task_of(c, (struct rs_id){reply->id.owner, reply->id.seq - 1});
+  bool inherits = maker && maker->task.has_deps; /* the error of what it was to read */
+  if (reply->status == RS_ERR_OBJECT_FREED && !freed && !inherits)
+    rs_check_fail(c, RS_CHECK_FREED, "object %" PRIx64 "/%" PRIu64 " is told to be freed, and nobody did that",
+                  reply->id.owner, reply->id.seq);
+  if (reply->status == RS_ERR_OK && freed && process == reply->id.owner)
+    rs_check_fail(c, RS_CHECK_FREED, "object %" PRIx64 "/%" PRIu64 " was freed and has a value", reply->id.owner,
+                  reply->id.seq);
 }
 
 /* Its owner frees an object. After a fault a registration may have been lost with its connection. */
@@ -357,10 +377,12 @@ static void check_next(struct rs_checker *c, const struct rs_reply *reply)
                   reply->id.owner, reply->id.seq, rs_error_text(reply->status));
 }
 
-void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply)
+void rs_check_reply(struct rs_checker *c, rs_addr process, const struct rs_reply *reply)
 {
   if (reply->kind == RS_REPLY_NEXT)
     check_next(c, reply);
+  if (reply->kind == RS_REPLY_OBJECT)
+    check_freed(c, process, reply);
   if (reply->kind == RS_REPLY_OBJECT && reply->status == RS_ERR_OBJECT_LOST && !c->faults)
     rs_check_fail(c, RS_CHECK_LOST, "object %" PRIx64 "/%" PRIu64 " is lost and nothing was struck", reply->id.owner,
                   reply->id.seq);

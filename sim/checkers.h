@@ -43,6 +43,7 @@ enum rs_check {
   RS_CHECK_GROUP_ROOM,  /* a node's bundles hold no more than it has, and give back what they took */
   RS_CHECK_GROUP_LEFT,  /* at rest no bundle is left */
   RS_CHECK_GROUP_PLACE, /* an idle cluster has a place for a small group */
+  RS_CHECK_FREED,       /* what was freed on request is told to be so, and nothing else is */
   RS_CHECK_DETERMINISM, /* the same seed gives the same trace */
   RS_CHECK_KINDS
 };
@@ -53,6 +54,7 @@ struct rs_checker {
   struct rs_map tasks, actors; /* id -> record */
   struct rs_map tainted, gone; /* addresses with a broken connection or partition; dead addresses */
   struct rs_map held;          /* object -> who counts it */
+  struct rs_map freed;         /* objects freed on request */
   struct rs_map running;       /* worker and group -> how many tasks run there */
   struct rs_map names;         /* hash of a name -> rs_id_key of the actor that has it */
   struct rs_map orders;        /* actor, caller and group -> the call that began last */
@@ -107,10 +109,11 @@ void rs_check_actor_kill(struct rs_checker *c, struct rs_id actor);
 void rs_check_yield(struct rs_checker *c, struct rs_id task, uint64_t index, int status); /* its function may go on */
 void rs_check_hold(struct rs_checker *c, rs_addr process, struct rs_id object); /* one count of its application */
 void rs_check_release(struct rs_checker *c, rs_addr process, struct rs_id object);
+void rs_check_freed(struct rs_checker *c, struct rs_id object);      /* on request, by its owner */
 bool rs_check_made(const struct rs_checker *c, struct rs_id object); /* its task has ended, or it was put */
-void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* TASK_RUN */
-void rs_check_ran(struct rs_checker *c, rs_addr worker, const struct rs_task *task); /* it ended */
-void rs_check_reply(struct rs_checker *c, const struct rs_reply *reply);
+void rs_check_run(struct rs_checker *c, rs_addr worker, const struct rs_task *task);      /* TASK_RUN */
+void rs_check_ran(struct rs_checker *c, rs_addr worker, const struct rs_task *task);      /* it ended */
+void rs_check_reply(struct rs_checker *c, rs_addr process, const struct rs_reply *reply); /* who got it */
 void rs_check_trace(struct rs_checker *c, unsigned trace, uint64_t a, uint64_t b, uint64_t cc);
 void rs_check_taint(struct rs_checker *c, rs_addr endpoint); /* a connection of it was broken, or it was cut off */
 void rs_check_death(struct rs_checker *c, rs_addr endpoint, bool fault); /* it ended; fault: it was struck */

@@ -44,6 +44,7 @@ enum rs_swarm_plant {
   RS_PLANT_GROUP_ROOM,      /* a bundle's preparation is told many times over */
   RS_PLANT_GROUP_RETURN,    /* a GROUP_RETURN is lost */
   RS_PLANT_GROUP_PREPARED,  /* every GROUP_PREPARED is lost while the cluster comes to rest */
+  RS_PLANT_NOT_FREED,       /* a FREE on request is not heard */
   RS_PLANT_CLOCK,           /* the second run of the seed has another delay */
   RS_PLANT_KINDS
 };

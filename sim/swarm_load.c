@@ -17,10 +17,11 @@ struct ids {
 };
 
 struct program {
-  struct rs_rng rng, later; /* what came later is drawn from a stream of its own: old draws stay what they were */
+  struct rs_rng rng, later, last; /* what came later has streams of its own: old draws stay what they were */
   uint64_t seq;
   uint32_t left; /* actions */
   struct ids kept, actors, tasks;
+  struct ids loose; /* what was put without anything inside, released or not */
   uint64_t *orders; /* of each actor: calls so far */
   uint32_t *groups; /* ... and how many concurrency groups it has */
   uint32_t orders_cap;
@@ -50,6 +51,11 @@ static bool one_in(struct program *p, uint64_t n)
 static bool later(struct program *p, uint64_t one_in_n)
 {
   return rs_rng_below(&p->later, one_in_n) == 0;
+}
+
+static uint64_t last(struct program *p, uint64_t n)
+{
+  return rs_rng_below(&p->last, n);
 }
 
 static void add(struct ids *ids, struct rs_id id)
@@ -198,11 +204,23 @@ static void create_actor(struct swarm_load *load, uint32_t index, rs_addr self)
     }
   }
   struct rs_replay replay = {.duration_ns = duration(p), .fails = one_in(p, 10)};
+  bool reads = p->kept.count && last(p, 3) == 0;
   struct rs_task *task = task_new(load, p, self, &replay, 0, false);
+  if (reads) { /* some object, and a reference to another */
+    struct rs_task *plain = task;
+    task = rs_task_new_inner(1, 1, plain->args_bytes);
+    rs_replay_encode(&replay, task->args);
+    task->id = plain->id;
+    task->function = plain->function;
+    task->return_count = plain->return_count;
+    task->deps[0].id = p->kept.items[last(p, p->kept.count)];
+    task->inner[0] = p->kept.items[last(p, p->kept.count)];
+    rs_task_unref(plain);
+  }
   task->flags |= RS_TASK_ACTOR_CREATE;
   task->actor = task->id;
   call->tasks[0] = task;
-  rs_check_actor(load->checker, task->id, replay.fails || named || joined, call->actor);
+  rs_check_actor(load->checker, task->id, replay.fails || named || joined || reads, call->actor);
   add(&p->actors, task->id);
   if (p->actors.count > p->orders_cap) {
     p->orders = rs_realloc(p->orders, p->actors.count + 16, sizeof *p->orders);
@@ -265,7 +283,25 @@ static void put(struct swarm_load *load, uint32_t index, rs_addr self)
   }
   swarm_refs_boxed(swarm_net_refs(load->net), call->object, inner, count);
   keep_object(load, p, self, call->object);
+  if (count == 0)
+    add(&p->loose, call->object);
   swarm_net_call(load->net, index, call);
+}
+
+/* One that this program has put goes, whoever reads it or waits for it; and is asked for. */
+static void free_one(struct swarm_load *load, uint32_t index)
+{
+  struct program *p = &load->programs[index];
+  uint32_t at = (uint32_t)last(p, p->loose.count);
+  struct rs_id id = p->loose.items[at];
+  p->loose.items[at] = p->loose.items[--p->loose.count];
+  rs_check_freed(load->checker, id);
+  simple(load, index, RS_CALL_FREE, id, false);
+  for (uint32_t i = 0; i < p->kept.count; i++)
+    if (rs_id_equal(p->kept.items[i], id)) {
+      simple(load, index, RS_CALL_GET, id, false);
+      return;
+    }
 }
 
 static void release(struct swarm_load *load, uint32_t index)
@@ -455,6 +491,8 @@ void swarm_load_act(struct swarm_load *load, uint32_t index)
   }
   if (later(p, 3))
     act_later(load, index, self);
+  if (p->loose.count && last(p, 8) == 0)
+    free_one(load, index);
   if (--p->left)
     swarm_net_at(load->net, swarm_net_now(load->net) + below(p, 2 * load->plan->work_ns / load->plan->actions), index);
 }
@@ -476,6 +514,7 @@ void swarm_load_start(struct swarm_load *load)
   for (uint32_t i = 0; i < load->plan->program_count; i++) {
     rs_rng_seed(&load->programs[i].rng, rs_rng_derive(load->plan->seed, 100 + i));
     rs_rng_seed(&load->programs[i].later, rs_rng_derive(load->plan->seed, 200 + i));
+    rs_rng_seed(&load->programs[i].last, rs_rng_derive(load->plan->seed, 300 + i));
     load->programs[i].left = load->plan->actions;
     swarm_net_at(load->net, below(&load->programs[i], RS_S), i);
   }
@@ -533,6 +572,7 @@ void swarm_load_free(struct swarm_load *load)
     free(load->programs[i].kept.items);
     free(load->programs[i].actors.items);
     free(load->programs[i].tasks.items);
+    free(load->programs[i].loose.items);
     free(load->programs[i].orders);
     free(load->programs[i].groups);
     free(load->programs[i].streams.items);

@@ -444,13 +444,13 @@ static void reply(struct swarm_net *n, rs_addr self, struct rs_reply *r)
     rs_reply_free(r);
     return;
   }
-  rs_check_reply(n->checker, r);
+  rs_check_reply(n->checker, self, r);
   if (r->kind == RS_REPLY_NEXT && r->id_count && chance(n, RS_PLANT_ITEM_TWICE, 3))
-    rs_check_reply(n->checker, r);
+    rs_check_reply(n->checker, self, r);
   swarm_load_hear(n->load, self, r);
   swarm_refs_on_reply(n->refs, self, r);
   if (r->kind == RS_REPLY_TASK && chance(n, RS_PLANT_REPLY_TWICE, 4))
-    rs_check_reply(n->checker, r);
+    rs_check_reply(n->checker, self, r);
   swarm_net_note(n, rs_id_key(r->id));
   swarm_net_note(n, (uint64_t)(int64_t)r->status);
   rs_reply_free(r);
@@ -811,9 +811,8 @@ void swarm_net_call(struct swarm_net *n, uint32_t program, struct rs_call *call)
 void swarm_net_call_at(struct swarm_net *n, rs_addr who, struct rs_call *call)
 {
   struct place *p = swarm_net_place(n, who);
-  if (p) {
+  if (p && !(call->kind == RS_CALL_FREE && n->plant == RS_PLANT_NOT_FREED))
     step(n, p, &(struct rs_input){.kind = RS_IN_CALL, .call = call});
-  }
   rs_call_free(call);
 }
 

@@ -29,6 +29,7 @@ SAME(TIMED_OUT);
 SAME(PEER_LOST);
 SAME(INVALID);
 SAME(INTERRUPTED);
+SAME(OBJECT_FREED);
 
 /* What a program that uses the library prints as it ends; weak, because raysimd and raysim have their own. These stand
  * before the silent ones of base/ in the library, and the first weak one counts. */

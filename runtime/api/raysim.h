@@ -84,6 +84,13 @@ int raysim_ref_parse(const char *hex, raysim_ref *ref);          /* 0, or RAYSIM
 void raysim_retain(struct raysim *ray, raysim_ref ref); /* one more raysim_release is needed */
 void raysim_release(struct raysim *ray, raysim_ref ref);
 
+/* Drops the bytes of objects now, on every node, though others may still hold them: whoever asks for one from then on,
+ * and a task that is still to read it, gets RAYSIM_ERR_OBJECT_FREED. It is not made again. What its task has not
+ * returned yet goes when it comes. Values that were got, and arguments of tasks that run, stay as they are; so does a
+ * small value that another process has got already. References are still to be released. An actor's handle is left
+ * alone. Of objects of another process that one is told: those who ask it later learn of it. 0, or an error. */
+int raysim_free(struct raysim *ray, const raysim_ref *refs, size_t count);
+
 /* ---- errors ---- */
 
 enum raysim_error_code {
@@ -109,8 +116,9 @@ enum raysim_error_code {
   RAYSIM_ERR_OUT_OF_MEMORY = -34,   /* the node was short of memory */
   RAYSIM_ERR_RUNTIME_ENV = -35,     /* the environment of the task could not be set up */
   RAYSIM_ERR_NOT_FOUND = -36,
-  RAYSIM_ERR_INVALID = -38,     /* an argument of the call; raysim_last_error() says which */
-  RAYSIM_ERR_INTERRUPTED = -39, /* by raysim_interrupt */
+  RAYSIM_ERR_INVALID = -38,      /* an argument of the call; raysim_last_error() says which */
+  RAYSIM_ERR_INTERRUPTED = -39,  /* by raysim_interrupt */
+  RAYSIM_ERR_OBJECT_FREED = -40, /* by raysim_free */
 };
 
 const char *raysim_error_text(int error);

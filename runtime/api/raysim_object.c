@@ -58,6 +58,21 @@ struct raysim_error *raysim_error_of(const struct rs_front *front, int status, c
   return error;
 }
 
+int raysim_free(struct raysim *ray, const raysim_ref *refs, size_t count)
+{
+  enum { FEW = 16 };
+  struct rs_id few[FEW] = {{0}};
+  if (raysim_connected(ray, "raysim_free") != 0 || raysim_refs_valid(refs, count) != 0)
+    return RAYSIM_ERR_INVALID;
+  if (count > UINT32_MAX / 2)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_free: too many references");
+  struct rs_id *ids = ids_of(refs, count, few, FEW);
+  int rc = rs_front_drop(ray->front, ids, (uint32_t)count);
+  if (ids != few)
+    free(ids);
+  return rc;
+}
+
 /* ---- values ---- */
 
 static void publish(struct rs_front *front, const struct rs_front_value *in, struct raysim_value *out)

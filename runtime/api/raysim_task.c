@@ -20,16 +20,27 @@ static bool is_object(const struct raysim_argument *arg)
   return !raysim_none(arg->object);
 }
 
-static bool is_large(const struct raysim_argument *arg)
+/* Which arguments travel as objects; those that are values are put first: large ones, and what is beyond
+ * task_rpc_inlined_bytes_limit in all, in their order, as in Ray. */
+enum way { WAY_VALUE, WAY_OBJECT, WAY_PUT };
+
+static void choose_ways(const struct raysim *ray, const struct raysim_argument *args, size_t arg_count, uint8_t *ways)
 {
-  return !is_object(arg) && arg->value.size > INLINE_ARG_MAX;
+  size_t inlined = 0, most = (size_t)ray->front->proc->setup.config.task_rpc_inlined_bytes_limit;
+  for (size_t i = 0; i < arg_count; i++) {
+    size_t size = args[i].value.size;
+    ways[i] = is_object(&args[i])                                        ? WAY_OBJECT
+              : size > INLINE_ARG_MAX || (size && inlined + size > most) ? WAY_PUT
+                                                                         : WAY_VALUE;
+    inlined += ways[i] == WAY_VALUE ? size : 0;
+  }
 }
 
-static int put_large(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, struct rs_id *held,
-                     uint32_t *held_count)
+static int put_large(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, const uint8_t *ways,
+                     struct rs_id *held, uint32_t *held_count)
 {
   for (size_t i = 0; i < arg_count; i++) {
-    if (!is_large(&args[i]))
+    if (ways[i] != WAY_PUT)
       continue;
     raysim_ref ref = raysim_put_data(ray, &args[i].value);
     if (raysim_none(ref))
@@ -66,45 +77,15 @@ static int call_valid(const struct raysim *ray, const char *function, const char
   return args_valid(args, arg_count);
 }
 
-struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, uint64_t env,
-                                struct rs_id *held, uint32_t *held_count)
+/* Written into the task: what each argument is, and the bytes of values. */
+static void put_args(struct rs_task *task, const struct raysim_argument *args, size_t arg_count, const uint8_t *ways,
+                     const struct rs_id *put)
 {
-  size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count, load = ray->load ? strlen(ray->load) : 0;
-  *held_count = 0;
-  for (size_t i = 0; i < arg_count; i++) {
-    bool by_reference = is_object(&args[i]) || is_large(&args[i]);
-    deps += by_reference;
-    inner += by_reference ? 0 : args[i].value.ref_count;
-    bytes = align8(bytes) + (by_reference ? 0 : args[i].value.size);
-    for (size_t k = 0; !by_reference && k < args[i].value.ref_count; k++)
-      if (raysim_none(args[i].value.refs[k])) {
-        raysim_set_error(RAYSIM_ERR_INVALID, "argument %zu contains no reference where there should be one", i);
-        return NULL;
-      }
-  }
-  bytes += (load ? load + 4 : 0) + (env ? 8 : 0);
-  if (deps > RS_TASK_DEPS_MAX || inner > RS_TASK_DEPS_MAX || bytes > RS_INLINE_MAX) {
-    raysim_set_error(
-        RAYSIM_ERR_TOO_LARGE,
-        "a task takes at most %d objects and %u MiB of values; larger data can be put once and given as an object",
-        RS_TASK_DEPS_MAX, RS_INLINE_MAX >> 20);
-    return NULL;
-  }
-  if (put_large(ray, args, arg_count, held, held_count) != 0)
-    return NULL;
-  struct rs_task *task = rs_task_new_inner((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes);
-  uint32_t at = 4 + RAYSIM_ARG_BYTES * (uint32_t)arg_count, dep = 0, large = 0, first = 0;
-  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0) | (env ? RAYSIM_ARGS_ENV : 0));
-  if (env)
-    memcpy(task->args + bytes - (load ? load + 4 : 0) - 8, &env, 8);
-  if (load) {
-    put_u32(task->args + bytes - 4, (uint32_t)load);
-    memcpy(task->args + bytes - 4 - load, ray->load, load);
-  }
+  uint32_t at = 4 + RAYSIM_ARG_BYTES * (uint32_t)arg_count, dep = 0, first = 0;
   for (size_t i = 0; i < arg_count; i++) {
     uint8_t *entry = task->args + 4 + RAYSIM_ARG_BYTES * i;
-    if (is_object(&args[i]) || is_large(&args[i])) {
-      task->deps[dep].id = is_object(&args[i]) ? raysim_id_of(args[i].object) : held[large++];
+    if (ways[i] != WAY_VALUE) {
+      task->deps[dep].id = ways[i] == WAY_OBJECT ? raysim_id_of(args[i].object) : *put++;
       put_u32(entry, RAYSIM_ARG_OBJECT);
       put_u32(entry + 8, dep++);
       continue;
@@ -121,6 +102,47 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument
       memcpy(task->args + at, value->bytes, value->size);
     at += (uint32_t)value->size;
   }
+}
+
+static struct rs_task *task_of_ways(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
+                                    const uint8_t *ways, uint64_t env, struct rs_id *held, uint32_t *held_count)
+{
+  size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count, load = ray->load ? strlen(ray->load) : 0;
+  for (size_t i = 0; i < arg_count; i++) {
+    deps += ways[i] != WAY_VALUE;
+    inner += ways[i] != WAY_VALUE ? 0 : args[i].value.ref_count;
+    bytes = align8(bytes) + (ways[i] != WAY_VALUE ? 0 : args[i].value.size);
+  }
+  bytes += (load ? load + 4 : 0) + (env ? 8 : 0);
+  if (deps > RS_TASK_DEPS_MAX || inner > RS_TASK_DEPS_MAX || bytes > RS_INLINE_MAX) {
+    raysim_set_error(RAYSIM_ERR_TOO_LARGE,
+                     "a task takes at most %d objects, %d references and %u MiB of values and their descriptions",
+                     RS_TASK_DEPS_MAX, RS_TASK_DEPS_MAX, RS_INLINE_MAX >> 20);
+    return NULL;
+  }
+  if (put_large(ray, args, arg_count, ways, held, held_count) != 0)
+    return NULL;
+  struct rs_task *task = rs_task_new_inner((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes);
+  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0) | (env ? RAYSIM_ARGS_ENV : 0));
+  if (env)
+    memcpy(task->args + bytes - (load ? load + 4 : 0) - 8, &env, 8);
+  if (load) {
+    put_u32(task->args + bytes - 4, (uint32_t)load);
+    memcpy(task->args + bytes - 4 - load, ray->load, load);
+  }
+  put_args(task, args, arg_count, ways, held);
+  return task;
+}
+
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, uint64_t env,
+                                struct rs_id *held, uint32_t *held_count)
+{
+  uint8_t few[64], *ways = arg_count <= sizeof few ? few : rs_alloc(arg_count);
+  *held_count = 0;
+  choose_ways(ray, args, arg_count, ways);
+  struct rs_task *task = task_of_ways(ray, args, arg_count, ways, env, held, held_count);
+  if (ways != few)
+    free(ways);
   return task;
 }
 

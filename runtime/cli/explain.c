@@ -110,6 +110,7 @@ static void reason_text(const struct rs_row *row, char *out, size_t cap)
              row->n[RS_COL(explain, request)], demand);
     return;
   case RS_WAIT_CREATION: snprintf(out, cap, "an actor whose creation runs"); return;
+  case RS_WAIT_OBJECTS: snprintf(out, cap, "an actor whose creation reads objects that are not made yet"); return;
   }
   snprintf(out, cap, "?");
 }

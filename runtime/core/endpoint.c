@@ -205,10 +205,12 @@ void rs_endpoint_step(struct rs_endpoint *ep, uint64_t now, const struct rs_inpu
       rs_gcs_settle(ep);
     if (ep->local)
       rs_raylet_settle(ep);
-    if (ep->executor)
-      rs_executor_settle(ep);
-    if (ep->owner)
-      rs_owner_settle(ep);
+    do { /* the owner's answers may be what a run here waits for */
+      if (ep->executor)
+        rs_executor_settle(ep);
+      if (ep->owner)
+        rs_owner_settle(ep);
+    } while (ep->executor && rs_executor_stirred(ep->executor));
   }
   ep->out = NULL;
 }

@@ -18,62 +18,17 @@
  * it tells the head, which ends the process.
  *
  * Costs: O(1) a task for a plain worker, O(running + groups) for an actor. Invariants: `runs` are exactly the tasks for
- * which the driver owes a TASK_FINISHED or TASK_FAILED; a queue that holds tasks has as many running as it may.
+ * which the driver owes a TASK_FINISHED or TASK_FAILED, and those whose arguments are brought (executor_fetch.c); a
+ * queue that holds tasks has as many running as it may, or its newest run waits for arguments.
  */
-#include "core/executor.h"
+#include <string.h>
 
+#include "core/executor_int.h"
 #include "core/owner_int.h"
 #include "core/stream.h"
 
 #define RETURNED_MAX 1024u
 #define PATIENCE 8 /* times pipeline_target_us, until what waits is given back */
-
-struct queued {
-  struct rs_task *task;
-  rs_addr from;
-  uint64_t at; /* when it came */
-};
-
-struct lane {
-  uint64_t group; /* rs_name_hash of its name; 0: the default one */
-  uint32_t limit, running;
-  struct queued *queue; /* a ring */
-  uint32_t head, count, cap;
-};
-
-struct run {
-  struct rs_task *task;
-  rs_addr from; /* RS_ADDR_NONE: nobody wants its result any more */
-  uint32_t lane;
-};
-
-/* A result whose stored returns the raylet has not yet accepted. */
-struct stored {
-  struct rs_result *result;
-  rs_addr to;
-  uint32_t waiting; /* returns */
-};
-
-/* How an actor ends by itself: STOP once everything that was sent to it is done, EXIT once what runs is. */
-enum ending { LIVES, STOPS, EXITS, ENDED };
-
-struct rs_executor {
-  struct lane *lanes;
-  uint32_t lane_count;
-  struct lane only; /* lanes, while there is but one */
-  struct run *runs;
-  uint32_t run_count, run_cap;
-  struct run first; /* runs, until more than one task runs at a time */
-  rs_gpu_mask gpus;
-  struct rs_id actor; /* {0, 0}: a pool worker */
-  uint32_t actor_restart;
-  enum ending ending;
-  struct rs_id placement; /* the group for what is submitted here; {0, 0}: none */
-  rs_addr job;            /* of the last task that began */
-  bool blocked;           /* a task that runs here waits for an object: nothing may be queued behind it */
-  struct stored *stored;
-  uint32_t stored_count, stored_cap;
-};
 
 struct rs_executor *rs_executor_new(void)
 {
@@ -98,8 +53,10 @@ void rs_executor_free(struct rs_executor *x)
       rs_task_unref(queued_at(&x->lanes[l], i)->task);
     free(x->lanes[l].queue);
   }
-  for (uint32_t i = 0; i < x->run_count; i++)
+  for (uint32_t i = 0; i < x->run_count; i++) {
     rs_task_unref(x->runs[i].task);
+    rs_fetch_free(x->runs[i].fetch);
+  }
   for (uint32_t i = 0; i < x->stored_count; i++)
     rs_result_unref(x->stored[i].result);
   if (x->lanes != &x->only)
@@ -190,24 +147,34 @@ static struct run *run_of(struct rs_executor *x, struct rs_id task)
   return NULL;
 }
 
+static void start(struct rs_endpoint *ep, struct rs_task *task)
+{
+  rs_trace(ep, RS_TRACE_TASK_STARTED, task->id.owner, task->id.seq, task->actor_seq);
+  struct rs_effect *run = rs_emit(ep, RS_OUT_TASK_RUN);
+  run->task = rs_task_ref(task);
+  run->count = ep->executor->gpus;
+}
+
 /* As many of a queue as may run. */
 static void run_lane(struct rs_endpoint *ep, uint32_t index)
 {
   struct rs_executor *x = ep->executor;
   struct lane *lane = &x->lanes[index];
-  while (lane->count && lane->running < lane->limit) {
+  while (lane->count && lane->running < lane->limit && !lane->fetching) {
     struct queued next = dequeue(lane);
     lane->running++;
     if (!(next.task->flags & RS_TASK_ACTOR_CALL))
       x->placement = next.task->placement;
     x->job = rs_task_job(next.task);
-    *run_new(x) = (struct run){next.task, next.from, index};
+    struct run *run = run_new(x);
+    *run = (struct run){.task = next.task, .from = next.from, .lane = index};
     if (next.task->flags & RS_TASK_STREAM)
       rs_stream_begin(ep, next.task, next.from);
-    rs_trace(ep, RS_TRACE_TASK_STARTED, next.task->id.owner, next.task->id.seq, next.task->actor_seq);
-    struct rs_effect *run = rs_emit(ep, RS_OUT_TASK_RUN);
-    run->task = rs_task_ref(next.task);
-    run->count = x->gpus;
+    lane->fetching = next.task->dep_count && rs_fetch_needed(next.task);
+    if (lane->fetching)
+      rs_fetch_begin(ep, run);
+    else
+      start(ep, run->task);
   }
 }
 
@@ -267,8 +234,42 @@ uint64_t rs_executor_deadline(const struct rs_endpoint *ep)
   return rs_time_add(queued_at(&x->only, 0)->at, (uint64_t)ep->config->pipeline_target_us * PATIENCE * RS_US);
 }
 
+/* Runs whose arguments have come, and those that lack one for good. */
+static void settle_fetched(struct rs_endpoint *ep)
+{
+  struct rs_executor *x = ep->executor;
+  x->fetched = false;
+  for (uint32_t i = 0; i < x->run_count;) {
+    struct run *run = &x->runs[i];
+    struct fetch *fetch = run->fetch;
+    if (!rs_fetch_waits(run) || (fetch->waiting && !fetch->error)) {
+      i++;
+    } else if (!fetch->error) {
+      fetch->begun = true;
+      x->lanes[run->lane].fetching = false;
+      start(ep, run->task);
+      run_lane(ep, run->lane);
+      i++;
+    } else {
+      struct rs_result *failed = rs_result_new(0, fetch->error->data_bytes);
+      failed->status = fetch->error->status;
+      failed->task = run->task->id;
+      memcpy(failed->data, fetch->error->data, fetch->error->data_bytes);
+      rs_executor_on_result(ep, failed); /* another run takes its place in the array */
+      rs_result_unref(failed);
+    }
+  }
+}
+
+bool rs_executor_stirred(const struct rs_executor *x)
+{
+  return x->fetched;
+}
+
 void rs_executor_settle(struct rs_endpoint *ep)
 {
+  while (ep->executor->fetched)
+    settle_fetched(ep);
   if (rs_executor_deadline(ep) <= ep->now)
     rs_executor_give_back(ep);
 }
@@ -382,12 +383,16 @@ static void on_actor_stop(struct rs_endpoint *ep, const struct rs_m_actor_stop *
 static void on_cancel(struct rs_endpoint *ep, rs_addr from, const struct rs_m_task_cancel *m)
 {
   struct rs_executor *x = ep->executor;
-  const struct run *run = run_of(x, m->task);
+  struct run *run = run_of(x, m->task);
   if (run) {
     if (run->task->flags & RS_TASK_STREAM) /* of an actor too: it is asked at its next item */
       rs_stream_cancel(ep, m->task);
     if (m->recursive && ep->owner)
       rs_owner_cancel_children(ep, m->task, m->force);
+    if (rs_fetch_waits(run)) {
+      rs_fetch_give_up(ep, run, RS_ERR_CANCELLED, "cancelled before it ran");
+      return;
+    }
     if (run->task->flags & (RS_TASK_ACTOR_CALL | RS_TASK_ACTOR_CREATE))
       return; /* as in Ray: a call that has begun goes on, the actor has a state to keep */
     struct rs_effect *kill = rs_emit(ep, RS_OUT_TASK_KILL);
@@ -476,7 +481,11 @@ void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result)
   struct rs_executor *x = ep->executor;
   struct run *run = run_of(x, result->task);
   RS_ASSERT(run);
-  rs_trace(ep, RS_TRACE_TASK_ENDED, result->task.owner, result->task.seq, (uint64_t)(int64_t)result->status);
+  if (rs_fetch_waits(run))
+    x->lanes[run->lane].fetching = false;
+  else
+    rs_trace(ep, RS_TRACE_TASK_ENDED, result->task.owner, result->task.seq, (uint64_t)(int64_t)result->status);
+  rs_fetch_end(ep, run);
   rs_addr to = run->from;
   uint32_t lane = run->lane;
   bool stream = run->task->flags & RS_TASK_STREAM;
@@ -550,7 +559,9 @@ void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
     if (run->from != peer)
       continue;
     run->from = RS_ADDR_NONE;
-    if (!(run->task->flags & (RS_TASK_ACTOR_CALL | RS_TASK_ACTOR_CREATE)))
+    if (rs_fetch_waits(run))
+      rs_fetch_give_up(ep, run, RS_ERR_CANCELLED, "who submitted it has ended");
+    else if (!(run->task->flags & (RS_TASK_ACTOR_CALL | RS_TASK_ACTOR_CREATE)))
       rs_emit(ep, RS_OUT_TASK_KILL)->object = run->task->id;
   }
   end_if_done(ep);
@@ -563,7 +574,7 @@ void rs_executor_sanity_check(const struct rs_executor *x)
     const struct lane *lane = &x->lanes[l];
     running += lane->running;
     RS_ASSERT(lane->count <= lane->cap && lane->running <= lane->limit);
-    RS_ASSERT(lane->count == 0 || lane->running == lane->limit);
+    RS_ASSERT(lane->count == 0 || lane->running == lane->limit || lane->fetching);
   }
   RS_ASSERT(running == x->run_count && x->run_count <= x->run_cap);
   for (uint32_t i = 0; i < x->stored_count; i++)

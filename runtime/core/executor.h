@@ -13,7 +13,12 @@ void rs_executor_on_blocked(struct rs_endpoint *ep, bool blocked); /* a running 
 void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result);
 uint64_t rs_executor_deadline(const struct rs_endpoint *ep);
-void rs_executor_settle(struct rs_endpoint *ep);  /* at the end of every step */
+void rs_executor_settle(struct rs_endpoint *ep);              /* at the end of every step */
+bool rs_executor_stirred(const struct rs_executor *executor); /* it is to be settled once more */
+
+/* An argument that was asked for with rs_owner_fetch is here: its value, or pinned in the node's store (both NULL), or
+ * why it cannot be had. The references stay the caller's. */
+void rs_executor_on_arg(struct rs_endpoint *ep, struct rs_id id, struct rs_value *value, struct rs_result *error);
 void rs_executor_on_exit(struct rs_endpoint *ep); /* the actor that runs here is to end */
 
 /* The placement group into which what the application submits here goes (RS_TASK_CAPTURE); {0, 0}: none. */

@@ -1,10 +1,10 @@
 /* gcs_actor.c -- the actor table: where actors are created, and what happens when they die.
  *
- * An actor that is to be created waits in the queue of those that ask for the same. The policy picks a node out of the
- * GCS's own view (the freshest there is); the raylet there is asked for a worker like for any spilled lease, and may
- * refuse. On the grant the creation task is pushed to the worker; when that has succeeded the actor is alive, and its
- * owner is told where, to call it directly. What is on its way to a node is deducted from the node's entry until a
- * report of the node shows it.
+ * An actor whose creation reads objects waits until its owner says that they are made (ARGS). Then it waits in the
+ * queue of those that ask for the same. The policy picks a node out of the GCS's own view (the freshest there is); the
+ * raylet there is asked for a worker like for any spilled lease, and may refuse. On the grant the creation task is
+ * pushed to the worker; when that has succeeded the actor is alive, and its owner is told where, to call it directly.
+ * What is on its way to a node is deducted from the node's entry until a report of the node shows it.
  *
  * An actor that dies is created again while it has restarts left (a node that dies before the actor was alive costs
  * none); then it is dead for good, and all who watch it are told why (gcs_watch.c). The actors of an owner that dies go
@@ -76,6 +76,7 @@ static void actor_forget(struct rs_gcs *g, struct gcs_actor *actor)
   rs_gcs_watch_forget(g, actor);
   g->actor_count--;
   class_unref(actor->class);
+  rs_task_unref(actor->creation);
   rs_msg_unref(&actor->create->head);
   free(actor);
 }
@@ -218,6 +219,7 @@ static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ac
   actor->id = m->actor;
   actor->class = class_of(g, m);
   actor->create = (struct rs_m_actor_create *)(void *)rs_msg_ref((struct rs_msg *)(uintptr_t)&m->head);
+  actor->creation = rs_task_ref(m->creation);
   actor->restarts_left = m->max_restarts;
   actor->name = name;
   rs_list_push_back(&g->actors, &actor->all_link);
@@ -229,7 +231,10 @@ static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ac
   if (actor->name)
     rs_map_put_ptr(&g->actor_by_name, actor->name, actor);
   g->actor_count++;
-  wait_for_place(g, actor);
+  if (actor->creation->dep_count)
+    actor->phase = ACTOR_ARGS; /* until its owner says that they are made */
+  else
+    wait_for_place(g, actor);
   rs_gcs_watch_adopt(ep, actor);
   if (name)
     rs_gcs_watch_tell(ep, actor, RS_ACTOR_PENDING, RS_ERR_OK, NULL);
@@ -238,7 +243,7 @@ static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ac
 /* The creation task of this incarnation: the same but for its restart number. */
 static struct rs_task *creation_of(const struct gcs_actor *actor)
 {
-  struct rs_task *creation = actor->create->creation;
+  struct rs_task *creation = actor->creation;
   if (actor->restart == creation->actor_restart)
     return rs_task_ref(creation);
   struct rs_task *task = rs_task_copy(creation);
@@ -310,6 +315,32 @@ static void stop(struct rs_endpoint *ep, struct gcs_actor *actor)
   rs_list_push_back(&ep->gcs->stopping, &actor->stopping_link); /* one delay for all: in order of stop_due_at */
 }
 
+static void creation_failed(struct rs_endpoint *ep, struct gcs_actor *actor, const struct rs_result *result)
+{
+  struct rs_text text = {0};
+  rs_text_str(&text, "its creation failed: ");
+  if (result->data_bytes)
+    rs_text_bytes(&text, result->data, result->data_bytes);
+  else
+    rs_text_str(&text, rs_error_text(result->status));
+  die(ep, actor, result->status, &text);
+}
+
+/* What its creation reads is made, or never will be. */
+static void on_args(struct rs_endpoint *ep, rs_addr from, const struct rs_m_actor_args *m)
+{
+  struct gcs_actor *actor = rs_gcs_actor_of(ep->gcs, m->actor);
+  if (!actor || actor->phase != ACTOR_ARGS || m->actor.owner != from)
+    return;
+  if (m->error) {
+    creation_failed(ep, actor, m->error);
+    return;
+  }
+  rs_task_unref(actor->creation);
+  actor->creation = rs_task_ref(m->creation);
+  wait_for_place(ep->gcs, actor);
+}
+
 static void on_done(struct rs_endpoint *ep, rs_addr worker, const struct rs_m_tasks_done *m)
 {
   struct rs_gcs *g = ep->gcs;
@@ -325,14 +356,8 @@ static void on_done(struct rs_endpoint *ep, rs_addr worker, const struct rs_m_ta
       stop(ep, actor);
     return;
   }
-  struct rs_text text = {0};
-  rs_text_str(&text, "its creation failed: ");
-  if (result->data_bytes)
-    rs_text_bytes(&text, result->data, result->data_bytes);
-  else
-    rs_text_str(&text, rs_error_text(result->status));
   return_lease(ep, actor->raylet, actor->lease);
-  die(ep, actor, result->status, &text);
+  creation_failed(ep, actor, result);
 }
 
 static void on_kill(struct rs_endpoint *ep, const struct rs_m_actor_kill *m)
@@ -384,6 +409,7 @@ bool rs_gcs_actor_on_message(struct rs_endpoint *ep, rs_addr from, const struct 
 {
   switch (msg->type) {
   case RS_MSG_ACTOR_CREATE: on_create(ep, from, (const void *)msg); return true;
+  case RS_MSG_ACTOR_ARGS: on_args(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_GRANT: on_grant(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_REJECT: on_reject(ep, from, (const void *)msg); return true;
   case RS_MSG_TASKS_DONE: on_done(ep, from, (const void *)msg); return true;
@@ -444,7 +470,7 @@ void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner)
     if (actor->id.owner != owner)
       continue;
     actor->creator_gone = true;
-    if (!actor->create->detached)
+    if (!actor->create->detached || actor->phase == ACTOR_ARGS)
       end(ep, actor, RS_ERR_PEER_LOST, "its creator has ended");
   }
 }

@@ -24,7 +24,7 @@ struct gcs_node {
   struct rs_link actors; /* placed or being placed here */
 };
 
-enum gcs_actor_phase { ACTOR_WAITING, ACTOR_REQUESTED, ACTOR_CREATING, ACTOR_RUNNING };
+enum gcs_actor_phase { ACTOR_ARGS, ACTOR_WAITING, ACTOR_REQUESTED, ACTOR_CREATING, ACTOR_RUNNING };
 
 struct gcs_actor {
   struct rs_link all_link;   /* in gcs->actors, in order of creation */
@@ -32,6 +32,7 @@ struct gcs_actor {
   struct actor_class *class;
   struct rs_id id;
   struct rs_m_actor_create *create; /* as it was asked for; one reference */
+  struct rs_task *creation;         /* with what ACTOR_ARGS has brought; one reference */
   int32_t restarts_left;            /* -1: no limit */
   uint32_t restart;
   uint64_t name; /* key in actor_by_name; 0: it has none */

@@ -77,7 +77,8 @@ static void explain_actor(struct rs_endpoint *ep, struct rs_answer *answer)
   const struct gcs_actor *a = id.owner && id.seq ? rs_map_get_ptr(&g->actor_by_id, rs_id_key(id)) : NULL;
   if (!a)
     return;
-  static const enum rs_wait_reason reasons[] = {RS_WAIT_PLACE, RS_WAIT_LEASE, RS_WAIT_CREATION, RS_WAIT_NOT};
+  static const enum rs_wait_reason reasons[] = {RS_WAIT_OBJECTS, RS_WAIT_PLACE, RS_WAIT_LEASE, RS_WAIT_CREATION,
+                                                RS_WAIT_NOT};
   struct rs_writer w = {NULL, 0, 0};
   rs_put_demand(&w, &a->class->demand);
   struct rs_row *row = rs_row_new(RS_STATE_EXPLAIN, RS_COLS(explain), (uint32_t)w.size);

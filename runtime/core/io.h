@@ -220,6 +220,7 @@ enum rs_call_kind {
                            detached, bundles. REPLY GROUP each time its state changes */
   RS_CALL_GROUP_REMOVE, /* object: the group. What runs in it ends */
   RS_CALL_GROUP_GET,    /* object, or group_name: anybody's group; REPLY GROUP with its state, and when that changes */
+  RS_CALL_FREE,         /* object: of whoever: its bytes go now, though others may need it. Not an actor */
   RS_CALL_KINDS
 };
 

@@ -196,6 +196,10 @@ void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct r
 
 void rs_owner_task_ready(struct rs_endpoint *ep, struct owned_task *t)
 {
+  if (t->creates) {
+    rs_owner_creation_ready(ep, t);
+    return;
+  }
   if (t->actor) {
     rs_owner_actor_submit(ep, t);
     return;
@@ -378,6 +382,7 @@ void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call)
   case RS_CALL_PUT: rs_owner_object_put(ep, call); break;
   case RS_CALL_GET: rs_owner_get(ep, call); break;
   case RS_CALL_WAIT: rs_owner_wait(ep, call); break;
+  case RS_CALL_FREE: rs_owner_object_free(ep, call->object); break;
   case RS_CALL_RETAIN: rs_owner_ref_retain(ep, call->object); break;
   case RS_CALL_RELEASE: release(ep, call->object); break;
   case RS_CALL_STREAM_NEXT: rs_owner_stream_next(ep, call->object); break;

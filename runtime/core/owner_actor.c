@@ -63,6 +63,7 @@ void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call)
   a->max_task_retries = call->max_retries;
   a->max_pending_calls = call->actor ? call->actor->max_pending_calls : 0;
   a->detached = call->actor && call->actor->detached;
+  a->restarts_max = call->max_restarts;
   struct rs_m_actor_create *m = rs_msg_new(RS_MSG_ACTOR_CREATE);
   m->actor = a->id;
   bool captured = rs_owner_group_captures(ep, call, &m->demand);
@@ -75,6 +76,7 @@ void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call)
   if (call->actor)
     put_opts(m, call->actor);
   rs_send(ep, ep->head, m);
+  rs_owner_creation_begin(ep, a, m->creation);
 }
 
 static void fail_dead(struct rs_endpoint *ep, struct owned_task *t, const void *cause, uint32_t bytes)
@@ -135,6 +137,7 @@ void rs_owner_actor_submit(struct rs_endpoint *ep, struct owned_task *t)
 static void pump(struct rs_endpoint *ep, struct owned_actor *a)
 {
   struct rs_m_push_tasks *m = NULL;
+  uint64_t bytes = 0;
   while (a->state == RS_ACTOR_ALIVE && a->queued) {
     struct owned_task *t = RS_ENTRY(a->queue.next, struct owned_task, link);
     if (t->blocked_on)
@@ -156,6 +159,12 @@ static void pump(struct rs_endpoint *ep, struct owned_actor *a)
       break;
     }
     struct rs_task *task = rs_owner_task_writable(t);
+    uint64_t more = rs_owner_args_inlined(task);
+    if (m && bytes + more > (uint64_t)ep->config->task_rpc_inlined_bytes_limit) {
+      rs_send(ep, a->worker, m);
+      m = NULL;
+    }
+    bytes = m ? bytes + more : more;
     task->actor_seq = a->next_seq++;
     task->actor_restart = a->restart;
     t->sent = true;
@@ -193,6 +202,8 @@ static bool let_go(struct rs_endpoint *ep, struct owned_actor *a)
   if (!a->released || a->queued || a->in_flight_count || a->state == RS_ACTOR_DEAD)
     return false;
   bool ours = a->id.owner == ep->self;
+  if (ours && a->detached && a->creation) /* it may need its arguments once more */
+    return false;
   if (!ours || a->detached) {
     struct rs_m_actor_unwatch *m = rs_msg_new(RS_MSG_ACTOR_UNWATCH);
     m->actor = a->id;
@@ -345,6 +356,8 @@ void rs_owner_actor_on_state(struct rs_endpoint *ep, const struct rs_m_actor_sta
   a->state = m->state;
   a->restart = m->restart;
   if (m->state == RS_ACTOR_ALIVE) {
+    if (a->restarts_max >= 0 && a->restart >= (uint32_t)a->restarts_max) /* it will not be created again */
+      rs_owner_creation_end(ep, a);
     if (!same)
       a->next_seq = 1;
     a->worker = m->worker;
@@ -422,7 +435,12 @@ void rs_owner_actor_orphan(struct rs_endpoint *ep, int reason)
 
 void rs_owner_actor_free_all(struct rs_owner *o)
 {
-  RS_LIST_EACH(&o->actors, at, after) free(RS_ENTRY(at, struct owned_actor, link));
+  RS_LIST_EACH(&o->actors, at, after)
+  {
+    struct owned_actor *a = RS_ENTRY(at, struct owned_actor, link);
+    rs_owner_creation_free(a);
+    free(a);
+  }
   rs_map_free(&o->actor_by_id);
   rs_map_free(&o->actor_by_worker);
   rs_graves_free(&o->graves);

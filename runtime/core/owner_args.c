@@ -2,7 +2,8 @@
  *
  * A task holds the objects that it reads, and those whose references are inside its arguments, until it has ended for
  * good. It waits until every object that it reads is made (or, another owner's, known); before it is pushed the small
- * ones are put into it, and of the stored ones where a copy is. An argument that is gone ends it with that object's
+ * ones are put into it, and of the stored ones where a copy is. Beyond task_rpc_inlined_bytes_limit in all a small one
+ * is left out: the worker asks for it (executor_fetch.c). An argument that is gone ends the task with that object's
  * error, text and all. Costs: O(arguments).
  */
 #include "core/owner_int.h"
@@ -69,6 +70,7 @@ enum args_state rs_owner_args_resolve(struct rs_endpoint *ep, struct owned_task 
   if (t->task->dep_count == 0)
     return ARGS_READY;
   struct rs_task *task = rs_owner_task_writable(t);
+  uint64_t inlined = task->args_bytes, most = (uint64_t)ep->config->task_rpc_inlined_bytes_limit;
   for (uint32_t i = 0; i < task->dep_count; i++) {
     struct rs_dep *dep = &task->deps[i];
     struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, dep->id);
@@ -87,9 +89,19 @@ enum args_state rs_owner_args_resolve(struct rs_endpoint *ep, struct owned_task 
     dep->size_bytes = ref->size_bytes;
     dep->location = ref->fate == REF_STORED ? ref->locations[0] : RS_ADDR_NONE;
     rs_value_unref(dep->value);
-    dep->value = rs_value_ref(ref->value);
+    bool fits = ref->value && inlined + ref->value->size_bytes <= most;
+    dep->value = fits ? rs_value_ref(ref->value) : NULL;
+    inlined += fits ? ref->value->size_bytes : 0;
   }
   return t->blocked_on ? ARGS_WAIT : ARGS_READY;
+}
+
+uint64_t rs_owner_args_inlined(const struct rs_task *task)
+{
+  uint64_t bytes = task->args_bytes;
+  for (uint32_t i = 0; i < task->dep_count; i++)
+    bytes += task->deps[i].value ? task->deps[i].value->size_bytes : 0;
+  return bytes;
 }
 
 void rs_owner_args_unwait(struct rs_endpoint *ep, struct owned_task *t)

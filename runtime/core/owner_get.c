@@ -1,11 +1,13 @@
-/* owner_get.c -- who waits for an object: GET and WAIT of the application, of own objects and of other owners'.
+/* owner_get.c -- who waits for an object: GET and WAIT of the application, and tasks of this process that lack it as an
+ * argument; of own objects and of other owners'.
  *
  * An object that is not made is waited for here; another owner is asked once for all who wait (owner_borrow.c). A small
  * value is in the record. A stored one is pulled into this node's store by its raylet, pinned for a GET; if that fails
  * with every copy that was known, the owner is asked again with the copies that failed, and makes it again if it can.
- * Every call gets exactly one REPLY OBJECT. PULLs of one object go one after the other, so that answers cannot be mixed
- * up.
+ * Every call gets exactly one REPLY OBJECT, every argument one rs_executor_on_arg. PULLs of one object go one after the
+ * other, so that answers cannot be mixed up.
  */
+#include "core/executor.h"
 #include "core/owner_int.h"
 #include "core/store.h"
 
@@ -68,8 +70,8 @@ static void pull(struct rs_endpoint *ep, struct ref *ref, enum ref_pull kind)
   struct rs_m_pull *m = rs_msg_new(RS_MSG_PULL);
   m->object = ref->id;
   m->size = ref->size_bytes;
-  m->reason = kind == PULL_GET ? RS_PULL_GET : RS_PULL_WAIT;
-  m->pin = kind == PULL_GET;
+  m->reason = kind == PULL_GET ? RS_PULL_GET : kind == PULL_WAIT ? RS_PULL_WAIT : RS_PULL_ARG;
+  m->pin = kind != PULL_WAIT;
   m->locations_count = more->asked_of_count;
   m->locations = rs_memdup(ref->locations, m->locations_count * sizeof *m->locations);
   rs_send(ep, ep->raylet, m);
@@ -84,10 +86,12 @@ void rs_owner_answer(struct rs_endpoint *ep, struct ref *ref)
     rs_owner_borrow_tell(ep, ref);
   answer_waits(ep, ref, &more->waits);
   if (ref->fate == REF_STORED) {
-    if (!ref->pulling && (more->gets || more->local_waits))
-      pull(ep, ref, more->gets ? PULL_GET : PULL_WAIT);
+    if (!ref->pulling && (more->gets || more->local_waits || more->fetches))
+      pull(ep, ref, more->gets ? PULL_GET : more->local_waits ? PULL_WAIT : PULL_ARG);
     return;
   }
+  for (; more->fetches; more->fetches--)
+    rs_executor_on_arg(ep, ref->id, ref->value, more->error);
   for (; more->gets; more->gets--)
     answer_get(ep, ref, false);
   answer_waits(ep, ref, &more->local_waits);
@@ -140,6 +144,42 @@ void rs_owner_wait(struct rs_endpoint *ep, const struct rs_call *call)
   go_on(ep, ref);
 }
 
+void rs_owner_fetch(struct rs_endpoint *ep, struct rs_id id)
+{
+  struct ref *ref = rs_owner_ref_at(ep, id);
+  if (!ref || (ep->owner->orphaned && ref->fate != REF_INLINE && ref->fate != REF_GONE)) {
+    struct rs_result *error =
+        rs_owner_error(id, RS_ERR_OBJECT_LOST, id, 0, ref ? "this node is gone" : "it was released before");
+    rs_executor_on_arg(ep, id, NULL, error);
+    rs_result_unref(error);
+    if (ref)
+      rs_owner_ref_collect(ep, ref);
+    return;
+  }
+  rs_owner_ref_more(ref)->fetches++;
+  go_on(ep, ref);
+}
+
+/* No answer but an error is left to give. */
+static void fail_fetches(struct rs_endpoint *ep, struct ref *ref, int status)
+{
+  if (!ref->more->fetches)
+    return;
+  struct rs_result *error = rs_owner_error(ref->id, status, ref->id, 0, "it could not be brought to its reader");
+  for (; ref->more->fetches; ref->more->fetches--)
+    rs_executor_on_arg(ep, ref->id, NULL, error);
+  rs_result_unref(error);
+}
+
+static void unpin(struct rs_endpoint *ep, struct rs_id id)
+{
+  struct rs_m_object_unpin *m = rs_msg_new(RS_MSG_OBJECT_UNPIN);
+  m->objects = rs_alloc(sizeof *m->objects);
+  m->objects[0] = id;
+  m->objects_count = 1;
+  rs_send(ep, ep->raylet, m);
+}
+
 void rs_owner_get_on_pulled(struct rs_endpoint *ep, struct ref *ref, int status)
 {
   if (!ref->pulling)
@@ -154,6 +194,11 @@ void rs_owner_get_on_pulled(struct rs_endpoint *ep, struct ref *ref, int status)
     if (kind == PULL_GET && more->gets) {
       more->gets--;
       answer_get(ep, ref, true);
+    } else if (kind == PULL_ARG && more->fetches) {
+      more->fetches--;
+      rs_executor_on_arg(ep, ref->id, NULL, NULL);
+    } else if (kind != PULL_WAIT) { /* it was freed meanwhile */
+      unpin(ep, ref->id);
     }
     answer_waits(ep, ref, &more->local_waits);
   } else if (status != RS_ERR_OBJECT_LOST) { /* no room for it */
@@ -161,6 +206,7 @@ void rs_owner_get_on_pulled(struct rs_endpoint *ep, struct ref *ref, int status)
       reply_error(ep, ref, status);
     for (; more->local_waits; more->local_waits--)
       reply_error(ep, ref, status)->ready = true;
+    fail_fetches(ep, ref, status);
   } else if (!own) {
     rs_owner_borrow_ask(ep, ref, more->asked_of, more->asked_of_count);
   } else {
@@ -181,7 +227,7 @@ void rs_owner_get_fail_all(struct rs_endpoint *ep, int status)
     struct rs_id *ids = rs_alloc((maps[m]->count + 1) * sizeof *ids);
     for (uint32_t i = 0; i < maps[m]->cap; i++) { /* sorted: nothing depends on the order of the table */
       const struct ref *ref = maps[m]->slots[i].key ? (const void *)(uintptr_t)maps[m]->slots[i].value : NULL;
-      if (!ref || !ref->more || !(ref->more->gets || ref->more->waits || ref->more->local_waits))
+      if (!ref || !ref->more || !(ref->more->gets || ref->more->waits || ref->more->local_waits || ref->more->fetches))
         continue;
       uint32_t at = count++;
       for (; at > 0 && (ids[at - 1].owner > ref->id.owner ||
@@ -200,6 +246,7 @@ void rs_owner_get_fail_all(struct rs_endpoint *ep, int status)
         reply_error(ep, ref, status);
       for (; more->waits + more->local_waits; more->waits ? more->waits-- : more->local_waits--)
         reply_error(ep, ref, status)->ready = true;
+      fail_fetches(ep, ref, status);
       rs_owner_ref_collect(ep, ref);
     }
     free(ids);

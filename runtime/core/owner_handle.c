@@ -43,6 +43,7 @@ void rs_owner_handle_free(struct rs_endpoint *ep, struct owned_actor *a)
 {
   struct rs_owner *o = ep->owner;
   RS_ASSERT(a->queued == 0 && a->in_flight_count == 0);
+  rs_owner_creation_end(ep, a);
   if (a->worker != RS_ADDR_NONE)
     rs_map_remove(&o->actor_by_worker, a->worker, NULL);
   rs_map_remove(&o->actor_by_id, rs_id_key(a->id), NULL);

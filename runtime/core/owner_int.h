@@ -1,6 +1,6 @@
 /* owner_int.h -- the owner's state, shared by owner.c (tasks), owner_args.c (their arguments), owner_lease.c (leases),
- * owner_actor.c; and for references owner_ref.c (counts), owner_get.c (who waits), owner_object.c (own objects),
- * owner_lineage.c (made again) and owner_borrow.c (between processes). */
+ * owner_actor.c, owner_creation.c; and for references owner_ref.c (counts), owner_get.c (who waits), owner_object.c
+ * (own objects), owner_lineage.c (made again) and owner_borrow.c (between processes). */
 #ifndef RS_CORE_OWNER_INT_H
 #define RS_CORE_OWNER_INT_H
 
@@ -14,7 +14,7 @@ struct owned_task {
   struct rs_link link; /* in its key's or actor's queue, its lease's or actor's in_flight, or owner->delayed */
   struct rs_task *task;
   struct sched_key *key;     /* of a task */
-  struct owned_actor *actor; /* of an actor call */
+  struct owned_actor *actor; /* of an actor call; of a creation (creates) */
   struct lease *lease;       /* while PUSHED through one */
   uint64_t due_at;           /* while DELAYED */
   uint64_t queued_at;        /* when it was submitted */
@@ -28,6 +28,7 @@ struct owned_task {
   bool sent;                 /* its rs_task has been pushed: it is immutable now */
   bool holds_args;           /* it holds its arguments, and the references inside them */
   bool again;                /* it ended well before, and runs once more for what was lost */
+  bool creates;              /* it is the creation of `actor`: only its arguments are seen to here */
   enum task_state state;
 };
 
@@ -91,9 +92,11 @@ struct owned_actor {
   uint32_t restart;
   uint64_t next_seq;
   uint32_t queued, in_flight_count;
-  int32_t max_task_retries;   /* of calls that do not say */
-  uint32_t max_pending_calls; /* 0: no limit */
-  uint64_t warn_at, due_at;   /* calls that wait for it; when an unsure one is asked for */
+  int32_t max_task_retries;    /* of calls that do not say */
+  uint32_t max_pending_calls;  /* 0: no limit */
+  uint64_t warn_at, due_at;    /* calls that wait for it; when an unsure one is asked for */
+  struct owned_task *creation; /* an own one's, while its arguments are held; NULL: it has none, or needs none more */
+  int32_t restarts_max;        /* -1: no limit */
   bool unsure, detached;
   bool known;    /* the head has told its state once, or it is ours */
   bool leaving;  /* it has ended well: what is in flight may still come, until its process is gone */
@@ -107,7 +110,7 @@ enum ref_fate { REF_PENDING, REF_INLINE, REF_STORED, REF_GONE, REF_FREED };
 /* How it came to be; decides whether it can be made again, and what an error says. */
 enum ref_origin { REF_OF_TASK, REF_OF_PUT, REF_OF_CALL, REF_OF_EVICTED, REF_OF_ACTOR, REF_OF_STREAM };
 
-enum ref_pull { PULL_NONE, PULL_GET, PULL_WAIT };
+enum ref_pull { PULL_NONE, PULL_GET, PULL_WAIT, PULL_ARG };
 
 /* Another process that has a reference (borrows), or waits to hear of the object (asks). */
 struct lend {
@@ -122,6 +125,7 @@ struct ref_more {
   struct lend *lends;
   uint32_t lend_count, lend_cap;
   uint32_t gets, waits, local_waits; /* calls of the application that wait for an answer */
+  uint32_t fetches;                  /* arguments that tasks of this process wait for */
   uint32_t inner_count;              /* references inside a stored object */
   struct rs_id *inner;
   struct rs_result *error; /* while GONE: why */
@@ -139,6 +143,7 @@ struct ref {
   bool asked;                    /* another's: its owner was asked about it and has not answered */
   bool contains;                 /* own: the references inside it are held */
   bool doomed;                   /* it goes when the present call returns */
+  bool freed;                    /* on request: what is still made of it goes at once */
   uint32_t count;                /* the application's */
   uint32_t holds; /* tasks that read or carry it, living objects that contain it, results that bring it */
   uint32_t location_count, location_cap, waiter_count, waiter_cap;
@@ -293,6 +298,12 @@ void rs_owner_actor_orphan(struct rs_endpoint *ep, int reason); /* every actor i
 uint64_t rs_owner_actor_deadline(const struct rs_owner *o);
 void rs_owner_actor_free_all(struct rs_owner *o);
 
+/* owner_creation.c: the arguments of an own actor's creation */
+void rs_owner_creation_begin(struct rs_endpoint *ep, struct owned_actor *a, struct rs_task *creation);
+void rs_owner_creation_ready(struct rs_endpoint *ep, struct owned_task *t); /* they are made */
+void rs_owner_creation_end(struct rs_endpoint *ep, struct owned_actor *a);  /* it will not be created any more */
+void rs_owner_creation_free(struct owned_actor *a);
+
 /* owner_stream.c */
 void rs_owner_stream_new(struct rs_endpoint *ep, const struct rs_task *task);
 void rs_owner_stream_on_item(struct rs_endpoint *ep, rs_addr from, const struct rs_m_stream_item *m);
@@ -318,6 +329,7 @@ bool rs_owner_args_block(struct rs_endpoint *ep, struct owned_task *t); /* holds
 enum args_state { ARGS_READY, ARGS_WAIT, ARGS_LOST };
 enum args_state rs_owner_args_resolve(struct rs_endpoint *ep, struct owned_task *t,
                                       struct rs_result **error); /* fills in values, sizes, places; LOST: *error */
+uint64_t rs_owner_args_inlined(const struct rs_task *task);      /* bytes of values inside it */
 void rs_owner_args_unwait(struct rs_endpoint *ep, struct owned_task *t); /* it ends while it waits */
 void rs_owner_args_drop(struct rs_endpoint *ep, struct owned_task *t);
 struct rs_task *rs_owner_task_writable(struct owned_task *t); /* owner.c: a copy, if it was pushed before */
@@ -342,6 +354,7 @@ void rs_owner_ref_free_all(struct rs_owner *o);
 /* owner_get.c: GET and WAIT */
 void rs_owner_get(struct rs_endpoint *ep, const struct rs_call *call);
 void rs_owner_wait(struct rs_endpoint *ep, const struct rs_call *call);
+void rs_owner_fetch(struct rs_endpoint *ep, struct rs_id id);  /* answered by rs_executor_on_arg, perhaps at once */
 void rs_owner_answer(struct rs_endpoint *ep, struct ref *ref); /* whoever waits and can be answered now */
 void rs_owner_get_on_pulled(struct rs_endpoint *ep, struct ref *ref, int status);
 void rs_owner_get_fail_all(struct rs_endpoint *ep, int status);
@@ -355,6 +368,7 @@ void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call);
 void rs_owner_object_become(struct rs_endpoint *ep, struct ref *ref, enum ref_fate fate);
 void rs_owner_object_gone(struct rs_endpoint *ep, struct ref *ref, struct rs_result *error); /* takes the reference */
 void rs_owner_object_lose(struct rs_endpoint *ep, struct ref *ref, int status, const char *why); /* and says so */
+void rs_owner_object_free(struct rs_endpoint *ep, struct rs_id id);       /* on request, whoever needs it */
 void rs_owner_object_drop_bytes(struct rs_endpoint *ep, struct ref *ref); /* and what is inside */
 void rs_owner_object_add_location(struct ref *ref, rs_addr raylet);
 void rs_owner_object_bad_location(struct rs_endpoint *ep, struct ref *ref, rs_addr raylet); /* a copy there fails */

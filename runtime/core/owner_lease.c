@@ -271,15 +271,27 @@ static uint32_t depth(const struct rs_endpoint *ep, const struct sched_key *key)
   return fit < 1 ? 1 : (uint32_t)(fit < most ? fit : most);
 }
 
+/* One message for all, but no more than task_rpc_inlined_bytes_limit in it, unless one task alone has more. */
 static void push(struct rs_endpoint *ep, struct lease *lease, uint32_t count)
 {
   struct sched_key *key = lease->key;
-  struct rs_m_push_tasks *m = rs_msg_new(RS_MSG_PUSH_TASKS);
-  m->lease = lease->number;
-  m->gpus = lease->gpus;
-  m->tasks = rs_alloc(count * sizeof *m->tasks);
-  while (m->tasks_count < count) {
+  struct rs_m_push_tasks *m = NULL;
+  uint64_t bytes = 0, most = (uint64_t)ep->config->task_rpc_inlined_bytes_limit;
+  for (; count > 0; count--) {
     struct owned_task *t = RS_ENTRY(key->queue.next, struct owned_task, link);
+    uint64_t more = rs_owner_args_inlined(t->task);
+    if (m && bytes + more > most) {
+      rs_send(ep, lease->worker, m);
+      m = NULL;
+    }
+    if (!m) {
+      bytes = 0;
+      m = rs_msg_new(RS_MSG_PUSH_TASKS);
+      m->lease = lease->number;
+      m->gpus = lease->gpus;
+      m->tasks = rs_alloc(count * sizeof *m->tasks);
+    }
+    bytes += more;
     rs_list_remove(&t->link);
     key->queued--;
     rs_list_push_back(&lease->in_flight, &t->link);

@@ -32,6 +32,21 @@ static void each_argument(struct rs_endpoint *ep, const struct lineage *lineage,
   }
 }
 
+/* A small value that was not pushed with the task (task_rpc_inlined_bytes_limit): nothing else would keep it. */
+static void each_left_out(struct rs_endpoint *ep, const struct lineage *lineage,
+                          void (*act)(struct rs_endpoint *ep, struct rs_id id))
+{
+  const struct rs_task *task = lineage->task;
+  for (uint32_t i = 0; i < task->dep_count; i++)
+    if (!task->deps[i].value && task->deps[i].location == RS_ADDR_NONE)
+      act(ep, task->deps[i].id);
+}
+
+static void left_out_kept(struct rs_endpoint *ep, struct rs_id id)
+{
+  rs_owner_ref_hold(ep, id);
+}
+
 static void argument_kept(struct rs_endpoint *ep, struct ref *ref)
 {
   (void)ep;
@@ -63,6 +78,7 @@ void rs_owner_lineage_unref(struct rs_endpoint *ep, struct lineage *lineage)
     struct lineage *next = RS_ENTRY(o->dying.next, struct lineage, link);
     rs_list_remove(&next->link);
     each_argument(ep, next, argument_dropped);
+    each_left_out(ep, next, rs_owner_ref_drop);
     o->lineage_bytes -= next->bytes;
     rs_task_unref(next->task);
     free(next);
@@ -126,6 +142,7 @@ void rs_owner_lineage_keep(struct rs_endpoint *ep, struct owned_task *t)
         rs_list_push_back(&o->lineages, &lineage->link);
         o->lineage_bytes += lineage->bytes;
         each_argument(ep, lineage, argument_kept);
+        each_left_out(ep, lineage, left_out_kept);
       }
       ref->lineage = lineage;
       lineage->refs++;

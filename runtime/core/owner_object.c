@@ -69,7 +69,7 @@ static void wake_waiters(struct rs_endpoint *ep, struct ref *ref)
     struct owned_task *t = ref->waiters[i];
     if (--t->blocked_on)
       continue;
-    if (t->actor)
+    if (t->actor && !t->creates)
       rs_owner_actor_submit(ep, t);
     else
       rs_list_push_back(&o->ready, &t->link);
@@ -156,11 +156,39 @@ static void tell_lost(struct rs_endpoint *ep, const struct ref *ref)
 void rs_owner_object_lose(struct rs_endpoint *ep, struct ref *ref, int status, const char *why)
 {
   const struct ref_more *more = ref->more;
-  bool told = more && (more->gets || more->waits || more->local_waits);
+  bool told = more && (more->gets || more->waits || more->local_waits || more->fetches);
   uint64_t function = ref->lineage ? ref->lineage->task->function : 0;
   rs_owner_object_gone(ep, ref, rs_owner_error(ref->id, status, ref->id, function, why));
   if (!told && ref->count)
     tell_lost(ep, ref);
+  rs_owner_ref_collect(ep, ref);
+}
+
+/* An own one goes everywhere, and its record says why, as long as anybody has a reference. What is on its way, because
+ * its task runs or the store has not answered yet, goes when it comes. Another's owner is told. */
+void rs_owner_object_free(struct rs_endpoint *ep, struct rs_id id)
+{
+  struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, id);
+  bool own = id.owner == ep->self;
+  if (!own) {
+    struct rs_m_ref_free *m = rs_msg_new(RS_MSG_REF_FREE);
+    m->object = id;
+    rs_send(ep, id.owner, m);
+  } else if (!ref) {
+    ref = rs_owner_ref_at(ep, id);
+  }
+  if (!ref || ref->fate == REF_GONE || ref->fate == REF_FREED || ref->origin == REF_OF_ACTOR)
+    return;
+  ref->holds++;
+  ref->freed = own;
+  ref->asked = false;
+  struct lineage *lineage = ref->lineage;
+  uint64_t function = lineage ? lineage->task->function : 0;
+  ref->lineage = NULL;
+  if (lineage)
+    rs_owner_lineage_unref(ep, lineage);
+  rs_owner_object_gone(ep, ref, rs_owner_error(id, RS_ERR_OBJECT_FREED, id, function, "nobody can read it any more"));
+  ref->holds--;
   rs_owner_ref_collect(ep, ref);
 }
 
@@ -251,7 +279,7 @@ void rs_owner_object_made(struct rs_endpoint *ep, struct owned_task *t, struct r
     struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, id);
     bool ok = result->status == RS_ERR_OK && i < result->return_count;
     bool stored = ok && result->returns[i].inline_bytes != result->returns[i].size_bytes;
-    if (!ref || ref->fate == REF_FREED) {
+    if (!ref || ref->fate == REF_FREED || ref->freed) {
       if (stored)
         send_free(ep, result->node, id); /* nobody wants it */
       continue;
@@ -312,7 +340,10 @@ void rs_owner_object_put(struct rs_endpoint *ep, const struct rs_call *call)
 /* The store's answer to a PUT. */
 static void on_put(struct rs_endpoint *ep, struct ref *ref, int status)
 {
-  if (status == RS_ERR_OK) {
+  if (ref->freed) {
+    if (status == RS_ERR_OK)
+      send_free(ep, ep->raylet, ref->id);
+  } else if (status == RS_ERR_OK) {
     rs_owner_object_add_location(ref, ep->raylet);
     rs_owner_object_become(ep, ref, REF_STORED);
   } else {
@@ -382,7 +413,8 @@ static void on_pulled(struct rs_endpoint *ep, const struct rs_m_pulled *m)
   struct ref *ref = rs_owner_ref_find(ep->owner, ep->self, m->object);
   if (!ref)
     return;
-  if (ref->fate == REF_PENDING && ref->origin == REF_OF_PUT && m->object.owner == ep->self)
+  bool put = ref->fate == REF_PENDING || (ref->freed && !ref->pulling);
+  if (put && ref->origin == REF_OF_PUT && m->object.owner == ep->self)
     on_put(ep, ref, m->status);
   else
     rs_owner_get_on_pulled(ep, ref, m->status);
@@ -407,6 +439,12 @@ bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const stru
     struct ref *ref = m->object.owner == ep->self ? rs_owner_ref_find(ep->owner, ep->self, m->object) : NULL;
     if (ref)
       lose_location(ep, ref, m->raylet);
+    return true;
+  }
+  case RS_MSG_REF_FREE: {
+    struct rs_id id = ((const struct rs_m_ref_free *)(const void *)msg)->object;
+    if (id.owner == ep->self)
+      rs_owner_object_free(ep, id);
     return true;
   }
   case RS_MSG_PULLED: on_pulled(ep, (const void *)msg); return true;

@@ -113,7 +113,7 @@ static bool needed(const struct ref *ref)
   const struct ref_more *more = ref->more;
   if (ref->count || ref->holds || ref->pulling)
     return true;
-  return more && (more->gets || more->waits || more->local_waits || more->lend_count);
+  return more && (more->gets || more->waits || more->local_waits || more->fetches || more->lend_count);
 }
 
 /* Nothing keeps it: an own object's bytes go, another's owner is told. */

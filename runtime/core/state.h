@@ -69,7 +69,8 @@ enum rs_wait_reason {
   RS_WAIT_WORKER,   /* granted: a worker process is being started */
   RS_WAIT_PLACE,    /* an actor: the GCS has found no node; see the verdicts */
   RS_WAIT_CREATION, /* an actor: its creation task runs */
-  RS_WAIT_GROUP     /* a placement group: `count` bundles have no place; see the verdicts about one of them */
+  RS_WAIT_GROUP,    /* a placement group: `count` bundles have no place; see the verdicts about one of them */
+  RS_WAIT_OBJECTS   /* an actor: objects that its creation reads are not made yet */
 };
 
 enum rs_verdict {

@@ -50,6 +50,7 @@ struct front_object {
   struct rs_link wants;
   bool asked[KINDS]; /* a call is under way */
   bool pinned;       /* in the node's store, for `readers` values */
+  bool freed;        /* on request: who asks from now on is told so */
   uint32_t readers;
   uint32_t inner_count; /* references inside it, while it is pinned */
   struct rs_id *inner;
@@ -327,6 +328,21 @@ void rs_front_release(struct rs_front *front, struct rs_id id)
   object_call(front, RS_CALL_RELEASE, id);
 }
 
+int rs_front_drop(struct rs_front *front, const struct rs_id *ids, uint32_t count)
+{
+  pthread_mutex_lock(&front->proc->lock);
+  int rc = front->failed ? front->status : 0;
+  for (uint32_t i = 0; i < count && rc == 0; i++) {
+    struct front_object *o = object_find(front, ids[i]);
+    if (o)
+      o->freed = true;
+    step(front, &(struct rs_call){.kind = RS_CALL_FREE, .object = ids[i]});
+  }
+  flush(front);
+  pthread_mutex_unlock(&front->proc->lock);
+  return rc;
+}
+
 int rs_front_submit_locked(struct rs_front *front, struct rs_call *call, struct rs_id *ids)
 {
   struct rs_proc *proc = front->proc;
@@ -418,7 +434,7 @@ static void want_step(struct rs_front *front, struct front_want *want, struct rs
 static void ask(struct rs_front *front, struct front_want *want, struct rs_id id)
 {
   struct front_object *o = object_find(front, id);
-  if (o && o->pinned) { /* it is here */
+  if (o && o->pinned && !o->freed) { /* it is here */
     if (want->kind == WANT_BYTES)
       read_pinned(o, want->value);
     answered(front, want, RS_ERR_OK);

@@ -99,6 +99,7 @@ int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool re
 
 void rs_front_retain(struct rs_front *front, struct rs_id id);
 void rs_front_release(struct rs_front *front, struct rs_id id);
+int rs_front_drop(struct rs_front *front, const struct rs_id *ids, uint32_t count); /* FREE, of each */
 
 /* Every values[i] is to be freed. 0, or the first value's error, or TIMED_OUT, INTERRUPTED, PEER_LOST. */
 int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint64_t timeout_ns,

@@ -196,6 +196,10 @@ static void fires_group_place(void)
 {
   planted(RS_PLANT_GROUP_PREPARED, RS_CHECK_GROUP_PLACE);
 }
+static void fires_freed(void)
+{
+  planted(RS_PLANT_NOT_FREED, RS_CHECK_FREED);
+}
 static void fires_determinism(void)
 {
   planted(RS_PLANT_CLOCK, RS_CHECK_DETERMINISM);
@@ -233,6 +237,7 @@ const struct rs_test rs_tests[] = {
     {"swarm: fires: bundles that hold more than there is", fires_group_room},
     {"swarm: fires: bundles that are left", fires_group_left},
     {"swarm: fires: a group without a place", fires_group_place},
+    {"swarm: fires: an object freed on request that is still there", fires_freed},
     {"swarm: fires: two runs that differ", fires_determinism},
     {0},
 };

@@ -369,6 +369,48 @@ static int busy_crash(struct raysim_context *context)
   abort();
 }
 
+/* ---- a class whose creation reads an object ---- */
+
+static int keeper_create(struct raysim_context *context)
+{
+  size_t size;
+  const unsigned char *bytes = raysim_arg(context, 0, &size);
+  int *total = malloc(sizeof *total);
+  if (!total)
+    return 1;
+  *total = 0;
+  for (size_t i = 0; i < size; i++)
+    *total += bytes[i];
+  raysim_set_self(context, total);
+  return 0;
+}
+
+static int keeper_total(struct raysim_context *context)
+{
+  return raysim_return(context, 0, raysim_self(context), sizeof(int));
+}
+
+/* How many arguments there are, and their bytes in all. */
+static int sizes(struct raysim_context *context)
+{
+  size_t both[2] = {raysim_arg_count(context), 0}, size;
+  for (size_t i = 0; i < both[0]; i++) {
+    const unsigned char *bytes = raysim_arg(context, i, &size);
+    if (size && bytes[size - 1] != (unsigned char)i)
+      return raysim_fail(context, "argument %zu is another one", i);
+    both[1] += size;
+  }
+  return raysim_return(context, 0, both, sizeof both);
+}
+
+/* Frees the object whose reference is in the argument. */
+static int free_it(struct raysim_context *context)
+{
+  raysim_ref ref = raysim_arg_ref(context, 0);
+  int rc = raysim_free(raysim_current(context), &ref, 1);
+  return rc == 0 ? 0 : raysim_fail(context, "%s", raysim_error_text(rc));
+}
+
 /* Says so in a file, where the test wants to know. */
 static void counter_destroy(void *self)
 {
@@ -392,6 +434,12 @@ void raysim_register_functions(void)
   static const struct raysim_method counter_methods[] = {{"add", counter_add}}, other_methods[] = {{"add", other_add}};
   static const struct raysim_class counter = {"test.Counter", counter_create, counter_destroy, counter_methods, 1},
                                    other = {"test.Other", other_create, NULL, other_methods, 1};
+  static const struct raysim_method keeper_methods[] = {
+      {"total", keeper_total}, {"sum", sum}, {"sizes", sizes}, {"crash", busy_crash}};
+  static const struct raysim_class keeper = {"test.Keeper", keeper_create, free, keeper_methods, 4};
+  raysim_register_actor(&keeper);
+  raysim_register("test.sizes", sizes);
+  raysim_register("test.free", free_it);
   raysim_register("test.add", add);
   raysim_register("test.large", large);
   raysim_register("test.three", three);
