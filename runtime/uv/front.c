@@ -5,8 +5,10 @@
  * most one call of each kind is under way, and a reply answers every want of its kind. A caller with many wants sleeps
  * once.
  *
- * A stored object that was got is pinned in the node's store while anybody of this process reads it; meanwhile other
- * gets of it need no call.
+ * A stored object that was got is pinned in the node's store while anybody of this process reads it, and for
+ * RS_UV_UNPIN_US after that; meanwhile other gets of it need no call. It is unpinned at once when its reference is
+ * released, when this process asks for room in the store, and at the end of a task. The pin is the raylet's record of
+ * this process, so it ends with the process, however that ends.
  *
  * Cost: O(1) for each want, expected.
  */
@@ -52,6 +54,8 @@ struct front_object {
   bool pinned;       /* in the node's store, for `readers` values */
   bool freed;        /* on request: who asks from now on is told so */
   uint32_t readers;
+  struct rs_link rest; /* in front->resting: pinned, without readers */
+  uint64_t rest_until;
   uint32_t inner_count; /* references inside it, while it is pinned */
   struct rs_id *inner;
 };
@@ -62,6 +66,7 @@ void rs_front_init(struct rs_front *front, struct rs_proc *proc)
   front->proc = proc;
   front->next_seq = 1;
   rs_list_init(&front->waiters);
+  rs_list_init(&front->resting);
   rs_list_init(&front->finished);
   pthread_cond_init(&front->has_finished, NULL);
 }
@@ -78,6 +83,7 @@ static struct front_object *object_get(struct rs_front *front, struct rs_id id)
     o = rs_alloc_zero(1, sizeof *o);
     o->id = id;
     rs_list_init(&o->wants);
+    rs_list_init(&o->rest);
     rs_map_put_ptr(&front->objects, rs_objects_key(id), o);
   }
   return o;
@@ -119,6 +125,7 @@ static void read_pinned(struct front_object *o, struct rs_front_value *value)
 {
   *value = (struct rs_front_value){.stored = o->id, .ids = o->inner, .id_count = o->inner_count};
   o->readers++;
+  rs_list_remove(&o->rest);
 }
 
 static void value_of(struct rs_front *front, const struct rs_reply *reply, struct rs_front_value *value)
@@ -188,6 +195,7 @@ static void on_object(struct rs_front *front, const struct rs_reply *reply)
   enum kind kind = kind_of(front, reply, o, now);
   if (pinned) {
     o->pinned = true;
+    rs_objects_keep(front->proc, o->id);
     o->inner_count = reply->id_count;
     o->inner = rs_memdup(reply->ids, reply->id_count * sizeof *reply->ids);
   }
@@ -207,6 +215,7 @@ static void on_object(struct rs_front *front, const struct rs_reply *reply)
   }
   if (o->pinned && o->readers == 0) { /* whoever asked has given up */
     o->pinned = false;
+    rs_objects_forget(front->proc, o->id);
     unpin_later(front, o->id);
   }
   object_forget(front, o);
@@ -238,6 +247,45 @@ void rs_front_fail(struct rs_front *front, int status)
   }
 }
 
+/* ---- unpinning ---- */
+
+/* With the lock. What it sends leaves with the next flush. */
+static void step(struct rs_front *front, const struct rs_call *call)
+{
+  rs_proc_step_call(front->proc, call);
+  rs_proc_drain(front->proc);
+}
+
+/* With the lock, and no step in progress. */
+static void unpin_one(struct rs_front *front, struct front_object *o)
+{
+  struct rs_id id = o->id;
+  rs_list_remove(&o->rest);
+  o->pinned = false;
+  free(o->inner);
+  o->inner = NULL;
+  o->inner_count = 0;
+  object_forget(front, o);
+  rs_objects_forget(front->proc, id);
+  if (!front->failed)
+    step(front, &(struct rs_call){.kind = RS_CALL_UNPIN, .object = id});
+}
+
+static void unpin(struct rs_front *front, uint64_t now)
+{
+  while (!rs_list_empty(&front->resting)) {
+    struct front_object *o = RS_ENTRY(front->resting.next, struct front_object, rest);
+    if (o->rest_until > now)
+      return;
+    unpin_one(front, o);
+  }
+}
+
+void rs_front_unpin_all(struct rs_front *front)
+{
+  unpin(front, RS_TIME_NEVER);
+}
+
 /* ---- interruptions ---- */
 
 void rs_front_interrupt(struct rs_front *front)
@@ -246,7 +294,7 @@ void rs_front_interrupt(struct rs_front *front)
   uv_async_send(&front->proc->async);
 }
 
-void rs_front_idle(struct rs_front *front)
+static void interruptions(struct rs_front *front)
 {
   if (!atomic_load(&front->interrupted) || !atomic_exchange(&front->interrupted, false))
     return;
@@ -259,14 +307,17 @@ void rs_front_idle(struct rs_front *front)
   }
 }
 
-/* ---- calls ---- */
-
-/* With the lock. What it sends leaves with the next flush. */
-static void step(struct rs_front *front, const struct rs_call *call)
+void rs_front_idle(struct rs_front *front)
 {
-  rs_proc_step_call(front->proc, call);
-  rs_proc_drain(front->proc);
+  struct rs_proc *proc = front->proc;
+  interruptions(front);
+  unpin(front, proc->last_now);
+  if (!rs_list_empty(&front->resting))
+    proc->role_deadline =
+        rs_time_min(proc->role_deadline, RS_ENTRY(front->resting.next, struct front_object, rest)->rest_until);
 }
+
+/* ---- calls ---- */
 
 static void flush(struct rs_front *front)
 {
@@ -311,6 +362,9 @@ static int object_call(struct rs_front *front, enum rs_call_kind kind, struct rs
   pthread_mutex_lock(&front->proc->lock);
   int rc = front->failed ? front->status : 0;
   if (rc == 0) {
+    struct front_object *o = kind == RS_CALL_RELEASE && !rs_list_empty(&front->resting) ? object_find(front, id) : NULL;
+    if (o && o->pinned && o->readers == 0)
+      unpin_one(front, o);
     step(front, &(struct rs_call){.kind = kind, .object = id});
     flush_soon(front);
   }
@@ -495,20 +549,20 @@ int rs_front_nap(struct rs_front *front, uint64_t end, uint32_t interruptions)
   return 0;
 }
 
-/* One reader less. With the lock, and no step in progress. */
+/* One reader less: without readers it rests, and is unpinned when it has not been got again. With the lock. */
 static void unread(struct rs_front *front, struct rs_id id)
 {
+  struct rs_proc *proc = front->proc;
   struct front_object *o = object_find(front, id);
   if (!o || --o->readers > 0)
     return;
-  o->pinned = false;
-  free(o->inner);
-  o->inner = NULL;
-  o->inner_count = 0;
-  object_forget(front, o);
-  if (!front->failed)
-    step(front, &(struct rs_call){.kind = RS_CALL_UNPIN, .object = id});
-  flush_soon(front);
+  o->rest_until = uv_hrtime() + RS_UV_UNPIN_US * RS_US;
+  rs_list_push_back(&front->resting, &o->rest);
+  if (proc->role_deadline <= o->rest_until)
+    return;
+  proc->role_deadline = o->rest_until;
+  if (proc->timer_at > o->rest_until)
+    rs_proc_wake(proc);
 }
 
 /* Reads what a get was told is in the store. */
@@ -599,6 +653,7 @@ int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeou
 {
   pthread_mutex_lock(&front->proc->lock);
   *id = (struct rs_id){front->proc->self, front->next_seq++};
+  rs_front_unpin_all(front);
   int rc = front->failed ? front->status : rs_objects_create(front->proc, *id, size_bytes, timeout_ns, bytes);
   pthread_mutex_unlock(&front->proc->lock);
   return rc;

@@ -34,6 +34,7 @@ struct rs_front {
   uint64_t next_seq;      /* of the next task or object; with the lock */
   struct rs_map objects;  /* rs_objects_key -> struct front_object: what somebody waits for or reads */
   struct rs_link waiters; /* who sleeps */
+  struct rs_link resting; /* objects that are pinned and not read; the longest first */
   struct front_want *now; /* of the step in progress: answered without entering `objects` */
   struct rs_id now_id;
   struct rs_map groups;   /* rs_objects_key -> struct front_group: placement groups that the application asked about */
@@ -65,7 +66,9 @@ void rs_front_stop(struct rs_front *front); /* ends the thread of asynchronous g
 
 bool rs_front_on_reply(struct rs_front *front, const struct rs_reply *reply); /* true: it was for the front */
 void rs_front_fail(struct rs_front *front, int status); /* every call that waits, and every later one, ends with it */
-void rs_front_idle(struct rs_front *front);             /* each turn of the loop: interruptions */
+void rs_front_idle(struct rs_front *front);             /* each turn of the loop: interruptions, unpinning */
+/* What nobody reads any more is unpinned at once, and not after RS_UV_UNPIN_US. */
+void rs_front_unpin_all(struct rs_front *front);
 
 /* ---- for the application ---- */
 

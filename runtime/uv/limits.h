@@ -15,6 +15,8 @@ enum {
   RS_UV_OUT_HIGH = 8 << 20,        /* bytes waiting for one peer beyond which the process stops reading */
   RS_UV_OUT_CAP = 1 << 30,         /* ... beyond which the peer is given up */
   RS_UV_PAUSE_MS = 1000,           /* reading stops for at most this long: two processes may wait for each other */
+  RS_UV_UNPIN_US = 1000,           /* an object that is read no more stays pinned this long: it may be got again */
+  RS_UV_OFFERS = 32,               /* places of objects that a raylet has told with its answers, remembered */
   RS_UV_ROOM_MS = 30000,           /* a task waits for room in the store for what it returns */
   RS_UV_BURST_US = 100,            /* calls that come faster than this one after the other leave together */
   RS_UV_BURST_CALLS = 256,         /* ... at most so many */

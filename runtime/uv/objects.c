@@ -19,6 +19,7 @@ struct object {
   enum state state;
   bool placed, answered; /* ASKED: the raylet has said where; the core has said whether */
   bool prepared;         /* its pages are here */
+  bool kept;             /* pinned for this process by a GET */
   bool mapped, own;      /* bytes: a mapping of its own; memory of this process */
   int status;
   uint64_t number;
@@ -67,25 +68,34 @@ static void step(struct rs_proc *proc, enum rs_call_kind kind, struct rs_id id, 
 
 /* ---- where the bytes are ---- */
 
-/* Sets `bytes` to what the raylet names. 0, or what kept it from it. */
-static int place(struct rs_proc *proc, struct object *o, struct rs_reader *r, bool writing)
+static struct rs_placed get_place(struct rs_reader *r, struct rs_id id)
 {
-  int kind = rs_get_u8(r);
-  uint64_t size = rs_get_u64(r), at = rs_get_u64(r);
-  uint32_t fd = rs_get_u32(r);
+  struct rs_placed p = {.id = id, .kind = rs_get_u8(r)};
+  p.size_bytes = rs_get_u64(r);
+  p.at = rs_get_u64(r);
+  p.fd = rs_get_u32(r);
+  if (r->error)
+    p.kind = RS_PLACE_NONE;
+  return p;
+}
+
+/* Sets `bytes` to what the raylet names. 0, or what kept it from it. */
+static int place(struct rs_proc *proc, struct object *o, const struct rs_placed *p, bool writing)
+{
+  uint64_t size = p->size_bytes, at = p->at;
   struct rs_arena_map *arena = &proc->arena;
-  if (r->error || kind == RS_PLACE_NONE)
+  if (p->kind == RS_PLACE_NONE)
     return writing ? RS_ERR_STORE_FULL : RS_ERR_OBJECT_LOST;
   o->size_bytes = size;
-  if (kind == RS_PLACE_MEMORY || kind == RS_PLACE_FRESH) {
+  if (p->kind == RS_PLACE_MEMORY || p->kind == RS_PLACE_FRESH) {
     uint8_t *base = writing ? rs_arena_map_write(arena) : (uint8_t *)(uintptr_t)rs_arena_map_read(arena);
     if (!base || at > arena->bytes || size > arena->bytes - at)
       return RS_ERR_STORE_FULL;
     o->bytes = base + at;
-    o->prepared = writing && rs_arena_prepared(arena, at, size, kind == RS_PLACE_MEMORY);
+    o->prepared = writing && rs_arena_prepared(arena, at, size, p->kind == RS_PLACE_MEMORY);
     return 0;
   }
-  int file = rs_arena_open(arena, fd, writing);
+  int file = rs_arena_open(arena, p->fd, writing);
   void *map = MAP_FAILED;
   if (file >= 0) {
     map = mmap(NULL, size ? size : 1, writing ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, file, (off_t)at);
@@ -109,11 +119,16 @@ bool rs_objects_on_frame(struct rs_proc *proc, uint8_t type, struct rs_reader *r
   uint64_t number = rs_get_u64(r);
   struct rs_id id = {.owner = rs_get_u64(r)};
   id.seq = rs_get_u64(r);
+  struct rs_placed p = get_place(r, id);
+  if (type == RS_FRAME_PLACE && number == 0 && !r->error) { /* before the answer to a GET, a WAIT or a PUT */
+    proc->offers[proc->offer_count++ % RS_UV_OFFERS] = p;
+    return true;
+  }
   struct object *o = r->error ? NULL : find(proc, id);
   bool asked = o && (type == RS_FRAME_ROOM ? o->state == ASKED : o->state == FINDING && o->number == number);
   if (!asked) /* given up meanwhile */
     return r->error == 0;
-  o->status = place(proc, o, r, type == RS_FRAME_ROOM);
+  o->status = place(proc, o, &p, type == RS_FRAME_ROOM);
   o->placed = true;
   pthread_cond_broadcast(&proc->changed);
   return r->error == 0;
@@ -209,8 +224,35 @@ void rs_objects_discard(struct rs_proc *proc, struct rs_id id)
 
 static void rest(struct rs_proc *proc, struct object *o)
 {
-  if (o->readers == 0 && o->state == READING)
+  if (o->readers == 0 && !o->kept && o->state == READING)
     drop(proc, o);
+}
+
+void rs_objects_keep(struct rs_proc *proc, struct rs_id id)
+{
+  struct object *o = find(proc, id);
+  if (!o)
+    o = add(proc, id, READING);
+  o->kept = true;
+  if (o->bytes || o->state != READING)
+    return;
+  uint32_t count = proc->offer_count < RS_UV_OFFERS ? proc->offer_count : RS_UV_OFFERS;
+  for (uint32_t i = 1; i <= count; i++) { /* the last one is of this answer; if it is not there any more, none is */
+    const struct rs_placed *p = &proc->offers[(proc->offer_count - i) % RS_UV_OFFERS];
+    if (rs_id_equal(p->id, id)) {
+      place(proc, o, p, false);
+      return;
+    }
+  }
+}
+
+void rs_objects_forget(struct rs_proc *proc, struct rs_id id)
+{
+  struct object *o = find(proc, id);
+  if (!o)
+    return;
+  o->kept = false;
+  rest(proc, o);
 }
 
 int rs_objects_read(struct rs_proc *proc, struct rs_id id, const uint8_t **bytes, size_t *size_bytes)

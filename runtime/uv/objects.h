@@ -37,6 +37,11 @@ void rs_objects_discard(struct rs_proc *proc, struct rs_id id);
 int rs_objects_read(struct rs_proc *proc, struct rs_id id, const uint8_t **bytes, size_t *size_bytes);
 void rs_objects_release(struct rs_proc *proc, struct rs_id id);
 
+/* A GET has been answered: the object is pinned for this process, and its place stays known until forget, so that reads
+ * in between ask nobody. Where the answer came with the place, the first one does not either. Any thread. */
+void rs_objects_keep(struct rs_proc *proc, struct rs_id id);
+void rs_objects_forget(struct rs_proc *proc, struct rs_id id);
+
 void rs_objects_free_all(struct rs_proc *proc);
 
 #endif

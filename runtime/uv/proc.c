@@ -14,6 +14,7 @@
 
 #include "uv/objects.h"
 #include "uv/recorder.h"
+#include "uv/store.h"
 
 uint64_t rs_proc_now(struct rs_proc *proc)
 {
@@ -89,6 +90,8 @@ void rs_proc_input(struct rs_proc *proc, rs_addr to, const struct rs_input *in)
 static void send_one(struct rs_proc *proc, struct rs_ep *ep, rs_addr to, struct rs_msg *msg)
 {
   struct rs_ep *local = rs_proc_ep(proc, to);
+  if (proc->store_io && msg->type == RS_MSG_PULLED)
+    rs_store_io_offer(proc->store_io, to, (const void *)msg);
   if (msg->type == RS_MSG_REGISTER_REPLY && ((const struct rs_m_register_reply *)(const void *)msg)->accepted)
     proc->registered++;
   if (local) {

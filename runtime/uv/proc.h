@@ -98,6 +98,14 @@ struct rs_peer {
   uint64_t ping_at, check_at, heard_at; /* heard_at: of the last bytes that came */
 };
 
+/* Where an object of the node lies, as its raylet tells it. */
+struct rs_placed {
+  struct rs_id id;
+  uint8_t kind; /* RS_PLACE_... */
+  uint64_t size_bytes, at;
+  uint32_t fd; /* of the raylet's process */
+};
+
 struct rs_ep {
   struct rs_endpoint *core;
   rs_addr addr;
@@ -172,6 +180,8 @@ struct rs_proc {
   struct rs_store_io *store_io; /* likewise; NULL in others */
   struct rs_arena_map arena;    /* of the others: the node's */
   struct rs_map objects;        /* of objects.c */
+  struct rs_placed offers[RS_UV_OFFERS]; /* a ring: the last ones that nobody asked for */
+  uint32_t offer_count;
   struct rs_link transfers, fetches;
   uint64_t fetch_next;
   const struct rs_role_ops *ops;

@@ -462,6 +462,13 @@ void rs_store_io_hello(struct rs_store_io *io, struct rs_peer *peer)
   rs_peer_send(io->proc, peer, RS_FRAME_ARENA, body, w.size, NULL, 0);
 }
 
+void rs_store_io_offer(struct rs_store_io *io, rs_addr to, const struct rs_m_pulled *answer)
+{
+  const struct rs_blob *blob = answer->status == RS_ERR_OK ? rs_blob_find(&io->proc->store, answer->object) : NULL;
+  if (blob && (blob->memory || blob->file))
+    send_place(io, to, RS_FRAME_PLACE, 0, answer->object, blob);
+}
+
 bool rs_store_io_on_find(struct rs_store_io *io, struct rs_peer *peer, struct rs_reader *r)
 {
   uint64_t number = rs_get_u64(r);

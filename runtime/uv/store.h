@@ -20,6 +20,8 @@ void rs_store_io_idle(struct rs_store_io *io); /* at the end of a turn: batches 
 
 /* A worker or program of this node has connected: it is told where the arena is. */
 void rs_store_io_hello(struct rs_store_io *io, struct rs_peer *peer);
+/* An answer about an object leaves for a process of the node: where the object lies is told before it. */
+void rs_store_io_offer(struct rs_store_io *io, rs_addr to, const struct rs_m_pulled *answer);
 bool rs_store_io_on_find(struct rs_store_io *io, struct rs_peer *peer, struct rs_reader *r);
 
 /* Reads a part of an object that is on the disk alone, for another node: `done` is called with the lock when `bytes`

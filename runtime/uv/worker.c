@@ -265,6 +265,7 @@ static void clear(struct rs_uv_context *context, uint32_t index)
 /* With the lock. */
 static int make_room(struct rs_uv_context *context, uint32_t index, size_t size_bytes, uint8_t **room)
 {
+  rs_front_unpin_all(&context->worker->front);
   return rs_objects_create(context->proc, return_id(context, index), size_bytes, RS_UV_ROOM_MS * RS_MS, room);
 }
 
@@ -517,6 +518,7 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   for (uint32_t i = 0; i < task->return_count && result->status != RS_ERR_OK; i++)
     clear(context, i);
   pthread_mutex_lock(&proc->lock);
+  rs_front_unpin_all(&worker->front);
   result->run_ns = run_ns;
   result->node = rs_addr_raylet(proc->self);
   int stored = store_returns(context, result);

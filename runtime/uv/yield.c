@@ -20,9 +20,11 @@ void rs_yield_answered(struct rs_worker *worker, const struct rs_reply *reply)
 }
 
 /* With the lock, which is released while the bytes are copied. */
-static int write_item(struct rs_proc *proc, struct rs_id id, const void *bytes, size_t size_bytes)
+static int write_item(struct rs_front *front, struct rs_id id, const void *bytes, size_t size_bytes)
 {
+  struct rs_proc *proc = front->proc;
   uint8_t *room;
+  rs_front_unpin_all(front);
   int rc = rs_objects_create(proc, id, size_bytes, RS_UV_ROOM_MS * RS_MS, &room);
   if (rc != RS_ERR_OK)
     return rc;
@@ -54,7 +56,7 @@ int rs_uv_yield(struct rs_uv_context *context, const void *bytes, size_t size_by
     struct rs_id item = {context->task->id.owner, context->task->id.seq + run->items + 1};
     call->inner = rs_memdup(ids, id_count * sizeof *ids);
     call->inner_count = id_count;
-    rc = write_item(proc, item, bytes, size_bytes);
+    rc = write_item(&context->worker->front, item, bytes, size_bytes);
   }
   if (rc == RS_ERR_OK) {
     run->items++;

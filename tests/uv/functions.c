@@ -326,6 +326,23 @@ static int hold(struct raysim_context *context)
   return 0;
 }
 
+/* Gets the object behind its reference again and again until it is killed, and lets it go in between: for nothing, and
+ * for longer than it stays pinned. */
+static int churn(struct raysim_context *context)
+{
+  size_t count;
+  const raysim_ref *refs = raysim_arg_refs(context, 0, &count);
+  for (int i = 0;; i++) {
+    struct raysim_value value;
+    if (raysim_get(raysim_current(context), refs[0], 30000, &value) != 0)
+      return 1;
+    if (((const unsigned char *)value.bytes)[value.size - 1] != 7)
+      return 2;
+    raysim_value_free(&value);
+    nanosleep(&(struct timespec){0, i % 4 * 1500000}, NULL);
+  }
+}
+
 /* ---- streams, and a class that is busy ---- */
 
 /* So many items of so many bytes, each filled with its number; with a path it crashes once, after half of them. */
@@ -465,6 +482,7 @@ void raysim_register_functions(void)
   raysim_register("test.box", box);
   raysim_register("test.scribble", scribble);
   raysim_register("test.hold", hold);
+  raysim_register("test.churn", churn);
   raysim_register_actor(&counter);
   raysim_register_actor(&other);
 }

@@ -271,10 +271,52 @@ static void held_gets(void)
   stop(ray, cluster);
 }
 
+/* What is let go stays pinned for a moment, and can be got again for nothing. That ends with its reference, when room
+ * is asked for, and with its reader, who is killed at any moment. */
+static void rests(void)
+{
+  struct rs_uv_cluster *cluster;
+  struct rs_config config;
+  rs_config_defaults(&config);
+  config.automatic_object_spilling_enabled = 0;
+  struct raysim *ray = start(1, 64 * MIB, &config, &cluster);
+  struct raysim_value value;
+  raysim_ref ref;
+  for (int i = 0; i < 30; i++) {
+    ref = put_filled(ray, 40 * MIB, (unsigned char)i);
+    CHECK(is_ref(ref));
+    check_filled(ray, ref, 40 * MIB, (unsigned char)i);
+    check_filled(ray, ref, 40 * MIB, (unsigned char)i);
+    raysim_release(ray, ref);
+    CHECK_EQ(raysim_get(ray, ref, LIMIT, &value), RAYSIM_ERR_OBJECT_LOST); /* not what is still there by chance */
+    CHECK(strstr(value.error->message, "released"));
+    raysim_value_free(&value);
+  }
+  struct raysim_task_options once = {.max_retries = RAYSIM_NONE};
+  for (int round = 0; round < 6; round++) {
+    ref = put_filled(ray, 40 * MIB, 7);
+    raysim_ref task = raysim_submit(ray, "test.churn", RAYSIM_ARGS(raysim_reference(&ref)), &once);
+    local_pause_ms(20 + 3 * round);
+    int pids[16], count = local_descendants(rs_uv_cluster_pid(cluster), "raysim-worker", pids, 16);
+    CHECK(count > 0);
+    for (int i = 0; i < count; i++)
+      kill(pids[i], SIGKILL);
+    CHECK_EQ(raysim_get(ray, task, LIMIT, &value), RAYSIM_ERR_WORKER_CRASHED);
+    raysim_value_free(&value);
+    raysim_release(ray, task);
+    raysim_release(ray, ref);
+    ref = put_filled(ray, 50 * MIB, 2); /* nothing is pinned */
+    CHECK(is_ref(ref));
+    raysim_release(ray, ref);
+  }
+  stop(ray, cluster);
+}
+
 const struct rs_test rs_tests[] = {{"spill and restore", spill_and_restore},
                                    {"spilled, read elsewhere", spilled_elsewhere},
                                    {"store and disk full", full},
                                    {"written by a reader", written_by_a_reader},
                                    {"killed writers and readers", killed},
                                    {"gets of what is held", held_gets},
+                                   {"what is let go", rests},
                                    {0}};
