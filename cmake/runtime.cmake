@@ -49,6 +49,10 @@ if(RAYSIM_BENCH)
   set_target_properties(groups PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
   target_link_libraries(groups PRIVATE rs_flags raysim_static)
   add_dependencies(groups raysimd)
+  add_executable(bench_workers bench/workers.c)
+  set_target_properties(bench_workers PROPERTIES OUTPUT_NAME workers RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  target_link_libraries(bench_workers PRIVATE rs_flags rs_uv)
+  add_dependencies(bench_workers raysimd)
 endif()
 
 # Tests and benchmarks of real processes start raysimd.

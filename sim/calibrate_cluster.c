@@ -195,6 +195,7 @@ static int on_cluster(const struct rs_calibrate_real *real, enum phase phase, bo
   struct rs_config config;
   uint64_t share = quick ? 10 : 1;
   rs_config_defaults(&config);
+  config.prestart_worker_first_driver = 0; /* the first task is to wait for its worker */
   if (phase == TRIPS || phase == SLEEPING)
     config.max_tasks_in_flight_per_worker = 1;
   if (phase == LEASES)

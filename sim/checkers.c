@@ -335,9 +335,9 @@ static bool explained(const struct rs_checker *c, const struct task_record *t, i
     return true;
   switch (status) {
   case RS_ERR_TASK_FAILED: return t->task.doomed;
-  case RS_ERR_WORKER_CRASHED: /* or the end of a process in a removed group was noticed before its reason was told */
-    return c->worker_faults || c->node_faults ||
-           (t->task.placement.seq && rs_check_group_may_end(c, t->task.placement));
+  case RS_ERR_WORKER_CRASHED: return c->worker_faults || c->node_faults;
+  case RS_ERR_WORKER_START:
+    return c->config->pop_worker_max_retries >= 0 && (c->config->worker_register_timeout_seconds < 60 || c->faults);
   case RS_ERR_NODE_DIED: return c->node_faults;
   case RS_ERR_CANCELLED: return t->cancelled;
   case RS_ERR_NAME_TAKEN:

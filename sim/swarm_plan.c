@@ -59,7 +59,7 @@ static void draw_config(struct rs_rng *rng, struct rs_config *c)
   MAYBE(gcs_publish_to_all, 0, 1);
   MAYBE(num_workers_soft_limit, 0, 1, 4, (uint64_t)-1);
   MAYBE(idle_worker_killing_time_threshold_ms, 0, 10, 1000, 10000);
-  MAYBE(worker_maximum_startup_concurrency, 1, 2, (uint64_t)-1);
+  MAYBE(worker_maximum_startup_concurrency, 1, 2, 0);
   MAYBE(worker_register_timeout_seconds, 1, 60);
   MAYBE(task_retry_delay_ms, 0, 1, 100, 3000);
   MAYBE(max_direct_call_object_size, 0, 1000, 102400);
@@ -126,6 +126,18 @@ static void draw_disk(struct swarm_plan *plan)
     c->object_spilling_max_bytes = (int64_t)(plan->object_bytes * PICK(rng, 1, 10, 100));
   if (one_in(rng, 16))
     c->automatic_object_spilling_enabled = 0;
+}
+
+/* How workers are started. */
+static void draw_pool(struct swarm_plan *plan)
+{
+  struct rs_rng stream, *rng = &stream;
+  struct rs_config *c = &plan->config;
+  rs_rng_seed(rng, rs_rng_derive(plan->seed, 7));
+  c->prestart_worker_first_driver = (int64_t)PICK(rng, 0, 1);
+  c->enable_worker_prestart = (int64_t)PICK(rng, 0, 1);
+  c->pop_worker_max_retries = (int64_t)PICK(rng, 5, 5, 1, (uint64_t)-1);
+  c->kill_idle_workers_interval_ms = (int64_t)PICK(rng, 1, 200, 5000);
 }
 
 /* Half of the seeds have placement groups, and nodes in up to three racks. */
@@ -198,6 +210,7 @@ void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
   plan->heal_ns = plan->work_ns;
   draw_faults(rng, plan);
   draw_disk(plan);
+  draw_pool(plan);
   draw_groups(plan);
 }
 

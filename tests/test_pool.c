@@ -1,4 +1,5 @@
-/* The worker pool: one job and one environment a worker; which one goes when memory is short, and what its owner does.
+/* The worker pool: workers started beforehand, and those that do not come; one job and one environment a worker; which
+ * one goes when memory is short, and what its owner does.
  */
 #include <string.h>
 
@@ -44,6 +45,14 @@ static void end(void)
 {
   rs_effects_free(&out);
   rs_endpoint_free(ep);
+}
+
+static uint32_t count_of(enum rs_effect_kind kind)
+{
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < out.count; i++)
+    count += out.items[i].kind == kind;
+  return count;
 }
 
 static const struct rs_effect *effect(enum rs_effect_kind kind, uint16_t type)
@@ -162,11 +171,120 @@ static void one_job_and_one_environment_a_worker(void)
   CHECK(effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT)->to == OWNER(2));
   step(&(struct rs_input){.kind = RS_IN_PEER_DOWN, .peer = OWNER(1)});
   CHECK(effect(RS_OUT_WORKER_STOP, 0)); /* its workers are of no use to others */
-  uint32_t stopped = 0;
-  for (uint32_t i = 0; i < out.count; i++)
-    stopped += out.items[i].kind == RS_OUT_WORKER_STOP;
-  CHECK_EQ(stopped, 2);
+  CHECK_EQ(count_of(RS_OUT_WORKER_STOP), 2);
   end();
+}
+
+/* ---- before they are needed ---- */
+
+static void request(rs_addr owner, uint64_t first, uint32_t count, uint32_t backlog)
+{
+  struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
+  m->request = first;
+  m->count = count;
+  m->backlog = backlog;
+  m->key = 7;
+  m->hops = 1;
+  m->target = RS_NODE_NONE;
+  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  hear(owner, m);
+}
+
+static void the_first_program_finds_workers(void)
+{
+  begin(RS_ROLE_RAYLET, HERE);
+  config.worker_maximum_startup_concurrency = 3;
+  hear(WORKER(99), rs_msg_new(RS_MSG_SUBSCRIBE)); /* a worker that owns something is no program */
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 0);
+  hear(OWNER(1), rs_msg_new(RS_MSG_SUBSCRIBE));
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 3);
+  for (uint32_t i = 0; i < 8; i++) { /* a CPU each */
+    hear(WORKER(i), rs_msg_new(RS_MSG_WORKER_READY));
+    CHECK_EQ(count_of(RS_OUT_WORKER_START), i < 5 ? 1 : 0);
+  }
+  request(OWNER(1), 1, 8, 100);
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 0);
+  CHECK_EQ(count_of(RS_OUT_SEND), 8); /* grants, at once */
+  hear(OWNER(2), rs_msg_new(RS_MSG_SUBSCRIBE));
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 0); /* only for the first */
+  end();
+  begin(RS_ROLE_RAYLET, HERE); /* some CPUs are in use when it comes */
+  request(OWNER(1), 1, 6, 0);
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 6);
+  hear(OWNER(1), rs_msg_new(RS_MSG_SUBSCRIBE));
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 2);
+  end();
+  begin(RS_ROLE_RAYLET, HERE);
+  config.prestart_worker_first_driver = 0;
+  hear(OWNER(1), rs_msg_new(RS_MSG_SUBSCRIBE));
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 0);
+  end();
+}
+
+static void backlog_starts_workers(void)
+{
+  static const uint32_t wanted[] = {1, 4, 8}; /* of 8 CPUs; not by default */
+  for (uint32_t i = 0; i < 3; i++) {
+    begin(RS_ROLE_RAYLET, HERE);
+    config.enable_worker_prestart = i > 0;
+    request(OWNER(1), 1, 1, i < 2 ? 3 : 1000);
+    CHECK_EQ(count_of(RS_OUT_WORKER_START), wanted[i]);
+    if (i == 1) { /* those that start are enough */
+      request(OWNER(1), 2, 1, 2);
+      CHECK_EQ(count_of(RS_OUT_WORKER_START), 0);
+    }
+    end();
+  }
+}
+
+/* A worker that does not say that it is ready in time is stopped; after pop_worker_max_retries more the lease is
+ * refused. */
+static void workers_that_do_not_come(void)
+{
+  for (int forever = 0; forever < 2; forever++) {
+    begin(RS_ROLE_RAYLET, HERE);
+    config.pop_worker_max_retries = forever ? -1 : 2;
+    request(OWNER(1), 1, 1, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+      CHECK_EQ(count_of(RS_OUT_WORKER_START), 1);
+      while (now += 30 * RS_S, step(&(struct rs_input){.kind = RS_IN_TIMER}), !effect(RS_OUT_WORKER_STOP, 0))
+        CHECK(now < 200 * RS_S);
+      CHECK(effect(RS_OUT_WORKER_STOP, 0)->to == WORKER(i) && !effect(RS_OUT_SEND, RS_MSG_LEASE_REJECT));
+    }
+    CHECK_EQ(now, 121 * RS_S);
+    step(&(struct rs_input){.kind = RS_IN_PEER_DOWN, .peer = WORKER(2)}); /* the last one dies before it is ready */
+    const struct rs_effect *refused = effect(RS_OUT_SEND, RS_MSG_LEASE_REJECT);
+    CHECK_EQ(count_of(RS_OUT_WORKER_START), forever);
+    CHECK(forever ? !refused : refused && refused->to == OWNER(1));
+    if (refused)
+      CHECK_EQ(((const struct rs_m_lease_reject *)(const void *)refused->msg)->reason, RS_ERR_WORKER_START);
+    end();
+  }
+}
+
+/* Beyond the limit idle workers end, looked at now and then. */
+static void idle_ones_end(void)
+{
+  for (int off = 0; off < 2; off++) {
+    begin(RS_ROLE_RAYLET, HERE);
+    config.num_workers_soft_limit = 1;
+    if (off)
+      config.kill_idle_workers_interval_ms = 0;
+    hear(OWNER(1), rs_msg_new(RS_MSG_SUBSCRIBE));
+    for (uint32_t i = 0; i < 8; i++)
+      hear(WORKER(i), rs_msg_new(RS_MSG_WORKER_READY));
+    uint64_t begun = now;
+    uint32_t ended = 0;
+    while (now < begun + 3 * RS_S && rs_endpoint_deadline(ep) < begun + 3 * RS_S) {
+      now = rs_endpoint_deadline(ep);
+      step(&(struct rs_input){.kind = RS_IN_TIMER});
+      if (count_of(RS_OUT_WORKER_STOP))
+        CHECK_EQ(now, begun + RS_S); /* a multiple of the interval */
+      ended += count_of(RS_OUT_WORKER_STOP);
+    }
+    CHECK_EQ(ended, off ? 0 : 7);
+    end();
+  }
 }
 
 /* The task is submitted, leased, pushed; then its worker is ended. */
@@ -225,6 +343,10 @@ static void it_is_retried_after_a_pause(void)
 }
 
 const struct rs_test rs_tests[] = {
+    {"the first program finds workers", the_first_program_finds_workers},
+    {"a backlog starts workers", backlog_starts_workers},
+    {"workers that do not come", workers_that_do_not_come},
+    {"idle workers end", idle_ones_end},
     {"one job and one environment a worker", one_job_and_one_environment_a_worker},
     {"the newest worker of the largest group goes first, actors last", the_newest_of_the_largest_group_goes},
     {"its task is tried again after a pause", it_is_retried_after_a_pause},

@@ -73,6 +73,7 @@ struct rs_endpoint *rs_endpoint_new(const struct rs_start *start)
   ep->config = start->config;
   ep->roles = (uint8_t)start->roles;
   ep->codec_forced = start->codec_forced;
+  ep->observer = start->observer;
   rs_rng_seed(&ep->rng, rs_rng_derive(start->config->seed, start->self));
   switch (start->roles) {
   case RS_ROLE_GCS: ep->gcs = rs_gcs_new(ep, start); break;
@@ -158,6 +159,8 @@ static void dispatch(struct rs_endpoint *ep, const struct rs_input *input)
       rs_raylet_on_start(ep);
     if (ep->executor)
       rs_executor_on_start(ep);
+    if (ep->owner && !ep->observer)
+      rs_owner_on_start(ep);
     break;
   case RS_IN_TIMER: break; /* every step looks at the deadlines below */
   case RS_IN_MESSAGE: on_message(ep, input->peer, input->msg); break;

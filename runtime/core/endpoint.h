@@ -36,7 +36,7 @@ struct rs_endpoint {
   struct rs_rng rng;
   struct rs_work work;
   uint8_t roles;
-  bool codec_forced;
+  bool codec_forced, observer;
   bool exited;
 };
 

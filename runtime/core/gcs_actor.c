@@ -297,6 +297,12 @@ static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_
   struct rs_text text = {0};
   if (!actor || actor->raylet != raylet)
     return;
+  if (m->reason == RS_ERR_WORKER_START) {
+    rs_text_str(&text, "no worker process could be started for it on node ");
+    rs_text_number(&text, rs_addr_node(raylet));
+    die(ep, actor, m->reason, &text);
+    return;
+  }
   if (actor->class->demand.group_seq)
     rs_gcs_group_actor_refused(ep, &actor->class->demand);
   else if (m->reason == RS_ERR_NO_ROOM)

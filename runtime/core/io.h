@@ -165,6 +165,7 @@ struct rs_start {
   struct rs_node_info *info;             /* RAYLET: what the node has */
   const struct rs_node_type *node_types; /* GCS: for the autoscaler; NULL without one */
   uint32_t node_type_count;
+  bool observer;     /* DRIVER: a program that only asks about the cluster: nothing is made ready for it */
   bool codec_forced; /* views are applied from deltas even where a pointer is at hand */
 };
 

@@ -61,6 +61,11 @@ void rs_owner_subscribe(struct rs_endpoint *ep)
     rs_send(ep, ep->raylet, rs_msg_new(RS_MSG_WORKER_OWNS));
 }
 
+void rs_owner_on_start(struct rs_endpoint *ep)
+{
+  rs_owner_subscribe(ep);
+}
+
 void rs_owner_begin(struct rs_endpoint *ep)
 {
   if (ep->owner)

@@ -138,6 +138,7 @@ static void send_request(struct rs_endpoint *ep, struct sched_key *key, rs_addr 
   m->request = first;
   m->job = ep->owner->job;
   m->count = count;
+  m->backlog = key->queued > key->request_count ? key->queued - key->request_count : 0;
   m->key = key->hash;
   m->strategy = key->strategy;
   m->hops = hops;
@@ -460,7 +461,7 @@ static void on_group_reject(struct rs_endpoint *ep, struct request *request, int
   rs_owner_key_unref(o, key);
 }
 
-static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
+static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_reject *m)
 {
   struct rs_owner *o = ep->owner;
   struct request *request = rs_map_get_ptr(&o->request_by_number, m->request);
@@ -487,6 +488,11 @@ static void on_reject(struct rs_endpoint *ep, const struct rs_m_lease_reject *m)
       rs_text_str(&text, "it is bound to node ");
       rs_text_number(&text, key->target);
       rs_text_str(&text, ", which is not alive, or could never hold what it asks for");
+      rs_owner_task_fail_text(ep, t, m->reason, &text);
+    } else if (m->reason == RS_ERR_WORKER_START) {
+      struct rs_text text = {0};
+      rs_text_str(&text, "no worker process could be started for it on node ");
+      rs_text_number(&text, rs_addr_node(raylet));
       rs_owner_task_fail_text(ep, t, m->reason, &text);
     } else {
       rs_owner_task_fail(ep, t, m->reason);
@@ -569,7 +575,7 @@ bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struc
   struct rs_owner *o = ep->owner;
   switch (msg->type) {
   case RS_MSG_LEASE_GRANT: on_grant(ep, from, (const void *)msg); return true;
-  case RS_MSG_LEASE_REJECT: on_reject(ep, (const void *)msg); return true;
+  case RS_MSG_LEASE_REJECT: on_reject(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_ARG_LOST: on_arg_lost(ep, (const void *)msg); return true;
   case RS_MSG_TASKS_RETURNED: on_returned(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_SPILL: on_spill(ep, (const void *)msg); return true;

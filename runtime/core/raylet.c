@@ -30,7 +30,7 @@ struct rs_raylet *rs_raylet_new(struct rs_endpoint *ep, const struct rs_start *s
   r->own_changed = true;
   r->store = rs_store_new((uint64_t)start->info->total.store_bytes);
   r->next_ep = RS_EP_WORKER;
-  r->next_recall_at = RS_TIME_NEVER;
+  r->next_recall_at = r->look_at = RS_TIME_NEVER;
   struct rs_link *lists[] = {&r->classes,  &r->fetching,    &r->grants,  &r->idle,
                              &r->starting, &r->need_worker, &r->bundles, &r->owed};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -551,6 +551,7 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
   struct rs_raylet *r = ep->local;
   if (m->count == 0 || m->count > 1000000 || !rs_demand_covers(&m->demand, &m->hold)) /* no owner asks for that */
     return;
+  rs_raylet_pool_expect(ep, (uint64_t)m->backlog + (m->deps_count ? m->count : 0), m->job);
   bool ours = is_affine(m->strategy) && m->target == rs_addr_node(ep->self);
   rs_trace(ep, RS_TRACE_LEASE_QUEUED, owner, m->request, m->key);
   if (m->demand.group_seq) {
@@ -666,49 +667,13 @@ static void on_lease_check(struct rs_endpoint *ep, rs_addr from, const struct rs
   rs_send(ep, from, alive);
 }
 
-/* ---- contention ---- */
-
-static void recall(struct rs_endpoint *ep)
-{
-  struct rs_raylet *r = ep->local;
-  if (r->contention == RS_WAITING_NONE || ep->now < r->next_recall_at)
-    return;
-  uint64_t timeout_ns = (uint64_t)ep->config->worker_lease_timeout_milliseconds * RS_MS;
-  r->next_recall_at = RS_TIME_NEVER;
-  RS_LIST_EACH(&r->grants, at, after)
-  {
-    struct grant *grant = RS_ENTRY(at, struct grant, link);
-    if (grant->actor || grant->recalled || r->contention == rs_waiting_source(grant->owner, grant->key))
-      continue;
-    uint64_t due = rs_time_add(grant->granted_at, timeout_ns);
-    if (due > ep->now) {
-      r->next_recall_at = due; /* oldest first: the others are due later */
-      return;
-    }
-    if (!grant->worker) { /* not even started: asked again later */
-      r->next_recall_at = rs_time_min(r->next_recall_at, rs_time_add(ep->now, timeout_ns + RS_MS));
-      continue;
-    }
-    grant->recalled = true;
-    struct rs_m_lease_recall *m = rs_msg_new(RS_MSG_LEASE_RECALL);
-    m->lease = grant->lease;
-    m->worker = grant->worker->addr;
-    rs_send(ep, grant->owner, m);
-    rs_trace(ep, RS_TRACE_LEASE_RECALLED, grant->owner, grant->lease, grant->worker->addr);
-  }
-}
-
-static void set_contention(struct rs_raylet *r, uint64_t waiting)
-{
-  r->contention = waiting;
-  r->next_recall_at = waiting == RS_WAITING_NONE ? RS_TIME_NEVER : 0;
-}
-
 /* ---- the rest ---- */
 
 static void on_subscribe(struct rs_endpoint *ep, rs_addr who)
 {
   struct rs_raylet *r = ep->local;
+  if (rs_addr_ep(who) >= RS_EP_DRIVER)
+    rs_raylet_pool_on_program(ep);
   for (uint32_t i = 0; i < r->subscriber_count; i++)
     if (r->subscribers[i] == who)
       return;
@@ -754,11 +719,13 @@ bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_
       return true;
     }
     r->registered = true;
-    set_contention(r, m->waiting);
+    rs_raylet_set_contention(r, m->waiting);
     return true;
   }
   case RS_MSG_VIEW: rs_raylet_view_on_message(ep, msg); return true;
-  case RS_MSG_CONTENTION: set_contention(r, ((const struct rs_m_contention *)(const void *)msg)->waiting); return true;
+  case RS_MSG_CONTENTION:
+    rs_raylet_set_contention(r, ((const struct rs_m_contention *)(const void *)msg)->waiting);
+    return true;
   case RS_MSG_NODE_DEAD: on_node_dead(ep, (const void *)msg); return true;
   case RS_MSG_SUBSCRIBE: on_subscribe(ep, from); return true;
   case RS_MSG_DRAIN:
@@ -826,7 +793,7 @@ void rs_raylet_settle(struct rs_endpoint *ep)
     if (!rs_store_stirred(ep->local->store))
       schedule(ep);
   } while (rs_store_stirred(ep->local->store));
-  recall(ep);
+  rs_raylet_recall(ep);
   rs_raylet_memory_settle(ep);
   rs_raylet_pool_settle(ep);
   rs_raylet_report_settle(ep);

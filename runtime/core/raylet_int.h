@@ -86,6 +86,7 @@ struct grant {
   uint64_t granted_at;
   rs_gpu_mask gpus;
   bool actor, recalled;
+  uint32_t pops;            /* workers that were to serve it and did not come */
   bool blocked;             /* its task waits for an object: it holds no CPU */
   int64_t cpu_e4;           /* that it holds now */
   struct rs_link owed_link; /* in raylet->owed while it runs with less than it should have */
@@ -125,7 +126,11 @@ struct rs_raylet {
   struct rs_link idle, starting, need_worker;
   uint32_t idle_count, starting_count, need_count;
   uint32_t next_ep;
-  rs_addr oom_worker; /* is about to be ended, at oom_stop_at */
+  uint32_t prestart;    /* workers that should be there beside those that are needed; 0 once they start */
+  rs_addr prestart_job; /* that they are for */
+  bool program_seen;    /* a driver program began here */
+  uint64_t look_at;     /* idle workers beyond the limit are looked at then; RS_TIME_NEVER: there are none */
+  rs_addr oom_worker;   /* is about to be ended, at oom_stop_at */
   uint64_t oom_lease, oom_stop_at;
   /* the view */
   struct rs_view *base;      /* as published; only where views come as deltas */
@@ -172,7 +177,13 @@ void rs_raylet_group_sanity_check(const struct rs_raylet *r);
 void rs_raylet_on_blocked(struct rs_endpoint *ep, rs_addr worker, bool blocked);
 void rs_raylet_repay(struct rs_raylet *r);
 
+/* raylet_recall.c */
+void rs_raylet_recall(struct rs_endpoint *ep);
+void rs_raylet_set_contention(struct rs_raylet *r, uint64_t waiting);
+
 /* raylet_pool.c */
+void rs_raylet_pool_on_program(struct rs_endpoint *ep);                            /* a driver program has begun here */
+void rs_raylet_pool_expect(struct rs_endpoint *ep, uint64_t backlog, rs_addr job); /* so many leases may be wanted */
 void rs_raylet_pool_on_owns(struct rs_endpoint *ep, rs_addr worker);
 void rs_raylet_pool_on_stays(struct rs_endpoint *ep, rs_addr worker);
 void rs_raylet_pool_assign(struct rs_endpoint *ep,

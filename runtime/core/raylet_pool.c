@@ -1,10 +1,15 @@
 /* raylet_pool.c -- the raylet's worker processes: started when a grant needs one, kept while they may be useful.
  *
  * A grant takes the worker that became idle last (its caches are warm) among those that have run nothing but its job in
- * its environment, or waits for one to start. No more than
- * worker_maximum_startup_concurrency start at a time. Idle workers up to num_workers_soft_limit are kept for good;
- * those beyond it end after idle_worker_killing_time_threshold_ms, unless they own what others need. All as in Ray. A
- * worker that has not registered within worker_register_timeout_seconds is stopped and another one is started.
+ * its environment, or waits for one to start. No more than worker_maximum_startup_concurrency start at a time. Idle
+ * workers up to num_workers_soft_limit are kept for good; of those beyond it the ones that have been idle for
+ * idle_worker_killing_time_threshold_ms end, looked at every kill_idle_workers_interval_ms, unless they own what others
+ * need. A worker that has not registered within worker_register_timeout_seconds is stopped and another one is started;
+ * a grant to which that happens more than pop_worker_max_retries times is refused.
+ *
+ * Workers are started before they are needed: as many as the node has CPUs when the first driver program begins here
+ * (prestart_worker_first_driver), and, with enable_worker_prestart, as many as an owner has tasks beyond its lease
+ * requests, or requests whose arguments are on their way; never more than the CPUs that are free then. All as in Ray.
  *
  * Invariants: need_count grants wait for a worker; a worker is in exactly one of starting, idle, leased.
  */
@@ -25,6 +30,11 @@ static uint32_t start_limit(const struct rs_endpoint *ep)
   return limit > 0 ? (uint32_t)limit : cpus ? cpus : 1;
 }
 
+static uint64_t look_period(const struct rs_endpoint *ep)
+{
+  return (uint64_t)ep->config->kill_idle_workers_interval_ms * RS_MS;
+}
+
 static uint32_t idle_limit(const struct rs_endpoint *ep)
 {
   int64_t limit = ep->config->num_workers_soft_limit;
@@ -41,10 +51,27 @@ static uint64_t register_ns_max(const struct rs_endpoint *ep)
   return (uint64_t)ep->config->worker_register_timeout_seconds * RS_S;
 }
 
+/* One more is wanted beside those that are needed now. Idle ones of other jobs are of no use. O(idle workers). */
+static bool lacks_spare(struct rs_raylet *r)
+{
+  if (r->prestart == 0)
+    return false;
+  uint32_t spare = r->starting_count > r->need_count ? r->starting_count - r->need_count : 0;
+  for (const struct rs_link *at = r->idle.next; at != &r->idle; at = at->next) {
+    const struct pool_worker *worker = RS_ENTRY(at, struct pool_worker, link);
+    spare += worker->job == RS_ADDR_NONE || worker->job == r->prestart_job;
+  }
+  int64_t free_cpus = r->draining ? 0 : r->left.cpu_e4 / RS_ONE_E4;
+  if (spare < r->prestart && spare < free_cpus)
+    return true;
+  r->prestart = 0;
+  return false;
+}
+
 static void start_workers(struct rs_endpoint *ep)
 {
   struct rs_raylet *r = ep->local;
-  while (r->starting_count < r->need_count && r->starting_count < start_limit(ep)) {
+  while (r->starting_count < start_limit(ep) && (r->starting_count < r->need_count || lacks_spare(r))) {
     RS_ASSERT(r->next_ep < RS_EP_DRIVER);
     struct pool_worker *worker = rs_alloc_zero(1, sizeof *worker);
     worker->addr = (ep->self & ~(uint64_t)RS_EP_MAX) | r->next_ep++;
@@ -56,6 +83,26 @@ static void start_workers(struct rs_endpoint *ep)
     rs_emit(ep, RS_OUT_WORKER_START)->to = worker->addr;
     rs_trace(ep, RS_TRACE_WORKER_STARTED, worker->addr, 0, 0);
   }
+}
+
+void rs_raylet_pool_on_program(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  if (r->program_seen || !ep->config->prestart_worker_first_driver)
+    return;
+  r->program_seen = true;
+  r->prestart = cpu_count(r);
+  r->prestart_job = RS_ADDR_NONE;
+}
+
+void rs_raylet_pool_expect(struct rs_endpoint *ep, uint64_t backlog, rs_addr job)
+{
+  struct rs_raylet *r = ep->local;
+  if (!ep->config->enable_worker_prestart || backlog == 0)
+    return;
+  uint32_t most = cpu_count(r);
+  r->prestart = backlog < most ? (uint32_t)backlog : most;
+  r->prestart_job = job;
 }
 
 /* One job a worker, and one environment: what a job's code has left in a process is nobody else's. */
@@ -110,6 +157,8 @@ static void offer(struct rs_endpoint *ep, struct pool_worker *worker)
   worker->since = ep->now;
   rs_list_push_back(&r->idle, &worker->link);
   r->idle_count++;
+  if (r->idle_count > idle_limit(ep) && r->look_at == RS_TIME_NEVER && look_period(ep) > 0)
+    r->look_at = rs_time_add(ep->now, look_period(ep));
 }
 
 void rs_raylet_pool_on_ready(struct rs_endpoint *ep, rs_addr addr)
@@ -155,6 +204,24 @@ void rs_raylet_pool_release(struct rs_endpoint *ep, struct pool_worker *worker, 
     offer(ep, worker);
 }
 
+/* A worker that was to serve a grant has not come: the grant that has waited longest, of those that were let down least
+ * often, is let down. */
+static void start_failed(struct rs_endpoint *ep)
+{
+  struct rs_raylet *r = ep->local;
+  struct grant *grant = NULL;
+  for (struct rs_link *at = r->need_worker.next; at != &r->need_worker; at = at->next) {
+    struct grant *next = RS_ENTRY(at, struct grant, worker_link);
+    if (!grant || next->pops < grant->pops)
+      grant = next;
+  }
+  int64_t most = ep->config->pop_worker_max_retries;
+  if (!grant || most < 0 || grant->pops++ < most)
+    return;
+  rs_raylet_reject(ep, grant->owner, grant->request, RS_ERR_WORKER_START);
+  rs_raylet_drop_grant(ep, grant, false);
+}
+
 void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr addr)
 {
   struct rs_raylet *r = ep->local;
@@ -162,7 +229,10 @@ void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr addr)
   if (!worker)
     return;
   struct grant *grant = worker->grant;
+  bool starting = worker->state == WORKER_STARTING;
   forget(ep, worker, (uint64_t)(int64_t)RS_ERR_WORKER_CRASHED);
+  if (starting)
+    start_failed(ep);
   if (grant) {
     grant->worker = NULL;
     struct rs_m_worker_died *m = rs_msg_new(RS_MSG_WORKER_DIED);
@@ -231,10 +301,16 @@ void rs_raylet_pool_settle(struct rs_endpoint *ep)
 {
   struct rs_raylet *r = ep->local;
   struct pool_worker *worker;
-  while ((worker = first(&r->starting)) && rs_time_add(worker->since, register_ns_max(ep)) <= ep->now)
+  while ((worker = first(&r->starting)) && rs_time_add(worker->since, register_ns_max(ep)) <= ep->now) {
     stop(ep, worker);
-  while (r->idle_count > idle_limit(ep) && rs_time_add(first(&r->idle)->since, idle_ns_max(ep)) <= ep->now)
-    end_idle(ep, first(&r->idle));
+    start_failed(ep);
+  }
+  if (r->look_at <= ep->now) {
+    while (r->idle_count > idle_limit(ep) && rs_time_add(first(&r->idle)->since, idle_ns_max(ep)) <= ep->now)
+      end_idle(ep, first(&r->idle));
+    bool again = r->idle_count > idle_limit(ep) && look_period(ep) > 0;
+    r->look_at = again ? rs_time_add(ep->now, look_period(ep)) : RS_TIME_NEVER;
+  }
   start_workers(ep);
 }
 
@@ -244,9 +320,7 @@ uint64_t rs_raylet_pool_deadline(const struct rs_endpoint *ep)
   uint64_t deadline = RS_TIME_NEVER;
   if (r->starting_count)
     deadline = rs_time_add(first(&r->starting)->since, register_ns_max(ep));
-  if (r->idle_count > idle_limit(ep))
-    deadline = rs_time_min(deadline, rs_time_add(first(&r->idle)->since, idle_ns_max(ep)));
-  return deadline;
+  return rs_time_min(deadline, r->look_at);
 }
 
 void rs_raylet_pool_free(struct rs_raylet *r)

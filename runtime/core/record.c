@@ -11,7 +11,7 @@
 
 static const char magic[] = "raysimrc";
 
-enum { VERSION = 2, HEAD_BYTES = 16, FRAME_BYTES = 8 };
+enum { VERSION = 3, HEAD_BYTES = 16, FRAME_BYTES = 8 };
 
 void rs_bytes_free(struct rs_bytes *bytes)
 {
@@ -121,6 +121,7 @@ static void put_start(struct rs_writer *w, const void *what)
   rs_put_u64(w, start->self);
   rs_put_u64(w, start->gcs);
   rs_put_flag(w, start->codec_forced);
+  rs_put_flag(w, start->observer);
   rs_put_u64(w, start->config->seed);
 #define CFG(name, value, low, high, unit, text) rs_put_u64(w, (uint64_t)start->config->name);
 #include "core/config.def"
@@ -166,6 +167,7 @@ static void get_start(struct rs_reader *r, struct rs_record_start *out)
   out->start.self = rs_get_u64(r);
   out->start.gcs = rs_get_u64(r);
   out->start.codec_forced = rs_get_flag(r);
+  out->start.observer = rs_get_flag(r);
   out->config.seed = rs_get_u64(r);
 #define CFG(name, value, low, high, unit, text) out->config.name = (int64_t)rs_get_u64(r);
 #include "core/config.def"

@@ -63,7 +63,8 @@ static void on_open(struct rs_proc *proc, struct rs_peer *peer)
   rs_proc_add_endpoint(proc, &(struct rs_start){.roles = RS_ROLE_DRIVER,
                                                 .self = proc->self,
                                                 .gcs = rs_addr_make(0, 1, RS_EP_GCS),
-                                                .config = &proc->setup.config});
+                                                .config = &proc->setup.config,
+                                                .observer = client->observer});
   if (!client->observer)
     rs_ask_job_start(proc, program_invocation_short_name);
   struct rs_app *app = proc->app;

@@ -21,6 +21,54 @@ static int workers(struct rs_uv_cluster *cluster, int wanted, int *pids, int cap
   return count;
 }
 
+/* A program that only asks starts nothing; the first that works finds a worker a CPU. */
+static void they_are_there_before_the_first_task(void)
+{
+  struct rs_uv_cluster *cluster = local_start(1, 3, NULL);
+  struct rs_uv_client *client;
+  char error[RS_UV_ERROR_MAX] = "";
+  int pids[8];
+  CHECK_EQ(rs_uv_client_observe(rs_uv_cluster_session(cluster), &client, error), 0);
+  local_pause_ms(100);
+  CHECK_EQ(workers(cluster, 0, pids, 8), 0);
+  rs_uv_client_close(client);
+  client = local_attach(cluster);
+  CHECK_EQ(workers(cluster, 3, pids, 8), 3);
+  uint64_t tasks = local_submit(client, 6, 20000, 0);
+  local_take(client, tasks, 6, NULL);
+  int again[8];
+  CHECK_EQ(workers(cluster, 3, again, 8), 3);
+  for (int i = 0; i < 3; i++) /* the same */
+    CHECK(again[i] == pids[0] || again[i] == pids[1] || again[i] == pids[2]);
+  rs_uv_client_close(client);
+  local_stop(cluster);
+}
+
+/* The folder of the node's sockets is away: no worker can come up. The task fails, and says why; later ones run. */
+static void none_can_be_started(void)
+{
+  struct rs_config config;
+  rs_config_defaults(&config);
+  config.prestart_worker_first_driver = 0;
+  struct rs_uv_cluster *cluster = local_start(1, 1, &config);
+  struct rs_uv_client *client = local_attach(cluster);
+  char here[RS_UV_PATH_MAX + 16], away[RS_UV_PATH_MAX + 16];
+  snprintf(here, sizeof here, "%s/n0.1", rs_uv_cluster_session(cluster));
+  snprintf(away, sizeof away, "%s/away", rs_uv_cluster_session(cluster));
+  CHECK_EQ(rename(here, away), 0);
+  uint64_t task = local_submit(client, 1, 1000, 3);
+  struct rs_result *result;
+  CHECK_EQ(rs_uv_client_wait(client, task, 20 * RS_S, &result), 0);
+  CHECK_EQ(result->status, RS_ERR_WORKER_START);
+  CHECK_STR((const char *)result->data, "no worker process could be started for it on node 0");
+  rs_result_unref(result);
+  CHECK_EQ(rename(away, here), 0);
+  task = local_submit(client, 1, 1000, 3);
+  local_take(client, task, 1, NULL);
+  rs_uv_client_close(client);
+  local_stop(cluster);
+}
+
 static void cancel(struct rs_uv_client *client, uint64_t seq, bool force)
 {
   struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
@@ -35,6 +83,7 @@ static void force_ends_a_stopped_worker(void)
   struct rs_config config;
   rs_config_defaults(&config);
   config.cancellation_retry_ms = 300;
+  config.prestart_worker_first_driver = 0;
   struct rs_uv_cluster *cluster = local_start(1, 1, &config);
   struct rs_uv_client *client = local_attach(cluster);
   uint64_t task = local_submit(client, 1, 60 * 1000 * 1000, 3);
@@ -58,4 +107,8 @@ static void force_ends_a_stopped_worker(void)
   local_stop(cluster);
 }
 
-const struct rs_test rs_tests[] = {{"cancel: force ends a stopped worker", force_ends_a_stopped_worker}, {0}};
+const struct rs_test rs_tests[] = {
+    {"workers: they are there before the first task", they_are_there_before_the_first_task},
+    {"workers: none can be started", none_can_be_started},
+    {"cancel: force ends a stopped worker", force_ends_a_stopped_worker},
+    {0}};
