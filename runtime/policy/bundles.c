@@ -20,7 +20,7 @@
  * map); GPUs by device; PACK and SPREAD look at the bundles that have a place; the order of the label's values.
  *
  * Cost for B bundles at N nodes: O(log N) for each change since the last question about the same demand and for each
- * choice, and one copy of a leaf of the view for each node chosen; PACK O(B x nodes chosen) tests besides. STRICT_PACK
+ * choice, and one copy of a path of the view for each node chosen; PACK O(B x nodes chosen) tests besides. STRICT_PACK
  * reads the nodes in the order of their score until one fits. topology reads every node once.
  */
 #include "policy/bundles.h"

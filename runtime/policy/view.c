@@ -1,12 +1,13 @@
 /* view.c -- versions of the resource view as a copy-on-write tree.
  *
- * Leaves hold blocks of 8 entries by value; inner nodes have 32 children; the height grows with the highest node index
- * (8, 256, 8192, 262144, ... entries). Every tree node is reference-counted. A change walks from the root and copies
- * each node of the path that somebody else holds too; unshared ones are changed in place. Two versions that share a
- * subtree share the pointer, which is what diff skips by.
+ * A leaf is one entry, since between two versions entries change here and there: a larger one would be copied for the
+ * sake of a part of it, and compared, in every version. Inner nodes have 32 children; the height grows with the highest
+ * node index (1, 32, 1024, 32768, ... entries). Every tree node is reference-counted. A change walks from the root and
+ * copies each node of the path that somebody else holds too; unshared ones are changed in place. Two versions that
+ * share a subtree share the pointer, which is what diff skips by.
  *
- * A leaf owns one reference to the info of each of its entries. The numbers of alive nodes and of wire bytes belong to
- * the version and are kept with each change.
+ * A leaf owns one reference to the info of its entry. The numbers of alive nodes and of wire bytes belong to the
+ * version and are kept with each change.
  */
 #include "policy/view.h"
 
@@ -15,11 +16,11 @@
 
 #include <string.h>
 
-enum { LEAF_BITS = 3, LEAF_SIZE = 1 << LEAF_BITS, INNER_BITS = 5, INNER_SIZE = 1 << INNER_BITS };
+enum { INNER_BITS = 5, INNER_SIZE = 1 << INNER_BITS };
 
 struct leaf {
   uint32_t refs;
-  struct rs_view_node entries[LEAF_SIZE];
+  struct rs_view_node entry;
 };
 
 struct inner {
@@ -45,12 +46,12 @@ struct subtree {
 /* Number of entries under a tree node of this height. */
 static uint64_t capacity(uint32_t height)
 {
-  return (uint64_t)1 << (LEAF_BITS + INNER_BITS * height);
+  return (uint64_t)1 << INNER_BITS * height;
 }
 
 static uint32_t slot_of(rs_node_id node, uint32_t height)
 {
-  return node >> (LEAF_BITS + INNER_BITS * (height - 1)) & (INNER_SIZE - 1);
+  return node >> INNER_BITS * (height - 1) & (INNER_SIZE - 1);
 }
 
 /* refs is the first member of both kinds. */
@@ -70,9 +71,7 @@ static void tree_unref(void *node, uint32_t height)
   if (--*refs)
     return;
   if (height == 0) {
-    struct leaf *leaf = node;
-    for (int i = 0; i < LEAF_SIZE; i++)
-      rs_node_info_unref(leaf->entries[i].info);
+    rs_node_info_unref(((struct leaf *)node)->entry.info);
   } else {
     struct inner *inner = node;
     for (int i = 0; i < INNER_SIZE; i++)
@@ -98,9 +97,8 @@ static void *tree_own(void *node, uint32_t height)
   --*refs;
   if (height == 0) {
     struct leaf *leaf = copy;
-    for (int i = 0; i < LEAF_SIZE; i++)
-      if (leaf->entries[i].info)
-        rs_node_info_ref(leaf->entries[i].info);
+    if (leaf->entry.info)
+      rs_node_info_ref(leaf->entry.info);
   } else {
     struct inner *inner = copy;
     for (int i = 0; i < INNER_SIZE; i++)
@@ -159,7 +157,7 @@ const struct rs_view_node *rs_view_get(const struct rs_view *view, rs_node_id no
     at = ((const struct inner *)at)->children[slot_of(node, height)];
   if (!at)
     return NULL;
-  const struct rs_view_node *entry = &((const struct leaf *)at)->entries[node & (LEAF_SIZE - 1)];
+  const struct rs_view_node *entry = &((const struct leaf *)at)->entry;
   return entry->state == RS_NODE_ABSENT ? NULL : entry;
 }
 
@@ -213,7 +211,7 @@ void rs_view_set(struct rs_view **view, rs_node_id node, const struct rs_view_no
       break;
     at = &((struct inner *)*at)->children[slot_of(node, height)];
   }
-  struct rs_view_node *old = &((struct leaf *)*at)->entries[node & (LEAF_SIZE - 1)];
+  struct rs_view_node *old = &((struct leaf *)*at)->entry;
   struct rs_node_info *old_info = old->info;
   v->alive = v->alive - (old->state == RS_NODE_ALIVE) + (entry->state == RS_NODE_ALIVE);
   v->wire_bytes = v->wire_bytes - full_bytes(old) + full_bytes(entry);
@@ -248,17 +246,17 @@ static void diff_trees(struct subtree a, struct subtree b, uint32_t height, rs_n
     return;
   if (height > 0) {
     for (uint32_t i = 0; i < INNER_SIZE; i++) {
+      struct subtree x = child_of(a, height, i), y = child_of(b, height, i);
       uint64_t first = base + i * capacity(height - 1);
-      if (first < RS_NODE_NONE)
-        diff_trees(child_of(a, height, i), child_of(b, height, i), height - 1, (rs_node_id)first, changed, ctx);
+      if (x.node != y.node && first < RS_NODE_NONE)
+        diff_trees(x, y, height - 1, (rs_node_id)first, changed, ctx);
     }
     return;
   }
   static const struct rs_view_node absent;
   const struct leaf *x = a.node, *y = b.node;
-  for (uint32_t i = 0; i < LEAF_SIZE; i++)
-    if (!entry_equal(x ? &x->entries[i] : &absent, y ? &y->entries[i] : &absent))
-      changed(ctx, base + i);
+  if (!entry_equal(x ? &x->entry : &absent, y ? &y->entry : &absent))
+    changed(ctx, base);
 }
 
 void rs_view_diff(const struct rs_view *a, const struct rs_view *b, void (*changed)(void *ctx, rs_node_id node),
