@@ -47,6 +47,7 @@ uint32_t sim_ep_new(struct rs_sim *sim, uint32_t node, rs_addr self, enum rs_cos
     if (sim->ep_count + 1 >= sim->ep_cap) {
       sim->ep_cap = sim->ep_cap ? 2 * sim->ep_cap : 256;
       sim->eps = rs_realloc(sim->eps, sim->ep_cap, sizeof *sim->eps);
+      sim->eps[0] = (struct sim_ep){0}; /* "none", which may be looked at */
     }
     RS_ASSERT(sim->ep_count < SIM_INDEX_MAX);
     ep = ++sim->ep_count;
@@ -187,49 +188,57 @@ static void start_drain(struct rs_sim *sim)
   sim_push(sim, sim->now_ns + sim->opts.drain_ns, SIM_EV_ACTION, rec);
 }
 
-/* What the next events need lies all over the memory: it is asked for while this one is handled. The next event's
- * record was asked for as it came near the root, so its endpoint and message can be looked up now. */
-static void prefetch_ahead(const struct rs_sim *sim)
+/* What an event needs lies all over the memory, one thing behind a pointer in the other. So it is asked for in steps
+ * while the event rises to the heap's root, one a level, each reading only what the step before has asked for: the
+ * record; the endpoint and the message; the node and the core; its role; what the role works with. */
+static void prefetch_event(const struct rs_sim *sim, uint32_t payload, uint32_t level)
 {
-  const struct rs_heap_entry *items = sim->heap.items;
-  if (sim->heap.count < 5)
-    return;
-  for (uint32_t i = RS_HEAP_ROOT; i < RS_HEAP_ROOT + 5; i++) {
-    uint32_t payload = rs_heap_payload(items[i]), index = payload & SIM_INDEX_MAX;
-    switch ((enum sim_event)(payload >> SIM_INDEX_BITS)) {
-    case SIM_EV_INPUT: {
-      const struct sim_rec *rec = &sim->recs[index];
+  uint32_t index = payload & SIM_INDEX_MAX, at = index;
+  const struct sim_rec *rec = NULL;
+  switch ((enum sim_event)(payload >> SIM_INDEX_BITS)) {
+  case SIM_EV_INPUT:
+    rec = &sim->recs[index];
+    if (level == 4) {
       __builtin_prefetch(rec);
-      if (i > RS_HEAP_ROOT)
-        break;
-      const struct sim_ep *ep = &sim->eps[rec->ep];
+      return;
+    }
+    at = rec->ep;
+    rec = rec->kind == RS_IN_MESSAGE ? rec : NULL;
+    break;
+  case SIM_EV_RUN:
+    if (level == 4) {
+      __builtin_prefetch(&sim->runs[index]);
+      __builtin_prefetch(&sim->runs[index].kills);
+      return;
+    }
+    at = sim->runs[index].ep;
+    if (level == 3)
+      for (unsigned i = 0; i < sizeof(struct rs_task); i += 64)
+        __builtin_prefetch((const char *)sim->runs[index].task + i);
+    break;
+  case SIM_EV_TIMER:
+  case SIM_EV_WAKE: break;
+  default: return;
+  }
+  const struct sim_ep *ep = &sim->eps[at];
+  if (level == 3) {
+    __builtin_prefetch(ep);
+    __builtin_prefetch(&ep->wants_view);
+    if (rec) {
       __builtin_prefetch(rec->msg);
       __builtin_prefetch((const char *)rec->msg + 64);
-      __builtin_prefetch(&ep->busy_until_ns);
-      __builtin_prefetch(&ep->wants_view);
-      rs_endpoint_prefetch(ep->core);
-      break;
     }
-    case SIM_EV_TIMER:
-    case SIM_EV_WAKE: {
-      const struct sim_ep *ep = &sim->eps[index];
-      __builtin_prefetch(ep);
-      __builtin_prefetch(&ep->wants_view);
-      if (i == RS_HEAP_ROOT)
-        rs_endpoint_prefetch(ep->core);
-      break;
-    }
-    case SIM_EV_RUN: {
-      const struct sim_run *run = &sim->runs[index];
-      __builtin_prefetch(run);
-      __builtin_prefetch(&run->kills);
-      if (i == RS_HEAP_ROOT)
-        __builtin_prefetch(&sim->eps[run->ep]);
-      break;
-    }
-    default: break;
-    }
+  } else if (level < 3) {
+    if (level == 2)
+      __builtin_prefetch(&sim->nodes[ep->node]);
+    rs_endpoint_prefetch(ep->core, rec ? rec->peer : 0, rec ? rec->msg : NULL, level);
   }
+}
+
+static void prefetch_ahead(const struct rs_sim *sim)
+{
+  for (uint32_t level = 0; level < sim->heap.risen_count; level++)
+    prefetch_event(sim, sim->heap.risen[level], level);
 }
 
 static void loop(struct rs_sim *sim)

@@ -73,6 +73,7 @@ struct sim_ep {
   uint64_t wake_sequence; /* of its WAKE entry */
   uint32_t node;
   uint32_t conns; /* list of connections */
+  uint32_t peer;  /* an endpoint to which it has a connection, the last one found; 0: look */
   uint32_t inbox_head, inbox_tail;
   uint32_t runs; /* functions in progress */
   uint32_t next_on_node, prev_on_node;
@@ -86,10 +87,17 @@ struct sim_ep {
 };
 
 struct sim_node {
+  /* looked at for each message and step: one cache line */
   uint64_t origin_ns; /* of its clock */
   int32_t drift_ppb;
-  uint32_t group, rack;
+  uint32_t rack;
   struct sim_nic nic;
+  uint32_t raylet; /* endpoint */
+  uint32_t cut;    /* partition that it is in; 0: with the head */
+  uint32_t group;
+  uint16_t incarnation;
+  uint8_t state;
+  /* the rest */
   uint64_t up_ns; /* since when its raylet runs; the phase of its health checks */
   uint64_t store_bytes, disk_free_ns;
   struct rs_node_info *info; /* one reference */
@@ -97,12 +105,8 @@ struct sim_node {
   void *port;                /* faithful variant: its sender */
   double speed;
   uint64_t request;   /* HOST_ADD number that started it */
-  uint32_t raylet;    /* endpoint */
   uint32_t endpoints; /* list */
-  uint32_t cut;       /* partition that it is in; 0: with the head */
   uint32_t pool;      /* its cores, where they are shared */
-  uint16_t incarnation;
-  uint8_t state;
 };
 enum { SIM_NODE_OFF, SIM_NODE_BOOTING, SIM_NODE_UP, SIM_NODE_SILENT /* dead, not yet noticed */, SIM_NODE_FAILED };
 

@@ -74,7 +74,7 @@ struct rs_heap_entry rs_heap_pop(struct rs_heap *heap)
   struct rs_heap_entry *items = heap->items, top = items[RS_HEAP_ROOT];
   uint32_t end = --heap->count + RS_HEAP_ROOT; /* one behind the last that stays; items[end] must find a new place */
   struct rs_heap_entry last = items[end];
-  uint32_t hole = RS_HEAP_ROOT;
+  uint32_t hole = RS_HEAP_ROOT, level = 0;
   for (;;) {
     uint32_t child = 4 * (hole - 2);
     if (child + 3 < end) {
@@ -90,7 +90,10 @@ struct rs_heap_entry rs_heap_pop(struct rs_heap *heap)
     }
     items[hole] = items[child];
     hole = child;
+    if (level < RS_HEAP_RISEN)
+      heap->risen[level++] = rs_heap_payload(items[child]);
   }
+  heap->risen_count = level;
   if (heap->count)
     sift_up(items, hole, last);
   return top;

@@ -6,7 +6,7 @@
  * that died silently it is lost, and PEER_DOWN follows when the health check notices. Across a partition messages wait
  * for its end; where the health check notices first, they are lost and PEER_DOWN comes to both ends.
  *
- * Costs: a send O(1) (one hash look-up each for address and connection). */
+ * Costs: a send O(1) (at most one hash look-up each for address and connection). */
 #include "sim/net.h"
 
 #include <stdlib.h>
@@ -144,6 +144,10 @@ static void connect_pair(struct rs_sim *sim, uint32_t a, uint32_t b)
 {
   struct sim_net *net = &sim->net;
   uint64_t key = pair_key(a, b);
+  if (sim->eps[a].peer == b || sim->eps[b].peer == a)
+    return;
+  sim->eps[a].peer = b;
+  sim->eps[b].peer = a;
   if (rs_map_find(&net->pairs, key))
     return;
   uint32_t conn = net->conn_free;
@@ -174,8 +178,11 @@ static void disconnect(struct rs_sim *sim, uint32_t conn)
 {
   struct sim_net *net = &sim->net;
   struct sim_conn *c = &net->conns[conn];
-  unlink_conn(sim, conn, 0);
-  unlink_conn(sim, conn, 1);
+  for (int side = 0; side < 2; side++) {
+    unlink_conn(sim, conn, side);
+    if (sim->eps[c->ep[side]].peer == c->ep[!side])
+      sim->eps[c->ep[side]].peer = 0;
+  }
   rs_map_remove(&net->pairs, pair_key(c->ep[0], c->ep[1]), NULL);
   c->next[0] = net->conn_free;
   net->conn_free = conn;

@@ -17,6 +17,12 @@ void rs_map_free(struct rs_map *map)
   *map = (struct rs_map){0};
 }
 
+void rs_map_prefetch(const struct rs_map *map, uint64_t key)
+{
+  if (map->count)
+    __builtin_prefetch(&map->slots[home(map, key)]);
+}
+
 uint64_t *rs_map_find(const struct rs_map *map, uint64_t key)
 {
   if (map->count == 0)

@@ -25,6 +25,7 @@ struct rs_map {
 void rs_map_free(struct rs_map *map);                          /* releases the table; the map is empty again */
 uint64_t *rs_map_find(const struct rs_map *map, uint64_t key); /* NULL when absent; valid until the next put/remove */
 void rs_map_put(struct rs_map *map, uint64_t key, uint64_t value);   /* inserts or replaces; key != 0 */
+void rs_map_prefetch(const struct rs_map *map, uint64_t key);        /* a hint: it is going to be looked for */
 bool rs_map_remove(struct rs_map *map, uint64_t key, uint64_t *old); /* false when absent; old may be NULL */
 
 static inline void *rs_map_get_ptr(const struct rs_map *map, uint64_t key)

@@ -240,16 +240,20 @@ bool rs_endpoint_wants_view(const struct rs_endpoint *ep)
   return ep->local && rs_raylet_wants_view(ep->local);
 }
 
-void rs_endpoint_prefetch(const struct rs_endpoint *ep)
+void rs_endpoint_prefetch(const struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg, unsigned step)
 {
   if (!ep)
     return;
-  __builtin_prefetch(&ep->now);
-  const char *role = ep->local ? (const void *)ep->local : (const void *)ep->executor;
-  __builtin_prefetch(role);
-  if (ep->local)
-    for (unsigned at = 64; at < 512; at += 64)
-      __builtin_prefetch(role + at);
+  if (step == 2)
+    rs_prefetch(ep, sizeof *ep);
+  else if (ep->local)
+    rs_raylet_prefetch(ep->local, step);
+  else if (ep->executor)
+    rs_executor_prefetch(ep->executor, msg, step);
+  else if (ep->owner && msg)
+    rs_owner_prefetch(ep->owner, from, msg, step);
+  else if (ep->gcs && msg)
+    rs_gcs_prefetch(ep->gcs, from, msg, step);
 }
 
 bool rs_endpoint_wants_memory(const struct rs_endpoint *ep)

@@ -54,6 +54,13 @@ void rs_trace(struct rs_endpoint *ep, enum rs_trace trace, uint64_t a, uint64_t 
 
 void rs_exit(struct rs_endpoint *ep);
 
+/* Asks for memory that is going to be needed. */
+static inline void rs_prefetch(const void *at, size_t bytes)
+{
+  for (size_t i = 0; i < bytes; i += 64)
+    __builtin_prefetch((const char *)at + i);
+}
+
 /* A non-zero map key of an id. Two ids that collide in 64 bits would be an error that the users of such maps assert. */
 static inline uint64_t rs_id_key(struct rs_id id)
 {

@@ -41,6 +41,17 @@ struct rs_executor *rs_executor_new(void)
   return x;
 }
 
+void rs_executor_prefetch(const struct rs_executor *x, const struct rs_msg *msg, unsigned step)
+{
+  const struct rs_m_push_tasks *push = msg && msg->type == RS_MSG_PUSH_TASKS ? (const void *)msg : NULL;
+  if (step == 1)
+    rs_prefetch(x, sizeof *x);
+  else if (x->run_count)
+    rs_prefetch(x->runs[0].task, sizeof *x->runs[0].task);
+  if (step == 1 && push && push->tasks_count)
+    rs_prefetch(push->tasks[0], sizeof *push->tasks[0]);
+}
+
 static struct queued *queued_at(const struct lane *lane, uint32_t i)
 {
   return &lane->queue[(lane->head + i) % lane->cap];

@@ -13,6 +13,7 @@ void rs_executor_on_blocked(struct rs_endpoint *ep, bool blocked); /* a running 
 void rs_executor_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_executor_on_result(struct rs_endpoint *ep, struct rs_result *result);
 uint64_t rs_executor_deadline(const struct rs_endpoint *ep);
+void rs_executor_prefetch(const struct rs_executor *executor, const struct rs_msg *msg, unsigned step); /* 1, then 0 */
 void rs_executor_settle(struct rs_endpoint *ep);              /* at the end of every step */
 bool rs_executor_stirred(const struct rs_executor *executor); /* it is to be settled once more */
 

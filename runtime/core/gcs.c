@@ -467,6 +467,21 @@ bool rs_gcs_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg
   }
 }
 
+void rs_gcs_prefetch(const struct rs_gcs *g, rs_addr from, const struct rs_msg *msg, unsigned step)
+{
+  rs_node_id id = rs_addr_node(from);
+  if (msg->type != RS_MSG_REPORT || id >= g->node_span)
+    return;
+  if (step == 1) {
+    rs_prefetch(&g->nodes[id], sizeof g->nodes[id]);
+    rs_prefetch(msg, sizeof(struct rs_m_report));
+  } else {
+    const struct rs_view_node *entry = rs_view_get(g->view, id);
+    if (entry)
+      rs_prefetch(entry, sizeof *entry);
+  }
+}
+
 void rs_gcs_on_peer_down(struct rs_endpoint *ep, rs_addr peer)
 {
   struct gcs_node *node = rs_gcs_node_of(ep->gcs, peer);

@@ -9,6 +9,7 @@ void rs_gcs_free(struct rs_gcs *gcs);
 bool rs_gcs_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg); /* false: not for this role */
 void rs_gcs_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
 void rs_gcs_on_host(struct rs_endpoint *ep, uint64_t request, bool up, rs_addr raylet);
+void rs_gcs_prefetch(const struct rs_gcs *gcs, rs_addr from, const struct rs_msg *msg, unsigned step); /* 1, then 0 */
 void rs_gcs_settle(struct rs_endpoint *ep);
 uint64_t rs_gcs_deadline(const struct rs_endpoint *ep);
 void rs_gcs_sanity_check(const struct rs_gcs *gcs);

@@ -177,7 +177,9 @@ void rs_endpoint_step(struct rs_endpoint *endpoint, uint64_t now, const struct r
 uint64_t rs_endpoint_deadline(const struct rs_endpoint *endpoint);
 bool rs_endpoint_wants_view(const struct rs_endpoint *endpoint);
 bool rs_endpoint_wants_memory(const struct rs_endpoint *endpoint); /* a raylet with leased workers: watch the memory */
-void rs_endpoint_prefetch(const struct rs_endpoint *endpoint);     /* a hint that it will be stepped soon */
+/* A hint that it will soon be stepped, with this message where there is one: step is 2, then 1, then 0, each a while
+ * after the one before, since each reads what the one before has asked for. endpoint and msg may be NULL. */
+void rs_endpoint_prefetch(const struct rs_endpoint *endpoint, rs_addr from, const struct rs_msg *msg, unsigned step);
 rs_addr rs_endpoint_self(const struct rs_endpoint *endpoint);
 
 /* Work done since the last call, in deterministic units: inputs handled, nodes examined, objects scanned, messages

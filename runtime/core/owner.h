@@ -21,6 +21,8 @@ void rs_owner_send_result(struct rs_endpoint *ep, rs_addr to, struct rs_result *
 /* The references inside a result, from the end of its task until who gets it has registered; or it does not get it. */
 void rs_owner_carry(struct rs_endpoint *ep, rs_addr to, struct rs_result *result);
 void rs_owner_carry_end(struct rs_endpoint *ep, rs_addr to, struct rs_id task);
+void rs_owner_prefetch(const struct rs_owner *owner, rs_addr from, const struct rs_msg *msg,
+                       unsigned step); /* 1, then 0: see rs_endpoint_prefetch */
 void rs_owner_settle(struct rs_endpoint *ep);
 uint64_t rs_owner_deadline(const struct rs_endpoint *ep);
 void rs_owner_sanity_check(const struct rs_owner *owner);

@@ -605,6 +605,36 @@ bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struc
   }
 }
 
+static void prefetch_entry(const struct rs_map *map, uint64_t key, unsigned step, size_t bytes)
+{
+  if (step == 1) {
+    rs_map_prefetch(map, key);
+    return;
+  }
+  const void *entry = rs_map_get_ptr(map, key);
+  if (entry)
+    rs_prefetch(entry, bytes);
+}
+
+void rs_owner_prefetch(const struct rs_owner *o, rs_addr from, const struct rs_msg *msg, unsigned step)
+{
+  uint64_t request = 0;
+  switch (msg->type) {
+  case RS_MSG_LEASE_GRANT: request = ((const struct rs_m_lease_grant *)(const void *)msg)->request; break;
+  case RS_MSG_LEASE_SPILL: request = ((const struct rs_m_lease_spill *)(const void *)msg)->request; break;
+  case RS_MSG_LEASE_REJECT: request = ((const struct rs_m_lease_reject *)(const void *)msg)->request; break;
+  case RS_MSG_TASKS_DONE: {
+    const struct rs_m_tasks_done *m = (const void *)msg;
+    prefetch_entry(&o->lease_by_worker, from, step, sizeof(struct lease));
+    if (m->results_count)
+      prefetch_entry(&o->tasks, m->results[0]->task.seq, step, sizeof(struct owned_task));
+    return;
+  }
+  default: return;
+  }
+  prefetch_entry(&o->request_by_number, request, step, sizeof(struct request));
+}
+
 /* Its raylet is gone, and whoever sent us there may not know it yet: asked again after a report period, not at once. */
 static void postpone(struct rs_endpoint *ep, struct request *request)
 {

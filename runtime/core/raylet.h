@@ -15,7 +15,8 @@ bool rs_raylet_wants_memory(const struct rs_raylet *raylet);
 void rs_raylet_settle(struct rs_endpoint *ep); /* after every input: schedule, report, recall, timers */
 uint64_t rs_raylet_deadline(const struct rs_endpoint *ep);
 bool rs_raylet_wants_view(const struct rs_raylet *raylet);
-uint32_t rs_raylet_bundle_count(const struct rs_endpoint *ep); /* of placement groups, prepared or committed */
+void rs_raylet_prefetch(const struct rs_raylet *raylet, unsigned step); /* 1, then 0: see rs_endpoint_prefetch */
+uint32_t rs_raylet_bundle_count(const struct rs_endpoint *ep);          /* of placement groups, prepared or committed */
 void rs_raylet_sanity_check(const struct rs_raylet *raylet);
 
 #endif

@@ -296,3 +296,17 @@ uint64_t rs_raylet_report_deadline(const struct rs_endpoint *ep)
   const struct rs_raylet *r = ep->local;
   return r->dirty && r->registered ? report_due_at(ep) : RS_TIME_NEVER;
 }
+
+/* ---- */
+
+void rs_raylet_prefetch(const struct rs_raylet *r, unsigned step)
+{
+  if (step == 1) {
+    rs_prefetch(r, sizeof *r);
+    return;
+  }
+  rs_store_prefetch(r->store);
+  rs_prefetch(RS_ENTRY(r->grants.next, struct grant, link), sizeof(struct grant));
+  rs_prefetch(r->workers.slots, 64);
+  rs_prefetch(r->grant_by_lease.slots, 64);
+}

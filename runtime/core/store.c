@@ -678,6 +678,11 @@ bool rs_store_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_m
   }
 }
 
+void rs_store_prefetch(const struct rs_store *s)
+{
+  rs_prefetch(&s->used_bytes, sizeof *s - offsetof(struct rs_store, used_bytes)); /* what every step looks at */
+}
+
 void rs_store_settle(struct rs_endpoint *ep)
 {
   struct rs_store *s = ep->local->store;

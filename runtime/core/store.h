@@ -33,7 +33,8 @@ void rs_store_on_free(struct rs_endpoint *ep, struct rs_id object);
 void rs_store_on_copy_done(struct rs_endpoint *ep, struct rs_id object, int status);  /* of COPY and RESTORE */
 void rs_store_on_spill_done(struct rs_endpoint *ep, struct rs_id object, int status); /* of SPILL and CREATE on disk */
 void rs_store_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
-void rs_store_settle(struct rs_endpoint *ep); /* at the end of a step: room, pulls, spills */
+void rs_store_prefetch(const struct rs_store *store); /* a hint: it is going to be needed */
+void rs_store_settle(struct rs_endpoint *ep);         /* at the end of a step: room, pulls, spills */
 bool rs_store_stirred(const struct rs_store *store);
 uint64_t rs_store_deadline(const struct rs_endpoint *ep);
 

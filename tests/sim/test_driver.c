@@ -18,7 +18,9 @@ static void heap_order(void)
   }
   uint64_t last_due = 0, last_sequence = 0;
   for (uint32_t i = 0; i < 5000; i++) {
+    uint32_t next = heap.risen_count ? heap.risen[0] : UINT32_MAX;
     struct rs_heap_entry entry = rs_heap_pop(&heap);
+    CHECK(i == 0 || next == rs_heap_payload(entry) || heap.count < 4); /* what has risen to the root comes next */
     CHECK_EQ(entry.due_ns, due_of[rs_heap_payload(entry)]);
     CHECK(i == 0 || entry.due_ns > last_due || (entry.due_ns == last_due && rs_heap_sequence(entry) > last_sequence));
     last_due = entry.due_ns;
