@@ -141,11 +141,44 @@ static void groups_survive_a_restart(void)
   mini_free(m);
 }
 
+/* A call that has begun goes on when it is cancelled, but that of an async actor is asked to end. */
+static void async_calls_can_be_cancelled(void)
+{
+  for (int async = 0; async < 2; async++) {
+    struct mini *m = cluster(2, 1);
+    struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
+    struct rs_task *creation = mini_task(m, 10 * RS_MS, 0, 0);
+    creation->flags = RS_TASK_ACTOR_CREATE | (async ? RS_TASK_ASYNC : 0);
+    creation->actor = creation->id;
+    struct rs_id actor = creation->id;
+    call->tasks[0] = creation;
+    call->actor = groups(1000, 0, 0);
+    mini_call(m, call);
+    alive(m, actor);
+    struct rs_id calls[1000];
+    for (int i = 0; i < 1000; i++)
+      calls[i] = call_actor(m, actor, 0, 3000);
+    mini_run(m, 2 * RS_S + 500 * RS_MS);
+    struct rs_call *cancel = rs_call_new(RS_CALL_CANCEL, 0);
+    cancel->object = calls[500];
+    cancel->force = true;
+    mini_call(m, cancel);
+    mini_run(m, 3 * RS_S);
+    CHECK_EQ(mini_reply(m, calls[500]) != NULL, async);
+    mini_run(m, 10 * RS_S);
+    CHECK_EQ(mini_reply(m, calls[500])->status, async ? RS_ERR_CANCELLED : RS_ERR_OK);
+    CHECK_EQ(mini_reply(m, calls[999])->status, RS_ERR_OK);
+    CHECK_EQ(mini_most_at_once(m), 1000);
+    mini_free(m);
+  }
+}
+
 const struct rs_test rs_tests[] = {
     {"actors: calls run at a time up to the limit", calls_run_at_a_time},
     {"actors: one at a time by default", one_at_a_time_by_default},
     {"actors: concurrency groups are apart", groups_are_apart},
     {"actors: an unknown group is refused", unknown_group_is_refused},
     {"actors: groups survive a restart", groups_survive_a_restart},
+    {"actors: calls of async ones can be cancelled", async_calls_can_be_cancelled},
     {0},
 };

@@ -360,7 +360,8 @@ struct raysim_actor_options {
   const char *name_space; /* NULL: one of this program's own */
   int get_if_exists;      /* 1: where the name is taken, that actor; otherwise there is none then */
   int detached;           /* 1: it outlives this program and every handle: only raysim_kill ends it */
-  int max_concurrency;    /* calls that run at a time, on threads of its process; 0: 1 */
+  int max_concurrency;    /* calls that run at a time, on threads of its process; 0: 1; of an async one: 1000 */
+  int async;              /* 1: on one thread, function after function; calls go on until raysim_complete */
   const struct raysim_concurrency_group *groups; /* more queues of calls, that wait for nobody else */
   size_t group_count;
   uint32_t max_pending_calls; /* of each caller; one more fails with PENDING_CALLS; 0: no limit */
@@ -519,6 +520,18 @@ int raysim_fail(struct raysim_context *context, const char *format, ...);
  * the value could not be kept. */
 int raysim_yield(struct raysim_context *context, const void *bytes, size_t size);
 int raysim_yield_data(struct raysim_context *context, const struct raysim_data *data);
+
+/* The task (of an async actor above all) goes on when its function has returned, until raysim_complete: `context`, its
+ * arguments and all that it is used for stay good until then, on any thread, one at a time. To be called inside the
+ * function, whose own return value then means nothing. `on_cancel` (may be NULL) is called once with `arg` when the
+ * task is cancelled, on a thread that runs functions; it may complete the task. Without one raysim_cancelled tells. */
+void raysim_defer(struct raysim_context *context, void (*on_cancel)(void *arg), void *arg);
+
+/* Ends a deferred task as a function does that returns `rc`: `raysim_complete(context, raysim_return(context, ...))`,
+ * or `raysim_complete(context, raysim_fail(context, ...))`. Once for each, on any thread; the context is gone then. 0;
+ * or RAYSIM_ERR_INVALID for a task that is not deferred. */
+int raysim_complete(struct raysim_context *context, int rc);
+
 void raysim_actor_exit(struct raysim_context *context);     /* this actor ends once what runs in it has ended */
 int raysim_cancelled(const struct raysim_context *context); /* 1: it should end early */
 

@@ -5,7 +5,8 @@
 #include "api/raysim_int.h"
 #include "uv/function.h"
 
-enum { ANSWER_MS = 60000 }; /* for the head to accept a name or to find one */
+enum { ANSWER_MS = 60000 };        /* for the head to accept a name or to find one */
+enum { ASYNC_CONCURRENCY = 1000 }; /* Ray's default */
 
 static int set_name(char *to, const char *what, const char *name)
 {
@@ -32,7 +33,7 @@ static int set_groups(struct rs_actor_opts *opts, const struct raysim_actor_opti
     return raysim_set_error(RAYSIM_ERR_INVALID, "max_concurrency, groups: not negative, at most %d groups",
                             RS_ACTOR_GROUPS_MAX - 1);
   opts->group_count = 1 + (uint32_t)in->group_count;
-  opts->groups[0].limit = in->max_concurrency ? (uint32_t)in->max_concurrency : 1;
+  opts->groups[0].limit = in->max_concurrency ? (uint32_t)in->max_concurrency : in->async ? ASYNC_CONCURRENCY : 1;
   for (size_t i = 0; i < in->group_count; i++) {
     if (!in->groups[i].name || !in->groups[i].name[0] || in->groups[i].max_concurrency < 1)
       return raysim_set_error(RAYSIM_ERR_INVALID, "groups: each has a name and a max_concurrency of 1 or more");
@@ -45,6 +46,7 @@ static int set_groups(struct rs_actor_opts *opts, const struct raysim_actor_opti
 int raysim_actor_opts_of(const struct raysim *ray, const struct raysim_actor_options *in, struct rs_actor_opts **out)
 {
   bool plain = !in->name && !in->detached && !in->max_concurrency && !in->group_count && !in->max_pending_calls;
+  plain = plain && !in->async;
   *out = NULL;
   if (plain)
     return 0;

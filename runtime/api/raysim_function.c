@@ -144,32 +144,53 @@ struct box {
   void (*destroy)(void *self); /* of a class */
 };
 
+static void let_go(struct rs_uv_context *inner)
+{
+  struct raysim_context *context = inner->user;
+  close_objects(context);
+  free(context->refs);
+}
+
 static int run(struct rs_uv_context *inner)
 {
-  struct raysim_context context = {.inner = inner, .task = rs_uv_context_task(inner)};
+  if (!inner->user)
+    inner->user = rs_alloc(sizeof(struct raysim_context));
+  struct raysim_context *context = inner->user;
+  *context = (struct raysim_context){.inner = inner, .task = rs_uv_context_task(inner)};
   struct box *box = rs_uv_context_data(inner);
-  if (context.task->args_bytes > 0) {
-    context.arg_count =
-        context.task->args_bytes >= 4 ? get_u32(context.task->args) & ~(RAYSIM_ARGS_LOAD | RAYSIM_ARGS_ENV) : 0;
-    if (!well_formed(context.task, context.arg_count))
-      return raysim_fail(&context, "the arguments are malformed");
+  if (context->task->args_bytes > 0) {
+    context->arg_count =
+        context->task->args_bytes >= 4 ? get_u32(context->task->args) & ~(RAYSIM_ARGS_LOAD | RAYSIM_ARGS_ENV) : 0;
+    if (!well_formed(context->task, context->arg_count))
+      return raysim_fail(context, "the arguments are malformed");
   }
-  context.refs = refs_of(context.task->inner, context.task->inner_count);
+  context->refs = refs_of(context->task->inner, context->task->inner_count);
+  inner->ended = let_go;
   char why[512];
-  int rc = raysim_env_enter(rs_uv_context_front(inner), raysim_env_in(context.task), why, sizeof why);
+  int rc = raysim_env_enter(rs_uv_context_front(inner), raysim_env_in(context->task), why, sizeof why);
   if (rc != 0) {
     inner->status = RS_ERR_RUNTIME_ENV;
     rs_uv_fail(inner, why);
   }
   if (rc == 0)
-    rc = open_objects(&context);
+    rc = open_objects(context);
   if (rc == 0)
-    rc = box->function(&context);
-  if (rc == 0 && context.task->flags & RS_TASK_ACTOR_CREATE)
+    rc = box->function(context);
+  if (rc == 0 && inner->task->flags & RS_TASK_ACTOR_CREATE)
     inner->worker->actor_end = box->destroy;
-  close_objects(&context);
-  free(context.refs);
   return rc;
+}
+
+int raysim_complete(struct raysim_context *context, int rc)
+{
+  return rs_uv_complete(context->inner, rc) == 0
+             ? 0
+             : raysim_set_error(RAYSIM_ERR_INVALID, "raysim_complete: the task was not deferred, or is completed");
+}
+
+void raysim_defer(struct raysim_context *context, void (*on_cancel)(void *arg), void *arg)
+{
+  rs_uv_defer(context->inner, on_cancel, arg);
 }
 
 /* ---- registering ---- */

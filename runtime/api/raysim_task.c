@@ -268,7 +268,7 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
     rc = raysim_actor_opts_of(ray, options, &call->actor);
   struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, call->hold.env, held, &held_count) : NULL;
   if (task) {
-    fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE);
+    fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE | (options->async ? RS_TASK_ASYNC : 0));
     raysim_capture(&options->demand.strategy, task);
     call->tasks[0] = task;
     raysim_set_error(0, "%s", "");

@@ -295,7 +295,7 @@ struct rs_node_info *rs_get_info(struct rs_reader *r)
 
 enum {
   TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP | RS_TASK_GROUP |
-               RS_TASK_STREAM | RS_TASK_CAPTURE,
+               RS_TASK_STREAM | RS_TASK_ASYNC | RS_TASK_CAPTURE,
   LOW_FLAGS = 63,     /* these are in a task's first byte, the others in the byte that MORE announces */
   TASK_HAS_MORE = 64, /* in the first byte: a byte of what follows comes next */
   TASK_HAS_ACTOR = 128,

@@ -49,7 +49,8 @@ struct rs_dep {
  * placement_group_capture_child_tasks). RETRY_ERRORS: a function's own error is retried too (Ray's retry_exceptions).
  * KEEP: the owner keeps the returns until the application releases each; without it they go once the reply is given and
  * no task submitted by then reads them. STREAM: it has no returns; its values come one by one, each an object: item i,
- * from 1 to RS_STREAM_MAX, has the number i after the task's own. GROUP: a call that names a concurrency group.
+ * from 1 to RS_STREAM_MAX, has the number i after the task's own. GROUP: a call that names a concurrency group. ASYNC:
+ * a creation whose actor runs its functions one after the other, though many calls may be under way: they end later.
  */
 enum {
   RS_TASK_ACTOR_CREATE = 1,
@@ -58,6 +59,7 @@ enum {
   RS_TASK_KEEP = 8,
   RS_TASK_STREAM = 16,
   RS_TASK_GROUP = 32,
+  RS_TASK_ASYNC = 64,
   RS_TASK_CAPTURE = 512
 };
 

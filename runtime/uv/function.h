@@ -28,6 +28,15 @@ struct rs_uv_context {
     bool in_store; /* bytes is room of the node's store, not yet sealed */
   } returns[RS_TASK_RETURNS_MAX];
   int status; /* of a failure; 0: TASK_FAILED */
+  uint64_t began_ns;
+  void *user; /* of api/: one allocation, which goes with the context */
+  /* A task that ends after its function has returned (defer.c); with the lock. */
+  void (*ended)(struct rs_uv_context *context); /* what has to be let go then */
+  void (*on_cancel)(void *arg);
+  void *on_cancel_arg;
+  bool deferred, completed;
+  int rc;         /* once completed */
+  uint32_t holds; /* calls into the application that still use the context */
   char text[RS_ERROR_TEXT_MAX];
 };
 

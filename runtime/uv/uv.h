@@ -69,6 +69,15 @@ void rs_uv_fail(struct rs_uv_context *context, const char *text);
  * process a second later. */
 bool rs_uv_cancelled(const struct rs_uv_context *context);
 
+/* The task goes on when its function has returned (whatever it returns), until rs_uv_complete: the context and all that
+ * it gives stay good until then, on any thread, one at a time. To be called inside the function. `on_cancel` (or NULL)
+ * is called once, on a thread that runs functions, when the task is asked to end. */
+void rs_uv_defer(struct rs_uv_context *context, void (*on_cancel)(void *arg), void *arg);
+
+/* Ends a deferred task as a function that returns `rc` does, once; any thread. The context is gone then. 0, or INVALID:
+ * it is not deferred, or was completed before. */
+int rs_uv_complete(struct rs_uv_context *context, int rc);
+
 /* Sleeps; false when cancelled before the time had passed. */
 bool rs_uv_sleep(struct rs_uv_context *context, uint64_t duration_ns);
 

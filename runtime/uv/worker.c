@@ -3,7 +3,8 @@
  * A thread runs a function, steps the endpoint itself with the result, and goes on with the next task that the step
  * brought: between short tasks nothing waits for another thread. A plain worker has the main thread alone; an actor
  * that runs several calls at a time gets another thread whenever there is a task and no thread for it. Which of them
- * runs a call is not promised. Results of tasks shorter than RS_UV_FLUSH_US wait for company while more tasks are
+ * runs a call is not promised. An async actor has one thread however many of its calls are under way: a task may go on
+ * without its function (defer.c). Results of tasks shorter than RS_UV_FLUSH_US wait for company while more tasks are
  * queued, at most that long (the loop's alarm, in steps of 1 ms, sees to it when a long task follows); otherwise they
  * leave at once.
  */
@@ -54,8 +55,10 @@ static void begin(struct rs_worker *worker, const struct rs_effect *effect)
   run->task = rs_task_ref(effect->task);
   run->gpus = effect->count;
   run->kill_at = RS_TIME_NEVER;
+  rs_list_init(&run->notice);
   rs_list_push_back(&worker->ready, &run->link);
-  if (worker->ready_count++ >= worker->idle)
+  worker->async = worker->async || (run->task->flags & RS_TASK_ASYNC);
+  if (worker->ready_count++ >= worker->idle && !worker->async)
     add_thread(worker);
   pthread_cond_signal(&worker->work);
 }
@@ -82,6 +85,7 @@ static void cancel(struct rs_worker *worker, struct rs_id task, bool force)
     return;
   atomic_store(&run->cancelled, true);
   pthread_cond_broadcast(&worker->cancelled);
+  rs_defer_cancelled(worker, run);
   if (!force)
     return;
   run->kill_at = rs_proc_now(proc) + RS_UV_KILL_GRACE_MS * RS_MS;
@@ -471,52 +475,18 @@ static int call(struct rs_uv_context *context)
   return rc;
 }
 
-/* Runs the first that is ready; with the lock, which is released while the function runs. */
-static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
+void rs_worker_end_run(struct rs_uv_context *context, int rc, bool here)
 {
-  struct rs_proc *proc = &worker->proc;
-  struct rs_run *run = RS_ENTRY(worker->ready.next, struct rs_run, link);
+  struct rs_worker *worker = context->worker;
+  struct rs_proc *proc = context->proc;
+  struct rs_run *run = context->run;
   struct rs_task *task = run->task;
-  context->run = run;
-  context->task = task;
-  context->gpus = run->gpus;
-  context->text[0] = 0;
-  context->status = 0;
-  rs_list_remove(&run->link);
-  rs_list_push_back(&worker->running, &run->link);
-  worker->ready_count--;
-  worker->idle--;
-  worker->running_count++;
-  worker->job = rs_task_job(task);
-  mine = context;
-  if (worker->told_blocked)
-    tell_blocked(worker);
-  const struct rs_function *function = find_function(worker, task);
-  char missing[RS_UV_ERROR_MAX] = "the worker knows no function of that name";
-  if (!function) {
-    pthread_mutex_unlock(&proc->lock);
-    if (rs_function_search(task, missing))
-      function = find_function(worker, task);
-    pthread_mutex_lock(&proc->lock);
-  }
-  context->function = function;
-  if (task->flags & RS_TASK_ACTOR_CREATE)
-    worker->type = task->function;
-  rs_output_task(&worker->output, proc, task, function ? function->name : "?");
-  pthread_mutex_unlock(&proc->lock);
-
-  uint64_t begin = uv_hrtime();
-  struct rs_result *result;
-  if (function) {
-    int rc = rs_uv_cancelled(context) ? 0 : call(context);
-    result = result_of(context, rc);
-  } else {
-    result = failed(context, RS_ERR_UNKNOWN_FUNCTION, missing);
-  }
-  uint64_t run_ns = uv_hrtime() - begin;
-
+  struct rs_result *result = result_of(context, rc);
+  uint64_t run_ns = uv_hrtime() - context->began_ns;
   for (uint32_t i = 0; i < task->return_count && result->status != RS_ERR_OK; i++)
     clear(context, i);
+  if (context->ended)
+    context->ended(context);
   pthread_mutex_lock(&proc->lock);
   rs_front_unpin_all(&worker->front);
   result->run_ns = run_ns;
@@ -537,9 +507,11 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
     rs_output_tell(&worker->output, proc, false); /* it comes before the result */
   }
   rs_list_remove(&run->link);
-  worker->running_count--;
-  mine = NULL;
-  worker->idle++; /* before the step: what it brings needs no other thread */
+  if (here) {
+    worker->running_count--;
+    mine = NULL;
+    worker->idle++; /* before the step: what it brings needs no other thread */
+  }
   rs_proc_input(proc, proc->self,
                 &(struct rs_input){.kind = result->status == RS_ERR_OK ? RS_IN_TASK_FINISHED : RS_IN_TASK_FAILED,
                                    .result = result});
@@ -563,18 +535,95 @@ static void run_one(struct rs_worker *worker, struct rs_uv_context *context)
   free(run);
 }
 
+/* The function of the context's task; where there is none, why. With the lock, which is released while a library is
+ * opened. */
+static const struct rs_function *look_up(struct rs_uv_context *context)
+{
+  const struct rs_function *function = find_function(context->worker, context->task);
+  if (function)
+    return function;
+  char missing[RS_UV_ERROR_MAX] = "the worker knows no function of that name";
+  pthread_mutex_unlock(&context->proc->lock);
+  if (rs_function_search(context->task, missing))
+    function = find_function(context->worker, context->task);
+  pthread_mutex_lock(&context->proc->lock);
+  if (!function) {
+    context->status = RS_ERR_UNKNOWN_FUNCTION;
+    rs_uv_fail(context, missing);
+  }
+  return function;
+}
+
+/* Runs the first that is ready; with the lock, which is released while the function runs. True: the task goes on
+ * without its function, and keeps the context. */
+static bool run_one(struct rs_worker *worker, struct rs_uv_context *context)
+{
+  struct rs_proc *proc = &worker->proc;
+  struct rs_run *run = RS_ENTRY(worker->ready.next, struct rs_run, link);
+  struct rs_task *task = run->task;
+  context->run = run;
+  context->task = task;
+  context->gpus = run->gpus;
+  context->text[0] = 0;
+  context->status = 0;
+  context->deferred = context->completed = false;
+  context->ended = NULL;
+  rs_list_remove(&run->link);
+  rs_list_push_back(&worker->running, &run->link);
+  worker->ready_count--;
+  worker->idle--;
+  worker->running_count++;
+  worker->job = rs_task_job(task);
+  mine = context;
+  if (worker->told_blocked)
+    tell_blocked(worker);
+  const struct rs_function *function = look_up(context);
+  context->function = function;
+  if (task->flags & RS_TASK_ACTOR_CREATE)
+    worker->type = task->function;
+  rs_output_task(&worker->output, proc, task, function ? function->name : "?");
+  pthread_mutex_unlock(&proc->lock);
+
+  context->began_ns = uv_hrtime();
+  context->holds = 1;
+  int rc = !function ? 1 : rs_uv_cancelled(context) ? 0 : call(context);
+  if (context->deferred) {
+    pthread_mutex_lock(&proc->lock);
+    if (rs_defer_returned(context)) {
+      worker->running_count--;
+      mine = NULL;
+      worker->idle++;
+      tell_blocked(worker);
+      return true;
+    }
+    rc = context->rc;
+    pthread_mutex_unlock(&proc->lock);
+  }
+  rs_worker_end_run(context, rc, true);
+  return false;
+}
+
+static struct rs_uv_context *context_new(struct rs_worker *worker)
+{
+  struct rs_uv_context *context = rs_alloc_zero(1, sizeof *context);
+  context->worker = worker;
+  context->proc = &worker->proc;
+  return context;
+}
+
 /* A thread that runs functions, for ever. */
 static void *run_all(void *arg)
 {
   struct rs_worker *worker = arg;
-  struct rs_uv_context *context = rs_alloc_zero(1, sizeof *context);
-  context->worker = worker;
-  context->proc = &worker->proc;
+  struct rs_uv_context *context = context_new(worker);
   pthread_mutex_lock(&worker->proc.lock);
   for (;;) {
-    while (!worker->ready_count)
+    while (!worker->ready_count && rs_list_empty(&worker->notices))
       pthread_cond_wait(&worker->work, &worker->proc.lock);
-    run_one(worker, context);
+    if (!rs_list_empty(&worker->notices))
+      rs_defer_notify(worker);
+    else if (run_one(worker, context))
+      context = context_new(worker);
   }
   return NULL;
 }
@@ -606,6 +655,7 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   pthread_condattr_destroy(&attr);
   rs_list_init(&worker->ready);
   rs_list_init(&worker->running);
+  rs_list_init(&worker->notices);
   worker->idle = 1; /* this thread, once the loop's has begun */
   rs_front_init(&worker->front, proc);
   worker->front.about = about;

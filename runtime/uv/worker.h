@@ -4,6 +4,7 @@
 #define RS_UV_WORKER_H
 
 #include "uv/front.h"
+#include "uv/function.h"
 #include "uv/output.h"
 
 /* A task that the executor has begun. */
@@ -11,8 +12,10 @@ struct rs_run {
   struct rs_link link; /* in worker->ready until a thread takes it, then in running */
   struct rs_task *task;
   rs_gpu_mask gpus;
-  atomic_bool cancelled; /* it is to end early */
-  bool yields;           /* it waits for the answer to a YIELD, which is yield_status */
+  atomic_bool cancelled;          /* it is to end early */
+  struct rs_link notice;          /* in worker->notices, until its task is told that it is cancelled */
+  struct rs_uv_context *deferred; /* of a task that goes on without its function; NULL: none */
+  bool yields;                    /* it waits for the answer to a YIELD, which is yield_status */
   int yield_status;
   uint64_t items;   /* yielded so far */
   uint64_t kill_at; /* the process ends when it runs still */
@@ -21,10 +24,11 @@ struct rs_run {
 struct rs_worker {
   struct rs_proc proc;
   struct rs_front front;
-  struct rs_link ready, running;
+  struct rs_link ready, running, notices;
   uint32_t ready_count;
   uint32_t idle;            /* threads that run no function, or are about to */
-  pthread_cond_t work;      /* ready_count > 0 */
+  bool async;               /* an actor whose functions run on one thread, and end later */
+  pthread_cond_t work;      /* ready_count > 0, or there are notices */
   pthread_cond_t cancelled; /* of some run */
   pthread_cond_t yielded;   /* the answer to some YIELD is there */
   struct rs_output output;
@@ -39,6 +43,15 @@ struct rs_worker {
 };
 
 void rs_yield_answered(struct rs_worker *worker, const struct rs_reply *reply); /* yield.c; with the lock */
+
+/* Ends the run of a context, whose function has said `rc`. Without the lock, which it has on return. here: on the
+ * thread that ran the function. */
+void rs_worker_end_run(struct rs_uv_context *context, int rc, bool here);
+
+/* defer.c; with the lock. */
+void rs_defer_cancelled(struct rs_worker *worker, struct rs_run *run);
+void rs_defer_notify(struct rs_worker *worker);        /* the first of worker->notices; releases the lock meanwhile */
+bool rs_defer_returned(struct rs_uv_context *context); /* its function has: true: the task goes on without it */
 
 /* Plays endpoint `self` of the node until its raylet ends it. Returns an exit status. */
 int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *session, const uint8_t *token);

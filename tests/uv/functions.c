@@ -428,6 +428,114 @@ static int free_it(struct raysim_context *context)
   return rc == 0 ? 0 : raysim_fail(context, "%s", raysim_error_text(rc));
 }
 
+/* ---- an async class: calls that are under way without a thread ---- */
+
+enum { PARKED_MAX = 4096 };
+static struct raysim_context *parked[PARKED_MAX];
+static int parked_count;
+static pthread_mutex_t parking = PTHREAD_MUTEX_INITIALIZER;
+
+static int threads_of_process(void)
+{
+  int threads = 0;
+  char line[128];
+  FILE *file = fopen("/proc/self/status", "r");
+  while (file && fgets(line, sizeof line, file))
+    sscanf(line, "Threads: %d", &threads);
+  if (file)
+    fclose(file);
+  return threads;
+}
+
+/* Goes on until "release", which returns its own argument for it; or, with an argument of 1, until it is cancelled. */
+static void unpark(void *arg)
+{
+  struct raysim_context *context = arg;
+  pthread_mutex_lock(&parking);
+  for (int i = 0; i < parked_count; i++)
+    if (parked[i] == context)
+      parked[i] = parked[--parked_count];
+  pthread_mutex_unlock(&parking);
+  raysim_complete(context, raysim_fail(context, "nobody will see this"));
+}
+
+static int later_park(struct raysim_context *context)
+{
+  pthread_mutex_lock(&parking);
+  if (parked_count == PARKED_MAX) {
+    pthread_mutex_unlock(&parking);
+    return raysim_fail(context, "too many");
+  }
+  parked[parked_count++] = context;
+  raysim_defer(context, raysim_arg_count(context) > 1 ? unpark : NULL, context);
+  pthread_mutex_unlock(&parking);
+  return 17; /* means nothing */
+}
+
+static void *release_all(void *arg)
+{
+  (void)arg;
+  for (;;) {
+    pthread_mutex_lock(&parking);
+    struct raysim_context *context = parked_count ? parked[--parked_count] : NULL;
+    pthread_mutex_unlock(&parking);
+    if (!context)
+      return NULL;
+    size_t size;
+    const void *bytes = raysim_arg(context, 0, &size);
+    raysim_complete(context, raysim_return(context, 0, bytes, size));
+  }
+}
+
+/* On a thread of its own. */
+static int later_release(struct raysim_context *context)
+{
+  pthread_t thread;
+  (void)context;
+  return pthread_create(&thread, NULL, release_all, NULL) != 0 || pthread_detach(thread) != 0;
+}
+
+/* How many are parked, and the threads of the process. */
+static int later_count(struct raysim_context *context)
+{
+  pthread_mutex_lock(&parking);
+  int both[2] = {parked_count, threads_of_process()};
+  pthread_mutex_unlock(&parking);
+  return raysim_return(context, 0, both, sizeof both);
+}
+
+/* Completed before its function returns; or fails so. */
+static int later_now(struct raysim_context *context)
+{
+  int fails = *(const int *)raysim_arg(context, 0, NULL), twice = 2 * fails;
+  raysim_defer(context, NULL, NULL);
+  if (fails < 0)
+    raysim_complete(context, raysim_fail(context, "failed later: %d", fails));
+  else
+    raysim_complete(context, raysim_return(context, 0, &twice, sizeof twice));
+  return 0;
+}
+
+static void *slow_sum(void *arg)
+{
+  struct raysim_context *context = arg;
+  nanosleep(&(struct timespec){0, 20000000}, NULL);
+  raysim_complete(context, sum(context));
+  return NULL;
+}
+
+/* The sum of its argument's bytes, by another thread after a while. */
+static int later_sum(struct raysim_context *context)
+{
+  pthread_t thread;
+  raysim_defer(context, NULL, NULL);
+  if (pthread_create(&thread, NULL, slow_sum, context) == 0)
+    pthread_detach(thread);
+  else
+    raysim_complete(context, raysim_fail(context, "no thread"));
+  return 0;
+}
+
 /* Says so in a file, where the test wants to know. */
 static void counter_destroy(void *self)
 {
@@ -455,6 +563,13 @@ void raysim_register_functions(void)
       {"total", keeper_total}, {"sum", sum}, {"sizes", sizes}, {"crash", busy_crash}};
   static const struct raysim_class keeper = {"test.Keeper", keeper_create, free, keeper_methods, 4};
   raysim_register_actor(&keeper);
+  static const struct raysim_method later_methods[] = {{"park", later_park},   {"release", later_release},
+                                                       {"count", later_count}, {"now", later_now},
+                                                       {"sum", later_sum},     {"crash", busy_crash}};
+  static const struct raysim_class later = {"test.Later", other_create, NULL, later_methods, 6};
+  raysim_register_actor(&later);
+  raysim_register("test.later_sum", later_sum);
+  raysim_register("test.park", later_park);
   raysim_register("test.sizes", sizes);
   raysim_register("test.free", free_it);
   raysim_register("test.add", add);
