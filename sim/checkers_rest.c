@@ -136,7 +136,7 @@ void rs_check_print(const struct rs_rest *rest, FILE *out)
       for (const struct rs_link *r = key->requests.next; r != &key->requests; r = r->next) {
         const struct request *q = RS_ENTRY(r, struct request, link);
         fprintf(out, "    request %" PRIu64 " at %" PRIx64 " hops %u, %u arguments, %" PRId64 " CPUs (e-4)\n",
-                q->number, q->raylet, q->hops, key->dep_count, key->demand.cpu_e4);
+                q->number, q->raylet, q->hops, key->dep_count, key->demand->is.cpu_e4);
       }
     }
     print_refs(&o->refs, out);

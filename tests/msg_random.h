@@ -48,7 +48,7 @@ static inline uint32_t random_customs(struct rs_rng *rng, struct rs_custom *cust
   return count;
 }
 
-UNUSED static void random_demand(struct rs_rng *rng, struct rs_demand *v)
+UNUSED static void random_plain_demand(struct rs_rng *rng, struct rs_demand *v)
 {
   memset(v, 0, sizeof *v);
   v->cpu_e4 = random_amount(rng);
@@ -76,6 +76,13 @@ UNUSED static void random_demand(struct rs_rng *rng, struct rs_demand *v)
     v->group_seq = 1 + (random_number(rng) >> 1);
     v->group_bundle = (int32_t)random_below(rng, RS_GROUP_BUNDLES_MAX + 1) - 1;
   }
+}
+
+UNUSED static void random_demand(struct rs_rng *rng, struct rs_shared_demand **v)
+{
+  struct rs_demand demand;
+  random_plain_demand(rng, &demand);
+  *v = rs_shared_demand_new(&demand);
 }
 
 UNUSED static void random_left(struct rs_rng *rng, struct rs_res *v)
@@ -119,7 +126,7 @@ UNUSED static void random_group_state(struct rs_rng *rng, uint8_t *v) { *v = (ui
 
 UNUSED static void random_bundle(struct rs_rng *rng, struct rs_bundle *v)
 {
-  random_demand(rng, &v->demand);
+  random_plain_demand(rng, &v->demand);
   v->demand.group_owner = v->demand.group_seq = 0;
   v->demand.group_bundle = 0;
   v->index = random_below(rng, RS_GROUP_BUNDLES_MAX);
@@ -259,7 +266,7 @@ UNUSED static void random_entry(struct rs_rng *rng, struct rs_entry *v)
 
 UNUSED static void random_shape(struct rs_rng *rng, struct rs_shape *v)
 {
-  random_demand(rng, &v->demand);
+  random_plain_demand(rng, &v->demand);
   v->count = (uint32_t)random_number(rng);
 }
 
@@ -358,7 +365,7 @@ UNUSED static bool same_left(const struct rs_res *a, const struct rs_res *b)
          a->custom_count == b->custom_count && same_customs(a->custom, b->custom);
 }
 
-UNUSED static bool same_demand(const struct rs_demand *a, const struct rs_demand *b)
+UNUSED static bool same_plain_demand(const struct rs_demand *a, const struct rs_demand *b)
 {
   for (unsigned i = 0; i < RS_SELECT_MAX; i++)
     if (a->select[i].key != b->select[i].key || a->select[i].value != b->select[i].value ||
@@ -370,6 +377,11 @@ UNUSED static bool same_demand(const struct rs_demand *a, const struct rs_demand
   return a->cpu_e4 == b->cpu_e4 && a->memory_bytes == b->memory_bytes && a->store_bytes == b->store_bytes &&
          a->gpu_e4 == b->gpu_e4 && a->custom_count == b->custom_count && a->select_count == b->select_count &&
          same_customs(a->custom, b->custom);
+}
+
+UNUSED static bool same_demand(struct rs_shared_demand *const *a, struct rs_shared_demand *const *b)
+{
+  return (*a)->hash == (*b)->hash && same_plain_demand(&(*a)->is, &(*b)->is);
 }
 
 UNUSED static bool same_info(struct rs_node_info *const *a, struct rs_node_info *const *b)
@@ -460,12 +472,12 @@ UNUSED static bool same_entry(const struct rs_entry *a, const struct rs_entry *b
 
 UNUSED static bool same_shape(const struct rs_shape *a, const struct rs_shape *b)
 {
-  return a->count == b->count && same_demand(&a->demand, &b->demand);
+  return a->count == b->count && same_plain_demand(&a->demand, &b->demand);
 }
 
 UNUSED static bool same_bundle(const struct rs_bundle *a, const struct rs_bundle *b)
 {
-  return a->index == b->index && a->raylet == b->raylet && same_demand(&a->demand, &b->demand);
+  return a->index == b->index && a->raylet == b->raylet && same_plain_demand(&a->demand, &b->demand);
 }
 
 #define MSG(NAME, name, number)                                                                                        \

@@ -336,7 +336,9 @@ static void small_messages_are_cheap(void)
 {
   enum { ROUNDS = 200000 };
   struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
-  m->request = 1, m->count = 1, m->demand.cpu_e4 = 10000;
+  m->request = 1, m->count = 1;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = 10000});
+  m->hold = rs_shared_demand_new(&(struct rs_demand){0});
   uint8_t out[256];
   size_t total = 0;
   double start = seconds();

@@ -123,7 +123,8 @@ static void request(struct solo *s, rs_addr owner, uint32_t count, const struct 
   m->actor = owner == HEAD;
   m->hops = m->actor;
   m->target = RS_NODE_NONE;
-  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = RS_ONE_E4});
+  m->hold = rs_shared_demand_ref(m->demand);
   m->deps = rs_memdup(deps, dep_count * sizeof *deps);
   m->deps_count = dep_count;
   hear(s, owner, m);
@@ -220,7 +221,8 @@ static void creation_is_given_up(void)
   m->creation = rs_task_new(0, 0);
   m->actor = m->creation->id = m->creation->actor = (struct rs_id){PROGRAM, 1};
   m->creation->flags = RS_TASK_ACTOR_CREATE;
-  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = RS_ONE_E4});
+  m->hold = rs_shared_demand_ref(m->demand);
   m->target = RS_NODE_NONE;
   hear(&s, PROGRAM, m);
   const struct rs_m_lease_request *asked = sent(&s, HERE, RS_MSG_LEASE_REQUEST);
@@ -326,7 +328,8 @@ static void asks_for(struct solo *s, uint64_t number, const struct rs_dep *deps,
   m->count = 1;
   m->key = 7;
   m->target = RS_NODE_NONE;
-  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = RS_ONE_E4});
+  m->hold = rs_shared_demand_ref(m->demand);
   m->deps = rs_memdup(deps, count * sizeof *deps);
   m->deps_count = count;
   hear(s, PROGRAM, m);
@@ -444,7 +447,8 @@ static void absurd_request(void)
   m->count = UINT32_MAX;
   m->strategy = RS_STRATEGY_NODE_AFFINITY;
   m->target = rs_addr_node(HERE);
-  m->demand.cpu_e4 = 1000 * RS_ONE_E4;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = 1000 * RS_ONE_E4});
+  m->hold = rs_shared_demand_new(&(struct rs_demand){0});
   hear(&s, PROGRAM, m);
   CHECK(!sent(&s, PROGRAM, RS_MSG_LEASE_REJECT));
   m = rs_msg_new(RS_MSG_LEASE_REQUEST);
@@ -452,7 +456,8 @@ static void absurd_request(void)
   m->count = 1;
   m->hops = m->actor = 1;
   m->target = RS_NODE_NONE;
-  m->hold.cpu_e4 = 2 * RS_ONE_E4;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){0});
+  m->hold = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = 2 * RS_ONE_E4});
   hear(&s, HEAD, m);
   CHECK(!sent(&s, HEAD, RS_MSG_LEASE_GRANT));
   end(&s);

@@ -73,7 +73,8 @@ static void lease(rs_addr owner, uint64_t request, bool actor, uint32_t worker)
   m->hops = 1;
   m->actor = actor;
   m->target = RS_NODE_NONE;
-  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = RS_ONE_E4});
+  m->hold = rs_shared_demand_ref(m->demand);
   now += RS_MS;
   hear(owner, m);
   hear(WORKER(worker), rs_msg_new(RS_MSG_WORKER_READY));
@@ -130,8 +131,8 @@ static rs_addr ask(rs_addr owner, rs_addr job, uint64_t env, uint64_t request, u
   m->key = 7;
   m->hops = 1;
   m->target = RS_NODE_NONE;
-  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
-  m->demand.env = m->hold.env = env;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = RS_ONE_E4, .env = env});
+  m->hold = rs_shared_demand_ref(m->demand);
   hear(owner, m);
   const struct rs_effect *granted = effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT);
   if (!granted)
@@ -186,7 +187,8 @@ static void request(rs_addr owner, uint64_t first, uint32_t count, uint32_t back
   m->key = 7;
   m->hops = 1;
   m->target = RS_NODE_NONE;
-  m->demand.cpu_e4 = m->hold.cpu_e4 = RS_ONE_E4;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = RS_ONE_E4});
+  m->hold = rs_shared_demand_ref(m->demand);
   hear(owner, m);
 }
 

@@ -16,8 +16,8 @@ static struct rs_call *random_call(struct rs_rng *rng)
   call->target = (rs_node_id)rs_rng_next(rng);
   call->max_retries = (int32_t)random_below(rng, 5) - 1;
   call->max_restarts = (int32_t)random_below(rng, 5) - 1;
-  random_demand(rng, &call->demand);
-  random_demand(rng, &call->hold);
+  random_plain_demand(rng, &call->demand);
+  random_plain_demand(rng, &call->hold);
   if (random_below(rng, 2)) {
     struct rs_actor_opts *opts = call->actor = rs_alloc_zero(1, sizeof *opts);
     for (uint32_t i = random_below(rng, RS_ACTOR_NAME_MAX + 1); i-- > 0;)
@@ -208,7 +208,8 @@ static void every_input_survives(void)
     case RS_IN_CALL:
       CHECK(input.call->kind == back.call->kind && input.call->strategy == back.call->strategy);
       CHECK(input.call->max_retries == back.call->max_retries && input.call->max_restarts == back.call->max_restarts);
-      CHECK(same_demand(&input.call->demand, &back.call->demand) && same_demand(&input.call->hold, &back.call->hold));
+      CHECK(same_plain_demand(&input.call->demand, &back.call->demand) &&
+            same_plain_demand(&input.call->hold, &back.call->hold));
       CHECK(input.call->task_count == back.call->task_count);
       CHECK(!input.call->actor == !back.call->actor);
       CHECK(!input.call->actor || memcmp(input.call->actor, back.call->actor, sizeof *back.call->actor) == 0);

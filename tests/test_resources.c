@@ -304,6 +304,24 @@ static void demands_compare_by_every_part(void)
   }
 }
 
+/* Kept by several, it goes with the last one; equal is what asks for the same. */
+static void demands_are_shared(void)
+{
+  struct rs_demand demand = {.cpu_e4 = RS_ONE_E4};
+  struct rs_shared_demand *a = rs_shared_demand_new(&demand), *b = rs_shared_demand_new(&demand);
+  CHECK(rs_shared_demand_ref(a) == a && a->refs == 2 && a->hash == rs_demand_hash(&demand));
+  CHECK(rs_shared_demand_equal(a, a) && rs_shared_demand_equal(a, b));
+  rs_shared_demand_unref(b);
+  CHECK(rs_demand_add_select(&demand, 0, "zone", RS_SELECT_IN, "a"));
+  b = rs_shared_demand_new(&demand);
+  CHECK(!rs_shared_demand_equal(a, b) && b->is.select_count == 1 && a->is.select_count == 0);
+  rs_shared_demand_unref(a);
+  CHECK(a->refs == 1);
+  rs_shared_demand_unref(a);
+  rs_shared_demand_unref(b);
+  rs_shared_demand_unref(NULL);
+}
+
 const struct rs_test rs_tests[] = {
     {"halves of two devices are not one", halves_of_two_devices_are_not_one},
     {"more than one GPU takes whole devices", more_than_one_gpu_takes_whole_devices},
@@ -317,5 +335,6 @@ const struct rs_test rs_tests[] = {
     {"nothing fits everywhere", nothing_fits_everywhere},
     {"taking and giving conserves", taking_and_giving_conserves},
     {"demands compare by every part", demands_compare_by_every_part},
+    {"demands are shared", demands_are_shared},
     {0},
 };

@@ -212,8 +212,8 @@ static void scale_up(struct rs_endpoint *ep)
   RS_LIST_EACH(&g->classes, at, after)
   {
     const struct actor_class *class = RS_ENTRY(at, struct actor_class, link);
-    if (class->queued && !class->demand.group_seq)
-      pack(ep, &p, &class->demand, class->queued);
+    if (class->queued && !class->demand->is.group_seq)
+      pack(ep, &p, &class->demand->is, class->queued);
   }
   rs_autoscaler_pack_groups(ep, &p);
   free(p.bins);

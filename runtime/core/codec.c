@@ -24,7 +24,7 @@ static inline void put_i64(struct rs_writer *w, const int64_t *v) { rs_put_u64(w
 static inline void put_addr(struct rs_writer *w, const rs_addr *v) { rs_put_u64(w, *v); }
 static inline void put_id(struct rs_writer *w, const struct rs_id *v) { rs_put_id(w, *v); }
 static inline void put_flag(struct rs_writer *w, const uint8_t *v) { rs_put_flag(w, *v); }
-static inline void put_demand(struct rs_writer *w, const struct rs_demand *v) { rs_put_demand(w, v); }
+static inline void put_demand(struct rs_writer *w, struct rs_shared_demand *const *v) { rs_put_demand(w, &(*v)->is); }
 static inline void put_left(struct rs_writer *w, const struct rs_res *v) { rs_put_res(w, v); }
 static inline void put_info(struct rs_writer *w, struct rs_node_info *const *v) { rs_put_info(w, *v); }
 static inline void put_dep(struct rs_writer *w, const struct rs_dep *v) { rs_put_dep(w, v); }
@@ -100,7 +100,6 @@ static inline void get_strategy(struct rs_reader *r, uint8_t *v) { *v = rs_get_a
 static inline void get_actor_state(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_ACTOR_DEAD); }
 static inline void get_group_strategy(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_GROUP_STRICT_SPREAD); }
 static inline void get_group_state(struct rs_reader *r, uint8_t *v) { *v = rs_get_at_most(r, RS_GROUP_REMOVED); }
-static inline void get_demand(struct rs_reader *r, struct rs_demand *v) { rs_get_demand(r, v); }
 static inline void get_left(struct rs_reader *r, struct rs_res *v) { rs_get_res(r, v); }
 static inline void get_info(struct rs_reader *r, struct rs_node_info **v) { *v = rs_get_info(r); }
 static inline void get_dep(struct rs_reader *r, struct rs_dep *v) { rs_get_dep(r, v); }
@@ -109,6 +108,13 @@ static inline void get_value(struct rs_reader *r, struct rs_value **v) { *v = rs
 static inline void get_result(struct rs_reader *r, struct rs_result **v) { *v = rs_get_result(r); }
 static inline void get_row(struct rs_reader *r, struct rs_row **v) { *v = rs_get_row(r); }
 /* clang-format on */
+
+static inline void get_demand(struct rs_reader *r, struct rs_shared_demand **v)
+{
+  struct rs_demand demand;
+  rs_get_demand(r, &demand);
+  *v = rs_shared_demand_new(&demand);
+}
 
 static inline void put_error(struct rs_writer *w, struct rs_result *const *v)
 {

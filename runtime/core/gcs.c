@@ -113,10 +113,10 @@ void rs_gcs_refresh(struct rs_endpoint *ep, rs_node_id id)
   RS_LIST_EACH(&node->actors, at, after)
   {
     const struct gcs_actor *actor = RS_ENTRY(at, struct gcs_actor, place_link);
-    if (actor->class->demand.group_seq)
+    if (actor->class->demand->is.group_seq)
       continue; /* its bundle is deducted */
-    if ((actor->phase == ACTOR_REQUESTED || actor->unreported) && rs_res_fits(&entry.left, &actor->class->demand))
-      rs_res_take(&entry.left, &actor->class->demand);
+    if ((actor->phase == ACTOR_REQUESTED || actor->unreported) && rs_res_fits(&entry.left, &actor->class->demand->is))
+      rs_res_take(&entry.left, &actor->class->demand->is);
   }
   rs_gcs_group_deduct(g, node->raylet, &entry.left);
   set_entry(ep, id, &entry);

@@ -28,6 +28,8 @@ static void class_unref(struct actor_class *class)
   if (--class->refs > 0)
     return;
   rs_list_remove(&class->link);
+  rs_shared_demand_unref(class->demand);
+  rs_shared_demand_unref(class->hold);
   free(class);
 }
 
@@ -36,15 +38,15 @@ static struct actor_class *class_of(struct rs_gcs *g, const struct rs_m_actor_cr
   RS_LIST_EACH(&g->classes, at, after)
   {
     struct actor_class *class = RS_ENTRY(at, struct actor_class, link);
-    if (class->strategy == m->strategy && class->target == m->target && rs_demand_equal(&class->demand, &m->demand) &&
-        rs_demand_equal(&class->hold, &m->hold)) {
+    if (class->strategy == m->strategy && class->target == m->target &&
+        rs_shared_demand_equal(class->demand, m->demand) && rs_shared_demand_equal(class->hold, m->hold)) {
       class->refs++;
       return class;
     }
   }
   struct actor_class *class = rs_alloc_zero(1, sizeof *class);
-  class->demand = m->demand;
-  class->hold = m->hold;
+  class->demand = rs_shared_demand_ref(m->demand);
+  class->hold = rs_shared_demand_ref(m->hold);
   class->strategy = m->strategy;
   class->target = m->target;
   class->refs = 1;
@@ -303,10 +305,10 @@ static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_
     die(ep, actor, m->reason, &text);
     return;
   }
-  if (actor->class->demand.group_seq)
-    rs_gcs_group_actor_refused(ep, &actor->class->demand);
+  if (actor->class->demand->is.group_seq)
+    rs_gcs_group_actor_refused(ep, &actor->class->demand->is);
   else if (m->reason == RS_ERR_NO_ROOM)
-    doubt(rs_gcs_node_of(ep->gcs, raylet), &actor->class->demand);
+    doubt(rs_gcs_node_of(ep->gcs, raylet), &actor->class->demand->is);
   lost(ep, actor, m->reason, &text, false);
 }
 
@@ -533,14 +535,14 @@ static bool place(struct rs_endpoint *ep, struct actor_class *class)
   struct rs_choice choice = {RS_NODE_NONE, 0};
   bool affine = class->strategy == RS_STRATEGY_NODE_AFFINITY || class->strategy == RS_STRATEGY_NODE_AFFINITY_SOFT;
   const struct rs_view_node *entry = affine ? rs_view_get(g->view, class->target) : NULL;
-  if (class->demand.group_seq) {
-    enum rs_pick outcome = rs_gcs_group_pick(ep, &class->demand, &choice.node, &reason);
+  if (class->demand->is.group_seq) {
+    enum rs_pick outcome = rs_gcs_group_pick(ep, &class->demand->is, &choice.node, &reason);
     if (outcome == RS_PICK_NEVER)
       end(ep, RS_ENTRY(class->queue.next, struct gcs_actor, place_link), reason, rs_error_text(reason));
     if (outcome != RS_PICK_OK)
       return outcome == RS_PICK_NEVER;
-  } else if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &class->demand)) {
-    if (!rs_res_fits(&entry->left, &class->demand))
+  } else if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &class->demand->is)) {
+    if (!rs_res_fits(&entry->left, &class->demand->is))
       return false;
     choice.node = class->target;
   } else if (class->strategy == RS_STRATEGY_NODE_AFFINITY) {
@@ -557,7 +559,7 @@ static bool place(struct rs_endpoint *ep, struct actor_class *class)
       RS_ASSERT(g->policy[slot]);
       g->placer[slot] = g->policy[slot]->create(g->view, &opts);
     }
-    struct rs_place_request request = {.demand = &class->demand};
+    struct rs_place_request request = {.demand = &class->demand->is};
     if (rs_place_pick(g->policy[slot], g->placer[slot], g->view, &request, &ep->rng, &choice, &ep->work.nodes) !=
         RS_PICK_OK)
       return false;
@@ -580,8 +582,8 @@ static bool place(struct rs_endpoint *ep, struct actor_class *class)
   m->hops = ACTOR_HOPS;
   m->actor = 1;
   m->target = RS_NODE_NONE;
-  m->demand = class->demand;
-  m->hold = class->hold;
+  m->demand = rs_shared_demand_ref(class->demand);
+  m->hold = rs_shared_demand_ref(class->hold);
   rs_send(ep, node->raylet, m);
   rs_gcs_refresh(ep, choice.node);
   return true;

@@ -60,7 +60,7 @@ struct awaited {
 struct actor_class {
   struct rs_link link;  /* in gcs->classes */
   struct rs_link queue; /* gcs_actor.place_link */
-  struct rs_demand demand, hold;
+  struct rs_shared_demand *demand, *hold;
   uint8_t strategy;
   rs_node_id target;
   uint32_t queued, refs;

@@ -80,10 +80,10 @@ static void explain_actor(struct rs_endpoint *ep, struct rs_answer *answer)
   static const enum rs_wait_reason reasons[] = {RS_WAIT_OBJECTS, RS_WAIT_PLACE, RS_WAIT_LEASE, RS_WAIT_CREATION,
                                                 RS_WAIT_NOT};
   struct rs_writer w = {NULL, 0, 0};
-  rs_put_demand(&w, &a->class->demand);
+  rs_put_demand(&w, &a->class->demand->is);
   struct rs_row *row = rs_row_new(RS_STATE_EXPLAIN, RS_COLS(explain), (uint32_t)w.size);
   w = (struct rs_writer){row->text, w.size, 0};
-  rs_put_demand(&w, &a->class->demand);
+  rs_put_demand(&w, &a->class->demand->is);
   row->n[RS_COL(explain, owner)] = a->id.owner;
   row->n[RS_COL(explain, owner_seq)] = a->id.seq;
   row->n[RS_COL(explain, reason)] = reasons[a->phase];
@@ -93,7 +93,7 @@ static void explain_actor(struct rs_endpoint *ep, struct rs_answer *answer)
   row->n[RS_COL(explain, strategy)] = a->class->strategy;
   row->n[RS_COL(explain, target)] = a->class->target;
   rs_answer_add(answer, row);
-  struct rs_explain x = {ep->config, &a->class->demand, a->class->strategy, a->class->target, RS_NODE_NONE};
+  struct rs_explain x = {ep->config, &a->class->demand->is, a->class->strategy, a->class->target, RS_NODE_NONE};
   if (a->phase == ACTOR_WAITING)
     rs_explain_nodes(&x, g->view, answer);
 }

@@ -70,7 +70,7 @@ typedef int32_t rs_type_i32;
 typedef int64_t rs_type_i64;
 typedef rs_addr rs_type_addr;
 typedef struct rs_id rs_type_id;
-typedef struct rs_demand rs_type_demand;
+typedef struct rs_shared_demand *rs_type_demand;
 typedef struct rs_res rs_type_left;
 typedef struct rs_node_info *rs_type_info;
 typedef struct rs_task *rs_type_task;

@@ -66,9 +66,11 @@ void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call)
   a->restarts_max = call->max_restarts;
   struct rs_m_actor_create *m = rs_msg_new(RS_MSG_ACTOR_CREATE);
   m->actor = a->id;
-  bool captured = rs_owner_group_captures(ep, call, &m->demand);
-  m->creation = captured ? rs_owner_group_child(creation, &m->demand) : rs_task_ref(creation);
-  m->hold = call->hold;
+  struct rs_demand demand;
+  bool captured = rs_owner_group_captures(ep, call, &demand);
+  m->creation = captured ? rs_owner_group_child(creation, &demand) : rs_task_ref(creation);
+  m->demand = rs_shared_demand_new(&demand);
+  m->hold = rs_demand_equal(&demand, &call->hold) ? rs_shared_demand_ref(m->demand) : rs_shared_demand_new(&call->hold);
   m->max_restarts = call->max_restarts;
   m->max_task_retries = call->max_retries;
   m->strategy = call->strategy;

@@ -100,7 +100,7 @@ static void stir(struct rs_owner *o, struct rs_id id)
   RS_LIST_EACH(&o->keys, at, after)
   {
     struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
-    if (key->demand.group_seq == id.seq && key->demand.group_owner == id.owner)
+    if (key->demand->is.group_seq == id.seq && key->demand->is.group_owner == id.owner)
       rs_owner_key_changed(o, key);
   }
 }
@@ -290,7 +290,7 @@ void rs_owner_group_orphan(struct rs_endpoint *ep)
 /* A raylet did not have a bundle that we took to be there. */
 void rs_owner_group_stale(struct rs_endpoint *ep, const struct sched_key *key)
 {
-  struct owned_group *group = find(ep->owner, (struct rs_id){key->demand.group_owner, key->demand.group_seq});
+  struct owned_group *group = find(ep->owner, (struct rs_id){key->demand->is.group_owner, key->demand->is.group_seq});
   if (group && group->state != RS_GROUP_REMOVED) {
     group->known = false;
     ask(ep, group);
@@ -312,7 +312,7 @@ static void fail_queued(struct rs_endpoint *ep, struct sched_key *key, int reaso
 /* The raylets that the key may ask, each once, in order of its bundles; false: no bundle could ever hold the demand. */
 static bool find_raylets(struct sched_key *key, const struct owned_group *group)
 {
-  const struct rs_demand *demand = &key->demand;
+  const struct rs_demand *demand = &key->demand->is;
   if (key->raylets && key->group_version == group->version)
     return key->raylet_count != UINT32_MAX;
   free(key->raylets);
@@ -364,7 +364,7 @@ static void spread_requests(struct rs_endpoint *ep, struct sched_key *key, uint3
     more[best]++;
     key->turn = best + 1;
   }
-  bool waits = n == 1 || key->refused || key->dep_count || key->demand.group_bundle >= 0;
+  bool waits = n == 1 || key->refused || key->dep_count || key->demand->is.group_bundle >= 0;
   for (uint32_t i = 0; i < n; i++)
     if (more[i])
       rs_owner_lease_ask(ep, key, key->raylets[i], more[i], waits);
@@ -376,7 +376,7 @@ void rs_owner_group_request(struct rs_endpoint *ep, struct sched_key *key)
   struct rs_owner *o = ep->owner;
   if (key->queued == 0)
     return;
-  struct rs_id id = {key->demand.group_owner, key->demand.group_seq};
+  struct rs_id id = {key->demand->is.group_owner, key->demand->is.group_seq};
   struct owned_group *group = find(o, id);
   if (!group)
     group = group_new(o, id, 0);

@@ -39,7 +39,7 @@ struct sched_key {
   struct rs_link dirty_link; /* in owner->dirty */
   struct rs_link queue, leases, requests, hungry;
   uint64_t hash;
-  struct rs_demand demand;
+  struct rs_shared_demand *demand;
   rs_addr home;         /* the raylet that is asked first */
   uint64_t mean_run_ns; /* moving average; 0: not known */
   uint32_t refs;        /* tasks, leases and requests */

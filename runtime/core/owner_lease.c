@@ -21,6 +21,14 @@
 #define FIRST_REQUESTS 10
 #define REQUEST_STEPS 16
 
+static void key_free(struct sched_key *key)
+{
+  rs_shared_demand_unref(key->demand);
+  free(key->raylets);
+  free(key->deps);
+  free(key);
+}
+
 void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key)
 {
   if (--key->refs > 0 || key->dep_count == 0) /* keys without arguments are kept: they know how long their tasks take */
@@ -29,18 +37,17 @@ void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key)
   rs_list_remove(&key->link);
   rs_list_remove(&key->dirty_link);
   rs_map_remove(&o->key_by_hash, key->hash, NULL);
-  free(key->raylets);
-  free(key->deps);
-  free(key);
+  key_free(key);
 }
 
-static struct sched_key *key_new(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
+/* Takes over the reference to the demand. */
+static struct sched_key *key_new(struct rs_endpoint *ep, struct rs_shared_demand *demand, uint8_t strategy,
                                  rs_node_id target, uint64_t hash)
 {
   struct rs_owner *o = ep->owner;
   struct sched_key *key = rs_alloc_zero(1, sizeof *key);
   key->hash = hash;
-  key->demand = *demand;
+  key->demand = demand;
   key->strategy = strategy;
   key->target = target;
   key->home = ep->raylet;
@@ -61,10 +68,10 @@ struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand
   for (;; hash = rs_mix64(hash) | 1) {
     struct sched_key *key = rs_map_get_ptr(&o->key_by_hash, hash);
     if (key && (key->strategy != strategy || key->target != target || key->dep_count ||
-                !rs_demand_equal(&key->demand, demand)))
+                !rs_demand_equal(&key->demand->is, demand)))
       continue;
     if (!key)
-      key = key_new(ep, demand, strategy, target, hash);
+      key = key_new(ep, rs_shared_demand_new(demand), strategy, target, hash);
     key->refs++;
     return key;
   }
@@ -89,7 +96,7 @@ static void own_key(struct rs_endpoint *ep, struct owned_task *t)
   uint64_t hash = rs_mix64(t->key->hash ^ rs_mix64(task->id.seq)) | 1;
   while (rs_map_find(&o->key_by_hash, hash))
     hash = rs_mix64(hash) | 1;
-  struct sched_key *key = key_new(ep, &t->key->demand, t->key->strategy, t->key->target, hash);
+  struct sched_key *key = key_new(ep, rs_shared_demand_ref(t->key->demand), t->key->strategy, t->key->target, hash);
   key->base = t->key->base ? t->key->base : t->key;
   key->deps = rs_alloc(stored * sizeof *key->deps);
   for (uint32_t i = 0; i < task->dep_count; i++)
@@ -143,8 +150,8 @@ static void send_request(struct rs_endpoint *ep, struct sched_key *key, rs_addr 
   m->strategy = key->strategy;
   m->hops = hops;
   m->target = key->target;
-  m->demand = key->demand;
-  m->hold = key->demand;
+  m->demand = rs_shared_demand_ref(key->demand);
+  m->hold = rs_shared_demand_ref(key->demand);
   m->deps_count = key->dep_count;
   m->deps = rs_memdup(key->deps, key->dep_count * sizeof *key->deps);
   rs_send(ep, raylet, m);
@@ -177,7 +184,7 @@ void rs_owner_lease_ask(struct rs_endpoint *ep, struct sched_key *key, rs_addr r
 static void request_more(struct rs_endpoint *ep, struct sched_key *key)
 {
   struct rs_owner *o = ep->owner;
-  if (key->demand.group_seq) {
+  if (key->demand->is.group_seq) {
     rs_owner_group_request(ep, key);
     return;
   }
@@ -220,7 +227,7 @@ static void cancel_requests(struct rs_endpoint *ep, struct sched_key *key)
     rs_addr raylet = request->raylet;
     /* others than home and our own decide at once: nothing waits there */
     bool waits_there =
-        request->hops == 0 || key->strategy >= RS_STRATEGY_NODE_AFFINITY || key->dep_count || key->demand.group_seq;
+        request->hops == 0 || key->strategy >= RS_STRATEGY_NODE_AFFINITY || key->dep_count || key->demand->is.group_seq;
     if (raylet != RS_ADDR_NONE && waits_there && !rs_map_find(&told, raylet)) {
       rs_map_put(&told, raylet, 1);
       struct rs_m_lease_cancel *m = rs_msg_new(RS_MSG_LEASE_CANCEL);
@@ -468,7 +475,7 @@ static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_
   if (!request)
     return;
   struct sched_key *key = request->key;
-  if (key->demand.group_seq && (m->reason == RS_ERR_NO_ROOM || m->reason == RS_ERR_GROUP_STALE)) {
+  if (key->demand->is.group_seq && (m->reason == RS_ERR_NO_ROOM || m->reason == RS_ERR_GROUP_STALE)) {
     on_group_reject(ep, request, m->reason);
     return;
   }
@@ -653,7 +660,7 @@ static void ask_postponed(struct rs_endpoint *ep)
     if (request->due_at > ep->now)
       return;
     rs_list_remove(&request->postponed_link);
-    if (request->key->demand.group_seq) { /* another raylet may have the bundle by now */
+    if (request->key->demand->is.group_seq) { /* another raylet may have the bundle by now */
       struct sched_key *key = request->key;
       key->refs++;
       request_forget(o, request);
@@ -722,9 +729,7 @@ void rs_owner_lease_free_all(struct rs_owner *o)
     struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
     RS_LIST_EACH(&key->leases, link, next) free(RS_ENTRY(link, struct lease, link));
     RS_LIST_EACH(&key->requests, link, next) free(RS_ENTRY(link, struct request, link));
-    free(key->raylets);
-    free(key->deps);
-    free(key);
+    key_free(key);
   }
   rs_map_free(&o->key_by_hash);
   rs_map_free(&o->request_by_number);

@@ -134,7 +134,7 @@ static void explain_queued(struct rs_endpoint *ep, const struct owned_task *t, s
   for (const struct rs_link *at = key->queue.next; at != &key->queue && at != &t->link; at = at->next)
     before++;
   bool asked = !rs_list_empty(&key->requests);
-  struct rs_row *row = wait_row(ep, t, asked ? RS_WAIT_LEASE : RS_WAIT_TURN, &key->demand);
+  struct rs_row *row = wait_row(ep, t, asked ? RS_WAIT_LEASE : RS_WAIT_TURN, &key->demand->is);
   if (asked) {
     const struct request *request = RS_ENTRY(key->requests.next, struct request, link);
     row->n[RS_COL(explain, raylet)] = request->raylet;

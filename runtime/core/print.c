@@ -114,7 +114,7 @@ static void print_customs(struct text *t, const struct rs_custom *custom, unsign
   }
 }
 
-static void print_demand(struct text *t, const struct rs_demand *v)
+static void print_plain_demand(struct text *t, const struct rs_demand *v)
 {
   put_char(t, '{');
   put_part(t, "cpu_e4", v->cpu_e4);
@@ -265,16 +265,21 @@ static void print_bundle(struct text *t, const struct rs_bundle *v)
   put_char(t, '#');
   put_unsigned(t, v->index);
   put_char(t, ' ');
-  print_demand(t, &v->demand);
+  print_plain_demand(t, &v->demand);
   put_str(t, " at ");
   print_addr(t, &v->raylet);
+}
+
+static void print_demand(struct text *t, struct rs_shared_demand *const *v)
+{
+  print_plain_demand(t, &(*v)->is);
 }
 
 static void print_shape(struct text *t, const struct rs_shape *v)
 {
   put_unsigned(t, v->count);
   put_str(t, " x ");
-  print_demand(t, &v->demand);
+  print_plain_demand(t, &v->demand);
 }
 
 #define MSG(NAME, name, number)                                                                                        \
@@ -348,7 +353,7 @@ static void put_call(struct text *t, const struct rs_call *call)
   put_char(t, ' ');
   put_str(t, call->kind < RS_CALL_KINDS ? kinds[call->kind] : "?");
   put_str(t, " demand=");
-  print_demand(t, &call->demand);
+  print_plain_demand(t, &call->demand);
   put_str(t, " object=");
   print_id(t, &call->object);
   put_part(t, "size", (int64_t)call->size_bytes);

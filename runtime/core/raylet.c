@@ -96,13 +96,13 @@ void rs_raylet_changed(struct rs_raylet *r)
 static bool class_is(const struct lease_class *class, const struct rs_m_lease_request *m, bool here)
 {
   return class->strategy == m->strategy && class->target == m->target && class->here == here &&
-         rs_demand_equal(&class->demand, &m->demand) && rs_demand_equal(&class->hold, &m->hold);
+         rs_shared_demand_equal(class->demand, m->demand) && rs_shared_demand_equal(class->hold, m->hold);
 }
 
 /* The class of a request, with one more reference. */
 static struct lease_class *class_of(struct rs_raylet *r, const struct rs_m_lease_request *m, bool here)
 {
-  uint64_t hash = rs_mix64(rs_demand_hash(&m->demand) ^ rs_mix64(rs_demand_hash(&m->hold))) ^
+  uint64_t hash = rs_mix64(m->demand->hash ^ rs_mix64(m->hold->hash)) ^
                   rs_mix64((uint64_t)m->target << 16 | (uint64_t)m->strategy << 8 | here);
   for (hash = hash ? hash : 1;; hash = rs_mix64(hash) | 1) {
     struct lease_class *class = rs_map_get_ptr(&r->class_by_hash, hash);
@@ -110,8 +110,8 @@ static struct lease_class *class_of(struct rs_raylet *r, const struct rs_m_lease
       continue;
     if (!class) {
       class = rs_alloc_zero(1, sizeof *class);
-      class->demand = m->demand;
-      class->hold = m->hold;
+      class->demand = rs_shared_demand_ref(m->demand);
+      class->hold = rs_shared_demand_ref(m->hold);
       class->hash = hash;
       class->target = m->target;
       class->strategy = m->strategy;
@@ -132,6 +132,8 @@ void rs_raylet_class_unref(struct rs_raylet *r, struct lease_class *class)
   RS_ASSERT(class->queued == 0);
   rs_list_remove(&class->link);
   rs_map_remove(&r->class_by_hash, class->hash, NULL);
+  rs_shared_demand_unref(class->demand);
+  rs_shared_demand_unref(class->hold);
   free(class);
 }
 
@@ -196,13 +198,13 @@ static void grant_one(struct rs_endpoint *ep, struct waiting *w)
     for (uint32_t i = 0; i < grant->dep_count; i++)
       rs_store_lease(ep, grant->deps[i].id);
   }
-  if (grant->class->demand.group_seq) {
-    grant->bundle = rs_raylet_group_room(r, &grant->class->demand);
+  if (grant->class->demand->is.group_seq) {
+    grant->bundle = rs_raylet_group_room(r, &grant->class->demand->is);
     RS_ASSERT(grant->bundle);
     grant->bundle->grants++;
   }
-  grant->gpus = rs_res_take(grant->bundle ? &grant->bundle->left : &r->left, &grant->class->hold);
-  grant->cpu_e4 = grant->class->hold.cpu_e4;
+  grant->gpus = rs_res_take(grant->bundle ? &grant->bundle->left : &r->left, &grant->class->hold->is);
+  grant->cpu_e4 = grant->class->hold->is.cpu_e4;
   rs_list_init(&grant->owed_link);
   rs_list_push_back(&r->grants, &grant->link);
   rs_list_init(&grant->worker_link);
@@ -233,9 +235,7 @@ void rs_raylet_drop_grant(struct rs_endpoint *ep, struct grant *grant, bool stop
 {
   struct rs_raylet *r = ep->local;
   struct bundle *bundle = grant->bundle;
-  struct rs_demand held = grant->class->hold;
-  held.cpu_e4 = grant->cpu_e4;
-  rs_res_give(bundle ? &bundle->left : &r->left, bundle ? &bundle->total : &r->info->total, &held, grant->gpus);
+  rs_raylet_give(grant, bundle ? &bundle->left : &r->left, bundle ? &bundle->total : &r->info->total);
   if (bundle)
     bundle->grants--;
   rs_list_remove(&grant->link);
@@ -422,7 +422,7 @@ static int decide_affine(struct rs_endpoint *ep, struct lease_class *class, stru
 {
   struct rs_raylet *r = ep->local;
   const struct rs_view_node *entry = r->view ? rs_view_get(r->view, class->target) : NULL;
-  if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &class->demand))
+  if (entry && entry->state == RS_NODE_ALIVE && rs_node_feasible(entry->info, &class->demand->is))
     spill(ep, w, class->target);
   else if (r->version == 0)
     return 0;
@@ -442,8 +442,8 @@ static bool is_affine(unsigned strategy)
 /* Is there room now for a class that waits for this node alone? */
 static bool has_room(const struct rs_raylet *r, const struct lease_class *class)
 {
-  return class->demand.group_seq ? rs_raylet_group_room(r, &class->demand) != NULL
-                                 : rs_res_fits(&r->left, &class->demand);
+  return class->demand->is.group_seq ? rs_raylet_group_room(r, &class->demand->is) != NULL
+                                     : rs_res_fits(&r->left, &class->demand->is);
 }
 
 /* Decides the head request of one class; false when it has to wait. */
@@ -464,7 +464,7 @@ static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
       return decided;
   }
   struct rs_choice choice = {RS_NODE_NONE, 0};
-  uint64_t shape = rs_demand_hash(&class->demand) ^ (class->strategy == RS_STRATEGY_SPREAD);
+  uint64_t shape = class->demand->hash ^ (class->strategy == RS_STRATEGY_SPREAD);
   shape = shape ? shape : 1;
   if (rs_map_find(&r->full, shape))
     return false;
@@ -476,7 +476,7 @@ static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
   if (choice.node != rs_addr_node(ep->self)) {
     spill(ep, w, choice.node);
   } else if (w->dep_count == 0) {
-    RS_ASSERT(rs_res_fits(&r->left, &class->demand));
+    RS_ASSERT(rs_res_fits(&r->left, &class->demand->is));
     grant_one(ep, w);
   } else {
     commit_one(ep, w);
@@ -532,13 +532,13 @@ static void grant_now(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_l
 static void on_group_request(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m)
 {
   struct rs_raylet *r = ep->local;
-  int refusal = rs_raylet_group_check(r, &m->demand);
+  int refusal = rs_raylet_group_check(r, &m->demand->is);
   if (refusal == RS_ERR_OK && m->hops > 0 && !m->actor) {
     commit(ep, waiting_new(r, m, owner, true));
     return;
   }
   for (uint32_t i = 0; i < m->count; i++) {
-    if (refusal != RS_ERR_OK || !rs_raylet_group_room(r, &m->demand)) {
+    if (refusal != RS_ERR_OK || !rs_raylet_group_room(r, &m->demand->is)) {
       rs_raylet_reject(ep, owner, m->request + i, refusal != RS_ERR_OK ? refusal : RS_ERR_NO_ROOM);
       continue;
     }
@@ -549,14 +549,15 @@ static void on_group_request(struct rs_endpoint *ep, rs_addr owner, const struct
 static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct rs_m_lease_request *m)
 {
   struct rs_raylet *r = ep->local;
-  if (m->count == 0 || m->count > 1000000 || !rs_demand_covers(&m->demand, &m->hold)) /* no owner asks for that */
+  if (m->count == 0 || m->count > 1000000 ||
+      !rs_demand_covers(&m->demand->is, &m->hold->is)) /* no owner asks for that */
     return;
   rs_raylet_pool_expect(ep, (uint64_t)m->backlog + (m->deps_count ? m->count : 0), m->job);
   bool ours = is_affine(m->strategy) && m->target == rs_addr_node(ep->self);
   rs_trace(ep, RS_TRACE_LEASE_QUEUED, owner, m->request, m->key);
-  if (m->demand.group_seq) {
+  if (m->demand->is.group_seq) {
     on_group_request(ep, owner, m);
-  } else if (ours && rs_node_feasible(r->info, &m->demand)) {
+  } else if (ours && rs_node_feasible(r->info, &m->demand->is)) {
     struct waiting *w = waiting_new(r, m, owner, true);
     commit(ep, w);
   } else if (ours && m->strategy == RS_STRATEGY_NODE_AFFINITY) {
@@ -564,7 +565,7 @@ static void on_lease_request(struct rs_endpoint *ep, rs_addr owner, const struct
       rs_raylet_reject(ep, owner, m->request + i, RS_ERR_INFEASIBLE);
   } else if (m->hops > 0) {
     for (uint32_t i = 0; i < m->count; i++) {
-      if (r->draining || !rs_res_fits(&r->left, &m->demand) || !rs_labels_match(r->info, &m->demand)) {
+      if (r->draining || !rs_res_fits(&r->left, &m->demand->is) || !rs_labels_match(r->info, &m->demand->is)) {
         rs_raylet_reject(ep, owner, m->request + i, RS_ERR_NO_ROOM);
         r->dirty = r->dirty || m->actor; /* the head's last report is out of date: there is another one */
         continue;
@@ -624,8 +625,8 @@ void rs_raylet_refuse_waiting(struct rs_endpoint *ep, struct rs_id group, int re
   struct rs_raylet *r = ep->local;
   for (struct rs_link *at = r->classes.next; at != &r->classes;) {
     struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
-    bool gone = class->demand.group_owner == group.owner && class->demand.group_seq == group.seq &&
-                rs_raylet_group_check(r, &class->demand) != RS_ERR_OK;
+    bool gone = class->demand->is.group_owner == group.owner && class->demand->is.group_seq == group.seq &&
+                rs_raylet_group_check(r, &class->demand->is) != RS_ERR_OK;
     class->refs++;
     RS_LIST_EACH(&class->queue, link, next)
     {
@@ -838,13 +839,14 @@ void rs_raylet_sanity_check(const struct rs_raylet *r)
     const struct grant *grant = RS_ENTRY(at, struct grant, link);
     grants++;
     int64_t room = grant->bundle ? grant->bundle->left.cpu_e4 : r->left.cpu_e4;
-    RS_ASSERT(grant->cpu_e4 >= 0 && grant->cpu_e4 <= grant->class->hold.cpu_e4 && (!grant->blocked || !grant->cpu_e4));
-    RS_ASSERT(grant->blocked || grant->cpu_e4 == grant->class->hold.cpu_e4 || room == 0);
+    RS_ASSERT(grant->cpu_e4 >= 0 && grant->cpu_e4 <= grant->class->hold->is.cpu_e4 &&
+              (!grant->blocked || !grant->cpu_e4));
+    RS_ASSERT(grant->blocked || grant->cpu_e4 == grant->class->hold->is.cpu_e4 || room == 0);
     if (grant->bundle)
       continue;
     cpu += grant->cpu_e4;
-    memory += grant->class->hold.memory_bytes;
-    gpu += grant->class->hold.gpu_e4;
+    memory += grant->class->hold->is.memory_bytes;
+    gpu += grant->class->hold->is.gpu_e4;
   }
   for (const struct rs_link *at = r->bundles.next; at != &r->bundles; at = at->next) {
     const struct bundle *bundle = RS_ENTRY(at, struct bundle, link);

@@ -22,7 +22,7 @@ void rs_raylet_repay(struct rs_raylet *r)
   {
     struct grant *grant = RS_ENTRY(at, struct grant, owed_link);
     int64_t *room = room_of(r, grant);
-    int64_t owed = grant->class->hold.cpu_e4 - grant->cpu_e4;
+    int64_t owed = grant->class->hold->is.cpu_e4 - grant->cpu_e4;
     int64_t paid = owed < *room ? owed : *room;
     grant->cpu_e4 += paid;
     *room -= paid;
@@ -39,8 +39,8 @@ void rs_raylet_on_blocked(struct rs_endpoint *ep, rs_addr from, bool blocked)
   if (!grant || grant->blocked == blocked)
     return;
   grant->blocked = blocked;
-  rs_trace(ep, blocked ? RS_TRACE_WORKER_BLOCKED : RS_TRACE_WORKER_UNBLOCKED, from, (uint64_t)grant->class->hold.cpu_e4,
-           0);
+  rs_trace(ep, blocked ? RS_TRACE_WORKER_BLOCKED : RS_TRACE_WORKER_UNBLOCKED, from,
+           (uint64_t)grant->class->hold->is.cpu_e4, 0);
   for (uint32_t i = 0; i < grant->dep_count; i++) { /* its arguments stay, but others may have theirs beside them */
     if (blocked) {
       rs_store_pin(ep, grant->deps[i].id);
@@ -53,7 +53,7 @@ void rs_raylet_on_blocked(struct rs_endpoint *ep, rs_addr from, bool blocked)
     *room_of(r, grant) += grant->cpu_e4;
     grant->cpu_e4 = 0;
     rs_list_remove(&grant->owed_link);
-  } else if (grant->cpu_e4 < grant->class->hold.cpu_e4) {
+  } else if (grant->cpu_e4 < grant->class->hold->is.cpu_e4) {
     rs_list_push_back(&r->owed, &grant->owed_link);
   }
   rs_raylet_repay(r);

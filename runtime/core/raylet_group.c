@@ -248,9 +248,7 @@ void rs_raylet_group_sanity_check(const struct rs_raylet *r)
       const struct grant *grant = RS_ENTRY(link, struct grant, link);
       if (grant->bundle != b)
         continue;
-      struct rs_demand held = grant->class->hold;
-      held.cpu_e4 = grant->cpu_e4;
-      rs_res_give(&left, &b->total, &held, grant->gpus);
+      rs_raylet_give(grant, &left, &b->total);
       grants++;
     }
     RS_ASSERT(grants == b->grants && rs_res_equal(&left, &b->total) && (grants == 0 || b->committed));

@@ -20,8 +20,8 @@ static inline uint64_t rs_waiting_source(rs_addr owner, uint64_t key)
 struct lease_class {
   struct rs_link link;  /* in raylet->classes, least recently served first */
   struct rs_link queue; /* struct waiting */
-  struct rs_demand demand;
-  struct rs_demand hold; /* what a grant keeps; differs from demand for actors */
+  struct rs_shared_demand *demand;
+  struct rs_shared_demand *hold; /* what a grant keeps; differs from demand for actors */
   uint64_t hash;
   uint64_t queued; /* requests, not entries */
   uint64_t source; /* who waits, while somebody does: one (owner, key), or RS_WAITING_MANY once there were several */
@@ -93,6 +93,14 @@ struct grant {
   uint32_t dep_count;       /* pinned arguments */
   struct rs_dep *deps;
 };
+
+/* Gives back what a grant holds now. */
+static inline void rs_raylet_give(const struct grant *grant, struct rs_res *left, const struct rs_res *total)
+{
+  const struct rs_demand *hold = &grant->class->hold->is;
+  left->cpu_e4 -= hold->cpu_e4 - grant->cpu_e4; /* it does not have those */
+  rs_res_give(left, total, hold, grant->gpus);
+}
 
 /* A spilled demand that this raylet counts against its target until the target reports. */
 struct deduction {

@@ -108,13 +108,13 @@ void rs_raylet_pool_expect(struct rs_endpoint *ep, uint64_t backlog, rs_addr job
 /* One job a worker, and one environment: what a job's code has left in a process is nobody else's. */
 static bool suits(const struct pool_worker *worker, const struct grant *grant)
 {
-  return worker->job == RS_ADDR_NONE || (worker->job == grant->job && worker->env == grant->class->demand.env);
+  return worker->job == RS_ADDR_NONE || (worker->job == grant->job && worker->env == grant->class->demand->is.env);
 }
 
 static void lease_to(struct rs_endpoint *ep, struct pool_worker *worker, struct grant *grant)
 {
   worker->job = grant->job;
-  worker->env = grant->class->demand.env;
+  worker->env = grant->class->demand->is.env;
   worker->state = WORKER_LEASED;
   worker->grant = grant;
   grant->worker = worker;

@@ -19,7 +19,7 @@ static struct rs_row *worker_row(const struct rs_endpoint *ep, const struct pool
   row->n[RS_COL(workers, job)] = worker->job;
   if (grant) {
     row->n[RS_COL(workers, owner)] = grant->owner;
-    row->n[RS_COL(workers, cpus)] = (uint64_t)grant->class->hold.cpu_e4;
+    row->n[RS_COL(workers, cpus)] = (uint64_t)grant->class->hold->is.cpu_e4;
     row->n[RS_COL(workers, gpus)] = grant->gpus;
     row->n[RS_COL(workers, actor)] = grant->actor;
   }
@@ -48,7 +48,7 @@ static void explain_queued(struct rs_endpoint *ep, const struct lease_class *cla
                            struct rs_answer *answer)
 {
   struct rs_raylet *r = ep->local;
-  struct rs_explain x = {ep->config, &class->demand, class->strategy, class->target, rs_addr_node(ep->self)};
+  struct rs_explain x = {ep->config, &class->demand->is, class->strategy, class->target, rs_addr_node(ep->self)};
   struct rs_view *view = r->view && !class->here ? rs_view_ref(r->view) : rs_view_new();
   struct rs_view_node own = rs_raylet_own_entry(ep);
   rs_view_set(&view, rs_addr_node(ep->self), &own); /* ours is the truth */

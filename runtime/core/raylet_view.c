@@ -45,10 +45,10 @@ static void drop_deduction(struct rs_raylet *r, uint32_t index)
 static bool subtract(struct rs_raylet *r, rs_node_id node, const struct lease_class *class, uint32_t *report_seq)
 {
   const struct rs_view_node *entry = rs_view_get(r->view, node);
-  if (!entry || entry->state != RS_NODE_ALIVE || !rs_res_fits(&entry->left, &class->demand))
+  if (!entry || entry->state != RS_NODE_ALIVE || !rs_res_fits(&entry->left, &class->demand->is))
     return false;
   struct rs_view_node changed = *entry;
-  rs_res_take(&changed.left, &class->demand);
+  rs_res_take(&changed.left, &class->demand->is);
   *report_seq = changed.report_seq;
   rs_view_set(&r->view, node, &changed);
   return true;
@@ -198,7 +198,7 @@ enum rs_pick rs_raylet_view_pick(struct rs_endpoint *ep, const struct waiting *w
                                  .avoid_gpu_nodes = ep->config->scheduler_avoid_gpu_nodes != 0};
     r->placer[slot] = r->policy[slot]->create(r->view, &opts);
   }
-  struct rs_place_request request = {.demand = &w->class->demand};
+  struct rs_place_request request = {.demand = &w->class->demand->is};
   for (uint32_t i = 0; i < w->dep_count; i++) {
     const struct rs_dep *dep = &w->deps[i];
     if (dep->location == RS_ADDR_NONE || dep->size_bytes == 0)
@@ -282,11 +282,11 @@ void rs_raylet_report_settle(struct rs_endpoint *ep)
   RS_LIST_EACH(&r->classes, at, after)
   {
     const struct lease_class *class = RS_ENTRY(at, struct lease_class, link);
-    if (class->queued == 0 || m->shapes_count == 64 || class->demand.group_seq) /* a group's resources are there */
+    if (class->queued == 0 || m->shapes_count == 64 || class->demand->is.group_seq) /* a group's resources are there */
       continue;
     RS_GROW(m->shapes, m->shapes_count, cap);
     m->shapes[m->shapes_count++] =
-        (struct rs_shape){class->demand, class->queued > UINT32_MAX ? UINT32_MAX : (uint32_t) class->queued};
+        (struct rs_shape){class->demand->is, class->queued > UINT32_MAX ? UINT32_MAX : (uint32_t) class->queued};
   }
   rs_send(ep, ep->head, m);
 }

@@ -415,3 +415,31 @@ uint64_t rs_demand_hash(const struct rs_demand *demand)
   }
   return hash;
 }
+
+struct rs_shared_demand *rs_shared_demand_new(const struct rs_demand *demand)
+{
+  struct rs_shared_demand *shared = rs_alloc(sizeof *shared);
+  *shared = (struct rs_shared_demand){1, rs_demand_hash(demand), *demand};
+  return shared;
+}
+
+struct rs_shared_demand *rs_shared_demand_ref(struct rs_shared_demand *demand)
+{
+  RS_ASSERT(demand->refs > 0 && demand->refs < UINT32_MAX);
+  demand->refs++;
+  return demand;
+}
+
+void rs_shared_demand_unref(struct rs_shared_demand *demand)
+{
+  if (!demand)
+    return;
+  RS_ASSERT(demand->refs > 0);
+  if (--demand->refs == 0)
+    free(demand);
+}
+
+bool rs_shared_demand_equal(const struct rs_shared_demand *a, const struct rs_shared_demand *b)
+{
+  return a == b || (a->hash == b->hash && rs_demand_equal(&a->is, &b->is));
+}

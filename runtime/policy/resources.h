@@ -77,6 +77,14 @@ struct rs_demand {
   struct rs_selector select[RS_SELECT_MAX]; /* in order of their alternatives */
 };
 
+/* A demand that several keep (messages, scheduling keys, lease queues): immutable, reference-counted. Where one is made
+ * or changed it is a plain struct rs_demand. Not thread-safe: references are taken under the endpoint's lock. */
+struct rs_shared_demand {
+  uint32_t refs;
+  uint64_t hash; /* rs_demand_hash */
+  struct rs_demand is;
+};
+
 /* The devices that a demand was given: bit i = device i. A shared device has one bit. */
 typedef uint32_t rs_gpu_mask;
 
@@ -143,5 +151,10 @@ bool rs_demand_same_labels(const struct rs_demand *a, const struct rs_demand *b)
 /* Does the demand have as much of everything as `part`? What fits the one then fits the other. */
 bool rs_demand_covers(const struct rs_demand *demand, const struct rs_demand *part);
 uint64_t rs_demand_hash(const struct rs_demand *demand);
+
+struct rs_shared_demand *rs_shared_demand_new(const struct rs_demand *demand); /* a copy, with one reference */
+struct rs_shared_demand *rs_shared_demand_ref(struct rs_shared_demand *demand);
+void rs_shared_demand_unref(struct rs_shared_demand *demand); /* NULL is fine */
+bool rs_shared_demand_equal(const struct rs_shared_demand *a, const struct rs_shared_demand *b);
 
 #endif
