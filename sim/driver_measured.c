@@ -58,7 +58,8 @@ void sim_measured_outside(struct rs_sim *sim, uint32_t index)
   }
   uint32_t index_of = sim_rec_new(sim);
   struct sim_rec *rec = &sim->recs[index_of];
-  *rec = (struct sim_rec){.kind = (uint8_t)input->kind, .ep = ep, .to = outside->self, .peer = input->peer};
+  *rec = (struct sim_rec){
+      .kind = (uint8_t)input->kind, .ep = ep, .to = outside->self, .peer = input->peer, .status = input->status};
   if (input->kind == RS_IN_CALL) {
     rec->call = input->call;
   } else {

@@ -174,7 +174,9 @@ UNUSED static void random_task(struct rs_rng *rng, struct rs_task **v)
   bool plain = random_below(rng, 2);
   uint32_t deps = plain ? 0 : random_below(rng, 5), args = plain ? random_below(rng, 8) : random_below(rng, 200);
   uint32_t inner = plain || random_below(rng, 2) ? 0 : random_below(rng, 5);
-  struct rs_task *task = rs_task_new_inner(deps, inner, args);
+  uint8_t name[RS_TASK_NAME_MAX], name_bytes = (uint8_t)(random_below(rng, 3) ? 0 : random_below(rng, 256));
+  random_bytes(rng, name, name_bytes);
+  struct rs_task *task = rs_task_new_named(deps, inner, args, name, name_bytes);
   task->return_count = (uint8_t)random_below(rng, RS_TASK_RETURNS_MAX + 1);
   static const uint16_t flags[] = {0,
                                    RS_TASK_ACTOR_CREATE,
@@ -184,7 +186,7 @@ UNUSED static void random_task(struct rs_rng *rng, struct rs_task **v)
                                    RS_TASK_ACTOR_CALL | RS_TASK_GROUP,
                                    RS_TASK_STREAM,
                                    RS_TASK_KEEP};
-  task->flags = flags[random_below(rng, sizeof flags / sizeof *flags)];
+  task->flags |= flags[random_below(rng, sizeof flags / sizeof *flags)];
   task->backpressure = task->flags & RS_TASK_STREAM ? (uint32_t)random_number(rng) : 0;
   if (task->flags & RS_TASK_STREAM)
     task->return_count = 0;
@@ -425,7 +427,8 @@ UNUSED static bool same_task(struct rs_task *const *left, struct rs_task *const 
       a->group != b->group || a->backpressure != b->backpressure || a->actor_seq != b->actor_seq ||
       a->actor_restart != b->actor_restart || a->args_bytes != b->args_bytes || a->job != b->job ||
       !rs_id_equal(a->parent, b->parent) || a->inner_count != b->inner_count ||
-      !same_ids(a->inner, b->inner, a->inner_count) || !rs_id_equal(a->placement, b->placement))
+      !same_ids(a->inner, b->inner, a->inner_count) || !rs_id_equal(a->placement, b->placement) ||
+      a->name_bytes != b->name_bytes || memcmp(rs_task_name(a), rs_task_name(b), a->name_bytes) != 0)
     return false;
   for (unsigned i = 0; i < a->dep_count; i++)
     if (!same_dep(&a->deps[i], &b->deps[i]) || !same_value(&a->deps[i].value, &b->deps[i].value))

@@ -210,8 +210,8 @@ static void views_follow_each_other(void)
   view_chain(false, 20);
 }
 
-/* The head loses a worker that creates an actor: the creation is given up, though the raylet says nothing. */
-static void creation_is_given_up(void)
+/* The head loses a worker that creates an actor: the creation is given up, also where the raylet says nothing. */
+static void creation_lost(bool told)
 {
   struct solo s = {0};
   rs_config_defaults(&s.config);
@@ -231,13 +231,35 @@ static void creation_is_given_up(void)
   grant->request = asked->request;
   grant->lease = 5;
   grant->worker = rs_addr_make(1, 1, RS_EP_WORKER);
+  grant->pid = 77;
   hear(&s, HERE, grant);
   CHECK(sent(&s, rs_addr_make(1, 1, RS_EP_WORKER), RS_MSG_ACTOR_START));
   take_step(&s, &(struct rs_input){.kind = RS_IN_PEER_DOWN, .peer = rs_addr_make(1, 1, RS_EP_WORKER)});
-  CHECK(sent(&s, HERE, RS_MSG_LEASE_RETURN));
+  CHECK(!sent(&s, HERE, RS_MSG_LEASE_RETURN)); /* the raylet knows best */
+  if (told) {
+    struct rs_m_worker_died *died = rs_msg_new(RS_MSG_WORKER_DIED);
+    died->lease = 5;
+    died->worker = rs_addr_make(1, 1, RS_EP_WORKER);
+    died->reason = RS_ERR_WORKER_CRASHED;
+    died->pid = 77;
+    died->end = -9;
+    hear(&s, HERE, died);
+  } else {
+    wake(&s);
+    CHECK_EQ(s.now, RS_S + (uint64_t)s.config.timeout_ms_task_wait_for_death_info * RS_MS);
+    CHECK(sent(&s, HERE, RS_MSG_LEASE_RETURN));
+  }
   const struct rs_m_actor_state *state = sent(&s, PROGRAM, RS_MSG_ACTOR_STATE);
   CHECK(state && state->state == RS_ACTOR_DEAD);
+  static const char how[] = "its process died: signal 9 (SIGKILL) (process 77, worker 16 on node 1)";
+  CHECK(!state || (state->text_count == sizeof how - 1 && memcmp(state->text, how, sizeof how - 1) == 0) == told);
   end(&s);
+}
+
+static void creation_is_given_up(void)
+{
+  creation_lost(false);
+  creation_lost(true);
 }
 
 /* ---- a raylet ---- */

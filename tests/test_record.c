@@ -74,6 +74,11 @@ static struct rs_input random_input(struct rs_rng *rng, enum rs_input_kind kind)
     input.memory.used_bytes = random_number(rng);
     input.memory.limit_bytes = random_number(rng);
     break;
+  case RS_IN_WORKER_PROCESS:
+    input.peer = random_number(rng);
+    input.host = random_number(rng);
+    input.status = -(int32_t)random_below(rng, 10);
+    break;
   default: break;
   }
   return input;
@@ -205,6 +210,9 @@ static void every_input_survives(void)
     case RS_IN_COPY_DONE: CHECK(rs_id_equal(input.object, back.object) && input.status == back.status); break;
     case RS_IN_HOST_UP:
     case RS_IN_HOST_DOWN: CHECK(input.host == back.host && input.peer == back.peer); break;
+    case RS_IN_WORKER_PROCESS:
+      CHECK(input.peer == back.peer && input.host == back.host && input.status == back.status);
+      break;
     case RS_IN_CALL:
       CHECK(input.call->kind == back.call->kind && input.call->strategy == back.call->strategy);
       CHECK(input.call->max_retries == back.call->max_retries && input.call->max_restarts == back.call->max_restarts);

@@ -129,7 +129,8 @@ const char *raysim_last_error(void); /* of this thread; "" where there was none 
 struct raysim_error {
   int code;             /* enum raysim_error_code */
   const char *message;  /* what the function said, or what happened to it */
-  const char *function; /* whose error it is; "" where that is not known */
+  const char *function; /* whose error it is, "Class.method" of a call; "" where that is not known */
+  const char *name;     /* the task's own name, or the function's */
   raysim_ref task;      /* its task */
   uint32_t node;        /* where it ran, by number; UINT32_MAX: nowhere */
   int pid;              /* of its process; 0: not known */
@@ -277,6 +278,7 @@ struct raysim_task_options {
   int num_returns;      /* 0: 1; RAYSIM_NONE: none; at most 64 */
   int max_retries;      /* after the death of a worker or node: 0: 3; RAYSIM_NONE; RAYSIM_UNLIMITED */
   int retry_exceptions; /* 1: the function's own errors are retried too */
+  const char *name;     /* what people see of it: in lists, errors, before its output. NULL: the function's name */
 };
 
 /* Submits a task. Returns its first return, or none when the call is wrong. NULL options: the defaults. */
@@ -379,6 +381,7 @@ struct raysim_call_options {
   int max_task_retries; /* 0: as the actor was created */
   int retry_exceptions;
   const char *concurrency_group; /* NULL: the actor's own queue */
+  const char *name;              /* as of a task */
 };
 
 /* Calls a method. The calls of one process to an actor (to one of its concurrency groups) begin in order, and where

@@ -72,7 +72,7 @@ bool raysim_registered(void); /* this program has registered functions by itself
 /* ---- options ---- */
 
 /* Fills in the part of a call that says where and with what it runs. 0, or RAYSIM_ERR_INVALID with the reason. */
-int raysim_demand_of(const struct raysim_demand *in, double default_cpus, struct rs_demand *demand,
+int raysim_demand_of(struct raysim *ray, const struct raysim_demand *in, double default_cpus, struct rs_demand *demand,
                      struct rs_call *call);
 int raysim_total_of(const struct raysim_options *in, struct rs_node_info **info); /* what a node has; one reference */
 int raysim_in_group(const struct raysim_strategy *in, struct rs_demand *demand);
@@ -105,8 +105,8 @@ int raysim_env_enter(struct rs_front *front, uint64_t env, char *why, size_t cap
 
 /* A task with these arguments; what is too large to travel inside it is put first: held[0 .. *held_count) are to be
  * released once the task is submitted (held: as many as there are arguments). NULL: the reason is raysim_last_error. */
-struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, uint64_t env,
-                                struct rs_id *held, uint32_t *held_count);
+struct rs_task *raysim_task_new(struct raysim *ray, const char *name, const struct raysim_argument *args,
+                                size_t arg_count, uint64_t env, struct rs_id *held, uint32_t *held_count);
 
 /* Why there is no value, as the public structure; free() it. */
 struct raysim_error *raysim_error_of(const struct rs_front *front, int status, const struct rs_result *result);

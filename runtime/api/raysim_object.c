@@ -41,15 +41,24 @@ struct raysim_error *raysim_error_of(const struct rs_front *front, int status, c
     rs_failure_read(result, f);
   if (!f->text[0])
     snprintf(f->text, sizeof f->text, "%s", rs_error_text(status));
-  const char *function = f->name[0] ? f->name : rs_front_name(front, f->function);
-  size_t text = strlen(f->text) + 1, name = strlen(function) + 1;
-  struct raysim_error *error = rs_alloc_zero(1, sizeof *error + text + name);
+  if (!f->name[0]) {
+    const char *type = rs_front_name(front, f->type), *of = rs_front_name(front, f->function);
+    snprintf(f->name, sizeof f->name, "%.120s%s%.120s", type, type[0] && of[0] ? "." : "", of);
+  }
+  if (status == RS_ERR_UNKNOWN_FUNCTION && f->name[0]) {
+    size_t used = strlen(f->text);
+    snprintf(f->text + used, sizeof f->text - used, ": %s", f->name);
+  }
+  size_t text = strlen(f->text) + 1, function = strlen(f->name) + 1, name = strlen(f->task_name) + 1;
+  struct raysim_error *error = rs_alloc_zero(1, sizeof *error + text + function + name);
   char *at = (char *)(error + 1);
   memcpy(at, f->text, text);
-  memcpy(at + text, function, name);
+  memcpy(at + text, f->name, function);
+  memcpy(at + text + function, f->task_name, name);
   *error = (struct raysim_error){.code = status,
                                  .message = at,
                                  .function = at + text,
+                                 .name = name > 1 ? at + text + function : at + text,
                                  .task = raysim_ref_of(f->task),
                                  .node = f->node,
                                  .pid = (int)f->pid,

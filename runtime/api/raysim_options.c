@@ -89,7 +89,7 @@ static int strategy_of(const struct raysim_strategy *in, struct rs_demand *deman
   return raysim_set_error(RAYSIM_ERR_INVALID, "strategy: there is no kind %d", (int)in->kind);
 }
 
-int raysim_demand_of(const struct raysim_demand *in, double default_cpus, struct rs_demand *demand,
+int raysim_demand_of(struct raysim *ray, const struct raysim_demand *in, double default_cpus, struct rs_demand *demand,
                      struct rs_call *call)
 {
   *demand = (struct rs_demand){0};
@@ -107,9 +107,13 @@ int raysim_demand_of(const struct raysim_demand *in, double default_cpus, struct
     rc = custom_amount(&in->resources[i], &e4);
     if (rc == 0 && e4 > 0 && !rs_demand_set_custom(demand, in->resources[i].name, e4))
       rc = raysim_set_error(RAYSIM_ERR_INVALID, "resources: at most %d", RS_CUSTOM_MAX);
+    if (rc == 0)
+      rs_front_intern(ray->front, in->resources[i].name);
   }
   if (rc == 0)
     rc = labels_of(in, demand);
+  for (size_t i = 0; i < in->label_count && rc == 0; i++)
+    rs_front_intern(ray->front, in->labels[i].key);
   return rc == 0 ? strategy_of(&in->strategy, demand, call) : rc;
 }
 

@@ -30,13 +30,13 @@ static raysim_group group_of_id(struct rs_id id)
   return group;
 }
 
-static int bundle_of(const struct raysim_demand *in, size_t index, struct rs_demand *out)
+static int bundle_of(struct raysim *ray, const struct raysim_demand *in, size_t index, struct rs_demand *out)
 {
   static const struct raysim_strategy none = {0};
   struct rs_call ignored = {0};
   struct raysim_demand demand = *in;
   demand.strategy = none;
-  int rc = raysim_demand_of(&demand, 0, out, &ignored);
+  int rc = raysim_demand_of(ray, &demand, 0, out, &ignored);
   if (rc != 0)
     return rc;
   if (out->cpu_e4 == 0 && out->gpu_e4 == 0 && out->memory_bytes == 0 && out->store_bytes == 0 && out->custom_count == 0)
@@ -63,12 +63,12 @@ raysim_group raysim_group_create(struct raysim *ray, const struct raysim_demand 
   struct rs_call *call = rs_call_new(RS_CALL_GROUP_CREATE, 0);
   call->group_strategy = (uint8_t)options->strategy;
   call->detached = options->detached != 0;
-  call->topology = options->topology ? rs_name_hash(options->topology) : 0;
-  call->group_name = options->name ? rs_name_hash(options->name) : 0;
+  call->topology = options->topology ? rs_front_intern(ray->front, options->topology) : 0;
+  call->group_name = options->name && options->name[0] ? rs_front_intern(ray->front, options->name) : 0;
   call->bundles = rs_alloc_zero(bundle_count, sizeof *call->bundles);
   call->bundle_count = (uint32_t)bundle_count;
   for (size_t i = 0; i < bundle_count; i++)
-    if (bundle_of(&bundles[i], i, &call->bundles[i]) != 0) {
+    if (bundle_of(ray, &bundles[i], i, &call->bundles[i]) != 0) {
       rs_call_free(call);
       return group;
     }

@@ -104,8 +104,9 @@ static void put_args(struct rs_task *task, const struct raysim_argument *args, s
   }
 }
 
-static struct rs_task *task_of_ways(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
-                                    const uint8_t *ways, uint64_t env, struct rs_id *held, uint32_t *held_count)
+static struct rs_task *task_of_ways(struct raysim *ray, const char *name, const struct raysim_argument *args,
+                                    size_t arg_count, const uint8_t *ways, uint64_t env, struct rs_id *held,
+                                    uint32_t *held_count)
 {
   size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count, load = ray->load ? strlen(ray->load) : 0;
   for (size_t i = 0; i < arg_count; i++) {
@@ -122,7 +123,8 @@ static struct rs_task *task_of_ways(struct raysim *ray, const struct raysim_argu
   }
   if (put_large(ray, args, arg_count, ways, held, held_count) != 0)
     return NULL;
-  struct rs_task *task = rs_task_new_inner((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes);
+  uint8_t name_bytes = name ? (uint8_t)strlen(name) : 0;
+  struct rs_task *task = rs_task_new_named((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes, name, name_bytes);
   put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0) | (env ? RAYSIM_ARGS_ENV : 0));
   if (env)
     memcpy(task->args + bytes - (load ? load + 4 : 0) - 8, &env, 8);
@@ -134,13 +136,17 @@ static struct rs_task *task_of_ways(struct raysim *ray, const struct raysim_argu
   return task;
 }
 
-struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count, uint64_t env,
-                                struct rs_id *held, uint32_t *held_count)
+struct rs_task *raysim_task_new(struct raysim *ray, const char *name, const struct raysim_argument *args,
+                                size_t arg_count, uint64_t env, struct rs_id *held, uint32_t *held_count)
 {
-  uint8_t few[64], *ways = arg_count <= sizeof few ? few : rs_alloc(arg_count);
   *held_count = 0;
+  if (name && strlen(name) > RS_TASK_NAME_MAX) {
+    raysim_set_error(RAYSIM_ERR_INVALID, "name: at most %d bytes", RS_TASK_NAME_MAX);
+    return NULL;
+  }
+  uint8_t few[64], *ways = arg_count <= sizeof few ? few : rs_alloc(arg_count);
   choose_ways(ray, args, arg_count, ways);
-  struct rs_task *task = task_of_ways(ray, args, arg_count, ways, env, held, held_count);
+  struct rs_task *task = task_of_ways(ray, name, args, arg_count, ways, env, held, held_count);
   if (ways != few)
     free(ways);
   return task;
@@ -148,9 +154,9 @@ struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument
 
 static void fill(struct raysim *ray, struct rs_task *task, const char *function, uint8_t returns, unsigned flags)
 {
-  task->function = rs_front_function(ray->front, function);
+  task->function = rs_front_intern(ray->front, function);
   task->return_count = returns;
-  task->flags = (uint16_t)flags;
+  task->flags = (uint16_t)(task->flags | flags);
 }
 
 /* Submits copies of one task. Takes call and task over; refs: their first returns, one after the other. */
@@ -185,7 +191,7 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
     return RAYSIM_ERR_INVALID;
   struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, (uint32_t)task_count);
   uint8_t returns = 0;
-  int rc = raysim_demand_of(&options->demand, 1, &call->demand, call);
+  int rc = raysim_demand_of(ray, &options->demand, 1, &call->demand, call);
   if (rc == 0)
     rc = raysim_returns_of(options->num_returns, &returns);
   if (rc == 0)
@@ -194,7 +200,8 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
     rc = raysim_retries_of("max_retries", options->max_retries, 3, &call->max_retries);
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held);
   uint32_t held_count = 0;
-  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, call->demand.env, held, &held_count) : NULL;
+  struct rs_task *task =
+      rc == 0 ? raysim_task_new(ray, options->name, args, arg_count, call->demand.env, held, &held_count) : NULL;
   if (task) {
     fill(ray, task, function, returns, RS_TASK_KEEP | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     raysim_capture(&options->demand.strategy, task);
@@ -254,7 +261,7 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CREATE, 1);
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
   uint32_t held_count = 0;
-  int rc = raysim_demand_of(&options->demand, 0, &call->hold, call);
+  int rc = raysim_demand_of(ray, &options->demand, 0, &call->hold, call);
   if (rc == 0)
     rc = raysim_env_of(ray, options->demand.runtime_env, &call->hold.env);
   call->demand = call->hold;
@@ -266,7 +273,8 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
     rc = raysim_retries_of("max_task_retries", options->max_task_retries, 0, &call->max_retries);
   if (rc == 0)
     rc = raysim_actor_opts_of(ray, options, &call->actor);
-  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, call->hold.env, held, &held_count) : NULL;
+  struct rs_task *task =
+      rc == 0 ? raysim_task_new(ray, NULL, args, arg_count, call->hold.env, held, &held_count) : NULL;
   if (task) {
     fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE | (options->async ? RS_TASK_ASYNC : 0));
     raysim_capture(&options->demand.strategy, task);
@@ -307,7 +315,7 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
   int32_t retries = 0;
   if (rc == 0)
     rc = raysim_retries_of("max_task_retries", options->max_task_retries, RS_RETRIES_OF_ACTOR, &retries);
-  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, 0, held, &held_count) : NULL;
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, options->name, args, arg_count, 0, held, &held_count) : NULL;
   if (task) {
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
     call->max_retries = retries;
@@ -356,14 +364,14 @@ int raysim_kill(struct raysim *ray, raysim_actor actor, int flags)
 /* ---- tasks that yield ---- */
 
 /* Takes the call over. */
-static raysim_stream submit_stream(struct raysim *ray, struct rs_call *call, const char *function,
+static raysim_stream submit_stream(struct raysim *ray, struct rs_call *call, const char *function, const char *name,
                                    const struct raysim_argument *args, size_t arg_count, uint32_t backpressure,
                                    unsigned flags, raysim_actor actor, const struct raysim_strategy *strategy)
 {
   raysim_stream stream = {{{0}}};
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
   uint32_t held_count = 0;
-  struct rs_task *task = raysim_task_new(ray, args, arg_count, call->demand.env, held, &held_count);
+  struct rs_task *task = raysim_task_new(ray, name, args, arg_count, call->demand.env, held, &held_count);
   if (task) {
     fill(ray, task, function, 0, RS_TASK_STREAM | flags);
     task->backpressure = backpressure;
@@ -396,14 +404,14 @@ raysim_stream raysim_submit_stream(struct raysim *ray, const char *function, con
   if (call_valid(ray, "raysim_submit_stream", "function", function, args, arg_count) != 0)
     return (raysim_stream){{{0}}};
   struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
-  if (raysim_demand_of(&options->demand, 1, &call->demand, call) != 0 ||
+  if (raysim_demand_of(ray, &options->demand, 1, &call->demand, call) != 0 ||
       raysim_retries_of("max_retries", options->max_retries, 3, &call->max_retries) != 0 ||
       raysim_env_of(ray, options->demand.runtime_env, &call->demand.env) != 0) {
     call->task_count = 0;
     rs_call_free(call);
     return (raysim_stream){{{0}}};
   }
-  return submit_stream(ray, call, function, args, arg_count, backpressure,
+  return submit_stream(ray, call, function, options->name, args, arg_count, backpressure,
                        options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0, (raysim_actor){{{0}}},
                        &options->demand.strategy);
 }
@@ -419,5 +427,5 @@ raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const c
     return (raysim_stream){{{0}}};
   struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, 1);
   call->max_retries = RS_RETRIES_OF_ACTOR;
-  return submit_stream(ray, call, method, args, arg_count, backpressure, RS_TASK_ACTOR_CALL, actor, NULL);
+  return submit_stream(ray, call, method, NULL, args, arg_count, backpressure, RS_TASK_ACTOR_CALL, actor, NULL);
 }

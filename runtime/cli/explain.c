@@ -22,20 +22,25 @@ static void amount(unsigned resource, uint64_t value, char *out, size_t cap)
     snprintf(out, cap, "%g", (double)value / RS_ONE_E4);
 }
 
-static void verdict_text(const struct rs_row *row, char *out, size_t cap)
+static void verdict_text(const struct rs_state_ask *ask, const struct rs_row *row, char *out, size_t cap)
 {
   static const char *const names[] = {"resource", "CPU", "of memory", "of object store", "GPU", "of a custom resource"};
   unsigned resource = (unsigned)row->n[RS_COL(verdicts, resource)] % 6;
-  char need[64], have[64];
+  char need[64], have[64], custom[RS_CELL_MAX];
+  const char *name = names[resource];
+  if (resource == RS_RESOURCE_CUSTOM) {
+    rs_state_cell(ask, "name", &row->n[RS_COL(verdicts, custom)], false, custom, sizeof custom);
+    name = custom;
+  }
   amount(resource, row->n[RS_COL(verdicts, need)], need, sizeof need);
   amount(resource, row->n[RS_COL(verdicts, have)], have, sizeof have);
   switch ((enum rs_verdict)row->n[RS_COL(verdicts, verdict)]) {
   case RS_VERDICT_FITS:
     snprintf(out, cap, "fits now (score %g)", (double)row->n[RS_COL(verdicts, score)] / RS_ONE_E4);
     return;
-  case RS_VERDICT_BUSY: snprintf(out, cap, "busy: needs %s %s, %s left", need, names[resource], have); return;
+  case RS_VERDICT_BUSY: snprintf(out, cap, "busy: needs %s %s, %s left", need, name, have); return;
   case RS_VERDICT_INFEASIBLE:
-    snprintf(out, cap, "infeasible: needs %s %s, the node has %s in all", need, names[resource], have);
+    snprintf(out, cap, "infeasible: needs %s %s, the node has %s in all", need, name, have);
     return;
   case RS_VERDICT_LABELS: snprintf(out, cap, "infeasible: its labels do not match"); return;
   case RS_VERDICT_DRAINING: snprintf(out, cap, "draining: takes nothing new"); return;
@@ -49,36 +54,23 @@ static void verdict_text(const struct rs_row *row, char *out, size_t cap)
   snprintf(out, cap, "?");
 }
 
-static void demand_text(const struct rs_row *row, char *out, size_t cap)
+static void demand_text(const struct rs_state_ask *ask, const struct rs_row *row, char *out, size_t cap)
 {
   struct rs_demand d;
   struct rs_reader r = {row->text, row->text + row->text_bytes, 0};
-  char bytes[64];
   rs_get_demand(&r, &d);
   out[0] = 0;
-  if (row->text_bytes == 0 || r.error)
-    return;
-  size_t at = (size_t)snprintf(out, cap, "%g CPU", (double)d.cpu_e4 / RS_ONE_E4);
-  if (d.gpu_e4 && at < cap)
-    at += (size_t)snprintf(out + at, cap - at, ", %g GPU", (double)d.gpu_e4 / RS_ONE_E4);
-  rs_state_bytes((uint64_t)d.memory_bytes, bytes, sizeof bytes);
-  if (d.memory_bytes && at < cap)
-    at += (size_t)snprintf(out + at, cap - at, ", %s memory", bytes);
-  for (unsigned i = 0; i < d.custom_count && at < cap; i++)
-    at += (size_t)snprintf(out + at, cap - at, ", %g of resource 0x%" PRIx64, (double)d.custom[i].amount_e4 / RS_ONE_E4,
-                           d.custom[i].name);
-  if (d.select_count && at < cap)
-    snprintf(out + at, cap - at, ", %u label selector%s", d.select_count, d.select_count == 1 ? "" : "s");
+  if (row->text_bytes && !r.error)
+    rs_state_demand(ask, &d, out, cap);
 }
-
-static void reason_text(const struct rs_row *row, char *out, size_t cap)
+static void reason_text(const struct rs_state_ask *ask, const struct rs_row *row, char *out, size_t cap)
 {
-  char raylet[64], on[96], demand[RS_CELL_MAX], age[32];
+  char raylet[64], on[96], demand[RS_CELL_MAX], name[RS_CELL_MAX], age[32];
   uint64_t count = row->n[RS_COL(explain, count)];
   rs_state_addr(row->n[RS_COL(explain, raylet)], raylet, sizeof raylet);
   rs_state_id((struct rs_id){row->n[RS_COL(explain, on)], row->n[RS_COL(explain, on_seq)]}, on, sizeof on);
   rs_state_duration(row->n[RS_COL(explain, since)], age, sizeof age);
-  demand_text(row, demand, sizeof demand);
+  demand_text(ask, row, demand, sizeof demand);
   switch ((enum rs_wait_reason)row->n[RS_COL(explain, reason)]) {
   case RS_WAIT_NOT: snprintf(out, cap, "it does not wait: it is at a worker of node %s", raylet); return;
   case RS_WAIT_ENDED: snprintf(out, cap, "it has ended"); return;
@@ -105,9 +97,12 @@ static void reason_text(const struct rs_row *row, char *out, size_t cap)
     snprintf(out, cap, "an actor that needs %s; no node has taken it. What the nodes say:", demand);
     return;
   case RS_WAIT_GROUP:
+    rs_state_cell(ask, "name", &row->n[RS_COL(explain, name)], false, name, sizeof name);
     snprintf(out, cap,
-             "%" PRIu64 " bundles have no place; number %" PRIu64 " needs %s. What the nodes say to it alone:", count,
-             row->n[RS_COL(explain, request)], demand);
+             "placement group %s%s%s: %" PRIu64 " of its bundles %s no place; number %" PRIu64
+             " needs %s. What the nodes say to it alone:",
+             *name == '-' ? "without a name" : "\"", *name == '-' ? "" : name, *name == '-' ? "" : "\"", count,
+             count == 1 ? "has" : "have", row->n[RS_COL(explain, request)], demand);
     return;
   case RS_WAIT_CREATION: snprintf(out, cap, "an actor whose creation runs"); return;
   case RS_WAIT_OBJECTS: snprintf(out, cap, "an actor whose creation reads objects that are not made yet"); return;
@@ -122,9 +117,9 @@ static void show(const struct rs_state_ask *ask, const struct rs_m_state_reply *
     char text[1024];
     bool verdict = row->kind == RS_STATE_VERDICTS;
     if (verdict)
-      verdict_text(row, text, sizeof text);
+      verdict_text(ask, row, text, sizeof text);
     else if (row->kind == RS_STATE_EXPLAIN)
-      reason_text(row, text, sizeof text);
+      reason_text(ask, row, text, sizeof text);
     else
       continue;
     if (json) {

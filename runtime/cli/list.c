@@ -32,10 +32,11 @@ struct listing {
 static const struct listing listings[] = {
     {"nodes", RS_STATE_NODES, "node state cpus cpus_left gpus gpus_left memory store queued actors idle"},
     {"workers", RS_STATE_WORKERS, "worker node state pid rss owner job since cpus gpus"},
-    {"tasks", RS_STATE_TASKS, "owner function state node worker retries_left queued run status error"},
-    {"actors", RS_STATE_ACTORS, "owner function name state node worker restarts restarts_left"},
+    {"tasks", RS_STATE_TASKS, "owner function name state node worker retries_left queued run status error"},
+    {"actors", RS_STATE_ACTORS, "owner function name state node pid worker restarts restarts_left exit death_cause"},
     {"objects", RS_STATE_OBJECTS, "owner size state kept readers borrowers copies node function"},
-    {"placement-groups", RS_STATE_GROUPS, "owner strategy state bundles unplaced attempts retry_in detached nodes"},
+    {"placement-groups", RS_STATE_GROUPS,
+     "owner name strategy state bundles unplaced attempts retry_in detached nodes"},
     {"jobs", RS_STATE_JOBS, "number name driver state pid started ended status"},
     {0},
 };
@@ -50,22 +51,25 @@ static void cell_of(const struct rs_state_ask *ask, const struct rs_row *row, co
 {
   unsigned columns;
   const struct rs_state_column *column = rs_state_columns((enum rs_state_kind)row->kind, &columns);
+  size_t length;
+  const char *text = rs_state_text(row, name, &length);
+  if (text) {
+    snprintf(out, cap, "%.*s", (int)(length < 80 ? length : 80), text);
+    out[strcspn(out, "\n")] = 0;
+    if (!*out)
+      snprintf(out, cap, "-");
+    return;
+  }
+  if (row->kind == RS_STATE_TASKS && strcmp(name, "function") == 0) {
+    rs_state_function(ask, row->n[RS_COL(tasks, class)], row->n[RS_COL(tasks, function)], out, cap);
+    return;
+  }
   for (unsigned i = 0; i < columns && i < row->count; i++)
     if (strcmp(column[i].name, name) == 0) {
       rs_state_cell(ask, column[i].type, &row->n[i], false, out, cap);
       return;
     }
-  if (row->kind == RS_STATE_GROUPS) {
-    rs_state_bundles(row, out, cap);
-    return;
-  }
-  size_t length = row->text_bytes;
-  const uint8_t *zero = length ? memchr(row->text, 0, length) : NULL;
-  length = zero ? (size_t)(zero - row->text) : length;
-  snprintf(out, cap, "%.*s", (int)(length < 80 ? length : 80), (const char *)row->text);
-  out[strcspn(out, "\n")] = 0;
-  if (!*out)
-    snprintf(out, cap, "-");
+  rs_state_bundles(row, out, cap);
 }
 
 static void print_table(const struct rs_state_ask *ask, const struct listing *listing, struct rs_row *const *rows,

@@ -37,6 +37,8 @@ struct rs_state_ask {
 int rs_state_open(const char *command, const struct rs_state_args *args, struct rs_state_ask *ask); /* exit status */
 void rs_state_close(struct rs_state_ask *ask);
 const char *rs_state_name(const struct rs_state_ask *ask, uint64_t hash); /* NULL: not known */
+/* "Class.method" of a call, else the function's name; a hash where it is not known. */
+void rs_state_function(const struct rs_state_ask *ask, uint64_t type, uint64_t function, char *out, size_t cap);
 
 struct rs_state_question {
   enum rs_state_kind kind;
@@ -71,11 +73,18 @@ bool rs_state_parse_id(const char *text, struct rs_id *id); /* that, or 56 hex d
 void rs_state_bytes(uint64_t bytes, char *out, size_t cap);
 void rs_state_duration(uint64_t ns, char *out, size_t cap);
 
+/* What is asked for, such as "2 CPU, 1.0 GiB memory, 3 blue". */
+void rs_state_demand(const struct rs_state_ask *ask, const struct rs_demand *demand, char *out, size_t cap);
+
 /* One value: for people, or as JSON. */
 void rs_state_cell(const struct rs_state_ask *ask, const char *type, const uint64_t *value, bool json, char *out,
                    size_t cap);
 void rs_state_bundles(const struct rs_row *row, char *out, size_t cap); /* of a group: the nodes of its bundles */
 void rs_state_json_text(FILE *out, const char *text, size_t length);
+
+/* The texts that a kind of row has, one after the other with zeros between: their names; NULL: there are no more. */
+const char *rs_state_text_name(unsigned kind, unsigned part);
+const char *rs_state_text(const struct rs_row *row, const char *name, size_t *length); /* NULL: there is none */
 
 /* Every column of a row as a JSON object; the text too, where the kind has one for people. */
 void rs_state_json_row(FILE *out, const struct rs_state_ask *ask, const struct rs_row *row);

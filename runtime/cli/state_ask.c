@@ -6,6 +6,9 @@
 #include <strings.h>
 
 #include "cli/state.h"
+#include "core/codec.h"
+#include "core/kv.h"
+#include "uv/front.h"
 #include "uv/session.h"
 
 static int wrong(const char *command, const char *what, const char *right)
@@ -73,20 +76,53 @@ int rs_state_args_parse(const char *command, const char *help, int argc, char **
   return 0;
 }
 
-/* The session's file `names` has "<hash in hex> <name>" lines: the functions that its workers know. */
+/* "<hash in hex> <name>" */
+static void add_name(struct rs_state_ask *ask, const char *line)
+{
+  const char *space = strchr(line, ' ');
+  uint64_t hash = strtoull(line, NULL, 16);
+  if (space && hash && !rs_map_find(&ask->names, hash))
+    rs_map_put_ptr(&ask->names, hash, strdup(space + 1));
+}
+
+/* What programs have told to the head. */
+static void ask_names(struct rs_state_ask *ask)
+{
+  enum { ANSWER_S = 5 };
+  struct rs_m_kv *m = rs_msg_new(RS_MSG_KV);
+  struct rs_msg *answer;
+  m->op = RS_KV_KEYS;
+  m->limit = UINT32_MAX;
+  m->space_count = sizeof RS_NAMES_SPACE - 1;
+  m->space = rs_memdup(RS_NAMES_SPACE, m->space_count);
+  if (rs_uv_client_ask(ask->client, m, ANSWER_S * RS_S, &answer) != 0)
+    return;
+  const struct rs_m_kv_reply *reply = (const void *)answer;
+  if (answer->type == RS_MSG_KV_REPLY && reply->status == RS_ERR_OK) {
+    struct rs_reader r = {reply->value, reply->value + reply->value_count, 0};
+    while (rs_get_left(&r) > 0) {
+      char line[RS_KV_KEY_MAX + 1];
+      size_t length = rs_get_u16(&r);
+      const uint8_t *at = rs_get_span(&r, length);
+      if (!at || length >= sizeof line)
+        break;
+      memcpy(line, at, length);
+      line[length] = 0;
+      add_name(ask, line);
+    }
+  }
+  rs_msg_unref(answer);
+}
+
+/* The session's file `names` has those that its head knows by itself: functions, and what `start` was given. */
 static void read_names(struct rs_state_ask *ask)
 {
   char path[RS_UV_PATH_MAX + 8], line[1024];
   snprintf(path, sizeof path, "%s/names", ask->session);
   FILE *file = fopen(path, "re");
   while (file && fgets(line, sizeof line, file)) {
-    char *space = strchr(line, ' ');
-    uint64_t hash = strtoull(line, NULL, 16);
-    if (!space || hash == 0)
-      continue;
-    space[strcspn(space, "\n")] = 0;
-    if (!rs_map_find(&ask->names, hash))
-      rs_map_put_ptr(&ask->names, hash, strdup(space + 1));
+    line[strcspn(line, "\n")] = 0;
+    add_name(ask, line);
   }
   if (file)
     fclose(file);
@@ -99,6 +135,7 @@ int rs_state_open(const char *command, const struct rs_state_args *args, struct 
   if (rs_session_find(args->session, ask->session, error) == 0 &&
       rs_uv_client_observe(ask->session, &ask->client, error) == 0) {
     read_names(ask);
+    ask_names(ask);
     return 0;
   }
   fprintf(stderr, "raysim %s: %s\n", command, error);
@@ -187,7 +224,8 @@ static bool error_value(const char *text, uint64_t *out)
 static bool value_of(const char *type, const char *text, uint64_t *out)
 {
   bool is_number = strcmp(type, "count") == 0 || strcmp(type, "signed") == 0 || strcmp(type, "node") == 0 ||
-                   strcmp(type, "bytes") == 0 || strcmp(type, "e4") == 0 || strcmp(type, "hex") == 0;
+                   strcmp(type, "bytes") == 0 || strcmp(type, "e4") == 0 || strcmp(type, "hex") == 0 ||
+                   strcmp(type, "end") == 0;
   if (is_number)
     return number_value(type, text, out);
   if (strcmp(type, "name") == 0) {
@@ -237,7 +275,9 @@ static int one_filter(const char *command, enum rs_state_kind kind, const char *
       *count += 6;
       return 0;
     }
-    if (pair || *count + 3 > 24 || !value_of(column[i].type, equals + 1, &out[*count + 2]))
+    if (strcmp(column[i].type, "name") == 0 && strncasecmp(equals + 1, "0x", 2) == 0 && *count + 3 <= 24)
+      out[*count + 2] = strtoull(equals + 1, NULL, 16);
+    else if (pair || *count + 3 > 24 || !value_of(column[i].type, equals + 1, &out[*count + 2]))
       return wrong(command, text, "this value, or this comparison, does not go with that column");
     out[*count] = i;
     out[*count + 1] = unequal;

@@ -45,7 +45,7 @@ static const char *const enums[][16] = {
     {"task_state", "PENDING_ARGS_AVAIL", "PENDING_NODE_ASSIGNMENT", "PENDING_ACTOR", "SUBMITTED_TO_WORKER", "RUNNING",
      "PENDING_RETRY", "FINISHED", "FAILED"},
     {"actor_state", "PENDING", "ALIVE", "RESTARTING", "DEAD"},
-    {"object_state", "PENDING", "INLINE", "STORED", "GONE"},
+    {"object_state", "PENDING", "INLINE", "STORED", "GONE", "SPILLED"},
     {"copy_state", "QUEUED", "PULLING", "HERE", "SPILLED"},
     {"wait_reason", "NONE", "ENDED", "ARGUMENT", "LEASE", "TURN", "RETRY", "ACTOR", "FETCH", "QUEUE", "WORKER", "PLACE",
      "CREATION", "GROUP"},
@@ -179,10 +179,51 @@ static void plain_cell(const char *type, uint64_t v, char *out, size_t cap)
     snprintf(out, cap, "%s", v ? "true" : "false");
   else if (strcmp(type, "error") == 0)
     snprintf(out, cap, "%s", v ? rs_error_name((int)(int64_t)v) : "-");
+  else if (strcmp(type, "end") == 0 && (int32_t)v == RS_PROCESS_RUNS)
+    snprintf(out, cap, "-");
+  else if (strcmp(type, "end") == 0)
+    snprintf(out, cap, "%" PRId64, (int64_t)v);
   else if (strcmp(type, "hex") == 0)
     snprintf(out, cap, "0x%" PRIx64, v);
   else
     snprintf(out, cap, "%" PRIu64, v);
+}
+
+void rs_state_function(const struct rs_state_ask *ask, uint64_t type, uint64_t function, char *out, size_t cap)
+{
+  char class[RS_CELL_MAX];
+  rs_state_cell(ask, "name", &function, false, out, cap);
+  if (type == 0 || cap < RS_CELL_MAX)
+    return;
+  rs_state_cell(ask, "name", &type, false, class, sizeof class);
+  char whole[2 * RS_CELL_MAX];
+  snprintf(whole, sizeof whole, "%s.%s", class, out);
+  snprintf(out, cap, "%.*s", (int)cap - 1, whole);
+}
+
+static const char *const texts[RS_STATE_KINDS][4] = {
+    [RS_STATE_JOBS] = {"name", "message"},
+    [RS_STATE_ACTORS] = {"name", "namespace", "death_cause"},
+    [RS_STATE_TASKS] = {"name", "error"},
+};
+
+const char *rs_state_text_name(unsigned kind, unsigned part)
+{
+  return kind < RS_STATE_KINDS && part < 4 ? texts[kind][part] : NULL;
+}
+
+const char *rs_state_text(const struct rs_row *row, const char *name, size_t *length)
+{
+  const char *at = (const char *)row->text, *end = at + row->text_bytes;
+  *length = 0;
+  for (unsigned part = 0; rs_state_text_name(row->kind, part); part++) {
+    *length = strnlen(at, (size_t)(end - at));
+    if (strcmp(rs_state_text_name(row->kind, part), name) == 0)
+      return *length ? at : "";
+    at += *length < (size_t)(end - at) ? *length + 1 : *length;
+  }
+  *length = 0;
+  return NULL;
 }
 
 void rs_state_bundles(const struct rs_row *row, char *out, size_t cap)
@@ -243,6 +284,47 @@ void rs_state_cell(const struct rs_state_ask *ask, const char *type, const uint6
     snprintf(out, cap, "%s", text);
 }
 
+void rs_state_demand(const struct rs_state_ask *ask, const struct rs_demand *d, char *out, size_t cap)
+{
+  char name[RS_CELL_MAX], bytes[64];
+  FILE *to = fmemopen(out, cap, "w"); /* cuts what is too long */
+  const char *comma = "";
+  out[0] = 0;
+  if (!to)
+    return;
+  bool other = d->gpu_e4 || d->memory_bytes || d->store_bytes || d->custom_count;
+  if (d->cpu_e4 || !other) {
+    fprintf(to, "%g CPU", (double)d->cpu_e4 / RS_ONE_E4);
+    comma = ", ";
+  }
+  if (d->gpu_e4) {
+    fprintf(to, "%s%g GPU", comma, (double)d->gpu_e4 / RS_ONE_E4);
+    comma = ", ";
+  }
+  const struct {
+    int64_t amount;
+    const char *name;
+  } sizes[] = {{d->memory_bytes, "memory"}, {d->store_bytes, "object store"}};
+  for (unsigned i = 0; i < 2; i++)
+    if (sizes[i].amount) {
+      rs_state_bytes((uint64_t)sizes[i].amount, bytes, sizeof bytes);
+      fprintf(to, "%s%s %s", comma, bytes, sizes[i].name);
+      comma = ", ";
+    }
+  for (unsigned i = 0; i < d->custom_count; i++) {
+    rs_state_cell(ask, "name", &d->custom[i].name, false, name, sizeof name);
+    fprintf(to, "%s%g %s", comma, (double)d->custom[i].amount_e4 / RS_ONE_E4, name);
+    comma = ", ";
+  }
+  for (unsigned i = 0; i < d->select_count; i++) {
+    rs_state_cell(ask, "name", &d->select[i].key, false, name, sizeof name);
+    fprintf(to, "%slabel %s", comma, name);
+    comma = ", ";
+  }
+  fclose(to);
+  out[cap - 1] = 0;
+}
+
 /* ---- JSON ---- */
 
 void rs_state_json_text(FILE *out, const char *text, size_t length)
@@ -260,16 +342,20 @@ void rs_state_json_text(FILE *out, const char *text, size_t length)
   fputc('"', out);
 }
 
-/* What the text of a row says; the second part follows a 0. */
-static void json_texts(FILE *out, const struct rs_row *row, const char *first, const char *second)
+static void json_texts(FILE *out, const struct rs_state_ask *ask, const struct rs_row *row)
 {
-  const char *text = (const char *)row->text;
-  size_t length = strnlen(text, row->text_bytes);
-  fprintf(out, ", \"%s\": ", first);
-  rs_state_json_text(out, text, length);
-  if (second && length < row->text_bytes) {
-    fprintf(out, ", \"%s\": ", second);
-    rs_state_json_text(out, text + length + 1, row->text_bytes - length - 1);
+  const char *name;
+  for (unsigned part = 0; (name = rs_state_text_name(row->kind, part)); part++) {
+    size_t length;
+    const char *text = rs_state_text(row, name, &length);
+    char function[RS_CELL_MAX];
+    if (row->kind == RS_STATE_TASKS && part == 0 && length == 0) {
+      rs_state_function(ask, row->n[RS_COL(tasks, class)], row->n[RS_COL(tasks, function)], function, sizeof function);
+      text = function;
+      length = strlen(function);
+    }
+    fprintf(out, ", \"%s\": ", name);
+    rs_state_json_text(out, text, length);
   }
 }
 
@@ -277,30 +363,28 @@ void rs_state_json_row(FILE *out, const struct rs_state_ask *ask, const struct r
 {
   unsigned columns;
   const struct rs_state_column *column = rs_state_columns((enum rs_state_kind)row->kind, &columns);
-  fputc('{', out);
+  size_t length;
+  const char *comma = "{";
   for (unsigned i = 0; i < columns && i < row->count; i++) {
     char cell[RS_CELL_MAX];
+    if (rs_state_text(row, column[i].name, &length))
+      continue; /* there it is in words */
     bool pair = strcmp(column[i].type, "id") == 0;
     bool age = strcmp(column[i].type, "ago") == 0, ns = age || strcmp(column[i].type, "ns") == 0;
     rs_state_cell(ask, column[i].type, &row->n[i], true, cell, sizeof cell);
-    fprintf(out, "%s\"%s%s\": %s", i ? ", " : "", pair && i == 0 ? "id" : column[i].name,
+    fprintf(out, "%s\"%s%s\": %s", comma, pair && i == 0 ? "id" : column[i].name,
             age  ? "_ago_ns"
             : ns ? "_ns"
                  : "",
             cell);
+    comma = ", ";
     i += pair; /* its second half */
   }
-  switch (row->kind) {
-  case RS_STATE_JOBS: json_texts(out, row, "name", "message"); break;
-  case RS_STATE_ACTORS: json_texts(out, row, "name", "namespace"); break;
-  case RS_STATE_TASKS: json_texts(out, row, "error", NULL); break;
-  case RS_STATE_GROUPS: {
+  json_texts(out, ask, row);
+  if (row->kind == RS_STATE_GROUPS) {
     char nodes[RS_CELL_MAX];
     rs_state_bundles(row, nodes, sizeof nodes);
     fprintf(out, ", \"nodes\": \"%s\"", nodes);
-    break;
-  }
-  default: break;
   }
   fputc('}', out);
 }

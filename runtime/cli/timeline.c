@@ -81,19 +81,26 @@ static void write_spans(FILE *out, const struct rs_state_ask *ask, const struct 
   for (uint32_t i = 0; i < count; i++) {
     const struct span *s = &spans[i];
     const uint64_t *n = s->row->n;
-    char name[RS_CELL_MAX], id[96];
+    char name[RS_CELL_MAX], function[RS_CELL_MAX], id[96];
     if (s->node != node)
       fprintf(out,
               ",\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":%" PRIu64 ",\"args\":{\"name\":\"node %" PRIu64
               "\"}}",
               s->node + 1, s->node);
     node = s->node;
-    rs_state_cell(ask, "name", &n[RS_COL(tasks, function)], true, name, sizeof name);
+    size_t length;
+    const char *own = rs_state_text(s->row, "name", &length);
+    rs_state_function(ask, n[RS_COL(tasks, class)], n[RS_COL(tasks, function)], function, sizeof function);
+    snprintf(name, sizeof name, "%.*s", (int)length, own);
     rs_state_id((struct rs_id){n[0], n[1]}, id, sizeof id);
     fprintf(out, ",\n{\"ph\":\"X\",\"pid\":%" PRIu64 ",\"tid\":%" PRIu64, s->node + 1, s->worker);
     write_us(out, "ts", s->begin);
     write_us(out, "dur", s->end - s->begin);
-    fprintf(out, ",\"name\":%s,\"args\":{\"task\":\"%s\"", name, id);
+    const char *shown = length ? name : function;
+    fputs(",\"name\":", out);
+    rs_state_json_text(out, shown, strlen(shown));
+    fprintf(out, ",\"args\":{\"task\":\"%s\",\"function\":", id);
+    rs_state_json_text(out, function, strlen(function));
     if (n[RS_COL(tasks, status)])
       fprintf(out, ",\"outcome\":\"%s\"", rs_error_name((int)(int64_t)n[RS_COL(tasks, status)]));
     fputs("}}", out);

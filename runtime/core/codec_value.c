@@ -295,7 +295,7 @@ struct rs_node_info *rs_get_info(struct rs_reader *r)
 
 enum {
   TASK_FLAGS = RS_TASK_ACTOR_CREATE | RS_TASK_ACTOR_CALL | RS_TASK_RETRY_ERRORS | RS_TASK_KEEP | RS_TASK_GROUP |
-               RS_TASK_STREAM | RS_TASK_ASYNC | RS_TASK_CAPTURE,
+               RS_TASK_STREAM | RS_TASK_ASYNC | RS_TASK_NAMED | RS_TASK_CAPTURE,
   LOW_FLAGS = 63,     /* these are in a task's first byte, the others in the byte that MORE announces */
   TASK_HAS_MORE = 64, /* in the first byte: a byte of what follows comes next */
   TASK_HAS_ACTOR = 128,
@@ -391,7 +391,8 @@ void rs_put_task(struct rs_writer *w, const struct rs_task *task)
 {
   RS_ASSERT(task && task->dep_count <= RS_TASK_DEPS_MAX && task->return_count <= RS_TASK_RETURNS_MAX);
   RS_ASSERT(task->args_bytes <= RS_INLINE_MAX && (task->flags & ~TASK_FLAGS) == 0 &&
-            (task->group != 0) == !!(task->flags & RS_TASK_GROUP) && actor_kind_valid(task->flags));
+            (task->group != 0) == !!(task->flags & RS_TASK_GROUP) &&
+            (task->name_bytes != 0) == !!(task->flags & RS_TASK_NAMED) && actor_kind_valid(task->flags));
   bool has_actor = task->actor.owner || task->actor.seq || task->actor_seq || task->actor_restart;
   uint8_t more = task_more(task);
   rs_put_u8(w, (uint8_t)((task->flags & LOW_FLAGS) | (has_actor ? TASK_HAS_ACTOR : 0) | (more ? TASK_HAS_MORE : 0)));
@@ -418,6 +419,10 @@ void rs_put_task(struct rs_writer *w, const struct rs_task *task)
     rs_put_u64(w, task->job);
   if (task->flags & RS_TASK_CAPTURE)
     rs_put_id(w, task->placement);
+  if (task->flags & RS_TASK_NAMED) {
+    rs_put_u8(w, task->name_bytes);
+    rs_put_bytes(w, rs_task_name(task), task->name_bytes);
+  }
   if (more & MORE_INNER) {
     rs_put_u16(w, task->inner_count);
     put_ids(w, task->inner, task->inner_count);
@@ -431,7 +436,7 @@ void rs_put_task(struct rs_writer *w, const struct rs_task *task)
 }
 
 /* The part of a task before its dependencies; what it announces is there. Returns the byte of MORE. */
-static uint8_t get_task_head(struct rs_reader *r, struct rs_task *head)
+static uint8_t get_task_head(struct rs_reader *r, struct rs_task *head, const uint8_t **name)
 {
   uint8_t flags = rs_get_u8(r);
   uint8_t more = flags & TASK_HAS_MORE ? rs_get_u8(r) : 0;
@@ -464,6 +469,11 @@ static uint8_t get_task_head(struct rs_reader *r, struct rs_task *head)
     rs_get_fail(r, RS_ERR_MALFORMED);
   if (head->flags & RS_TASK_CAPTURE)
     head->placement = rs_get_id(r);
+  if (head->flags & RS_TASK_NAMED) {
+    if ((head->name_bytes = rs_get_u8(r)) == 0)
+      rs_get_fail(r, RS_ERR_MALFORMED);
+    *name = rs_get_span(r, head->name_bytes);
+  }
   if (more & MORE_INNER && (head->inner_count = rs_get_u16(r)) == 0)
     rs_get_fail(r, RS_ERR_MALFORMED);
   if (head->return_count > RS_TASK_RETURNS_MAX || head->dep_count > RS_TASK_DEPS_MAX ||
@@ -477,10 +487,11 @@ static uint8_t get_task_head(struct rs_reader *r, struct rs_task *head)
 struct rs_task *rs_get_task(struct rs_reader *r)
 {
   struct rs_task head = {0};
-  uint8_t more = get_task_head(r, &head);
+  const uint8_t *name = NULL;
+  uint8_t more = get_task_head(r, &head, &name);
   if (r->error)
     return 0;
-  struct rs_task *task = rs_task_new_inner(head.dep_count, head.inner_count, head.args_bytes);
+  struct rs_task *task = rs_task_new_named(head.dep_count, head.inner_count, head.args_bytes, name, head.name_bytes);
   head.refs = 1;
   head.deps = task->deps;
   head.inner = task->inner;

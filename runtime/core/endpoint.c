@@ -189,6 +189,10 @@ static void dispatch(struct rs_endpoint *ep, const struct rs_input *input)
     RS_ASSERT(ep->local);
     rs_raylet_on_memory_pressure(ep, input->memory.used_bytes, input->memory.limit_bytes);
     break;
+  case RS_IN_WORKER_PROCESS:
+    RS_ASSERT(ep->local);
+    rs_raylet_on_process(ep, input->peer, (uint32_t)input->host, input->status);
+    break;
   case RS_IN_KINDS: RS_ASSERT(!"not an input");
   }
 }

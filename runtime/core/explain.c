@@ -9,6 +9,7 @@
 struct lack {
   enum rs_resource resource;
   uint64_t need, have;
+  uint64_t custom; /* its name */
 };
 
 static int64_t custom_of(const struct rs_res *res, uint64_t name)
@@ -23,23 +24,23 @@ static int64_t custom_of(const struct rs_res *res, uint64_t name)
 static struct lack lack_of(const struct rs_res *res, const struct rs_demand *d)
 {
   if (res->cpu_e4 < d->cpu_e4)
-    return (struct lack){RS_RESOURCE_CPU, (uint64_t)d->cpu_e4, (uint64_t)res->cpu_e4};
+    return (struct lack){RS_RESOURCE_CPU, (uint64_t)d->cpu_e4, (uint64_t)res->cpu_e4, 0};
   if (res->memory_bytes < d->memory_bytes)
-    return (struct lack){RS_RESOURCE_MEMORY, (uint64_t)d->memory_bytes, (uint64_t)res->memory_bytes};
+    return (struct lack){RS_RESOURCE_MEMORY, (uint64_t)d->memory_bytes, (uint64_t)res->memory_bytes, 0};
   if (res->store_bytes < d->store_bytes)
-    return (struct lack){RS_RESOURCE_STORE, (uint64_t)d->store_bytes, (uint64_t)res->store_bytes};
+    return (struct lack){RS_RESOURCE_STORE, (uint64_t)d->store_bytes, (uint64_t)res->store_bytes, 0};
   for (unsigned i = 0; i < d->custom_count; i++) {
     int64_t have = custom_of(res, d->custom[i].name);
     if (have < d->custom[i].amount_e4)
-      return (struct lack){RS_RESOURCE_CUSTOM, (uint64_t)d->custom[i].amount_e4, (uint64_t)have};
+      return (struct lack){RS_RESOURCE_CUSTOM, (uint64_t)d->custom[i].amount_e4, (uint64_t)have, d->custom[i].name};
   }
   if (d->gpu_e4 && !rs_res_fits(res, d)) {
     uint64_t sum = 0;
     for (unsigned i = 0; i < res->gpu_count; i++)
       sum += res->gpu_e4[i];
-    return (struct lack){RS_RESOURCE_GPU, d->gpu_e4, sum};
+    return (struct lack){RS_RESOURCE_GPU, d->gpu_e4, sum, 0};
   }
-  return (struct lack){RS_RESOURCE_NONE, 0, 0};
+  return (struct lack){RS_RESOURCE_NONE, 0, 0, 0};
 }
 
 /* What the policy says of this node alone. */
@@ -71,7 +72,7 @@ static enum rs_pick ask_policy(const struct rs_explain *x, const struct rs_view_
 static enum rs_verdict verdict_of(const struct rs_explain *x, rs_node_id node, const struct rs_view_node *entry,
                                   struct lack *lack, uint32_t *score_e4)
 {
-  *lack = (struct lack){RS_RESOURCE_NONE, 0, 0};
+  *lack = (struct lack){RS_RESOURCE_NONE, 0, 0, 0};
   *score_e4 = 0;
   if (entry->state == RS_NODE_DRAINING)
     return RS_VERDICT_DRAINING;
@@ -104,6 +105,7 @@ void rs_explain_nodes(const struct rs_explain *x, const struct rs_view *view, st
     row->n[RS_COL(verdicts, node)] = node;
     row->n[RS_COL(verdicts, verdict)] = verdict;
     row->n[RS_COL(verdicts, resource)] = lack.resource;
+    row->n[RS_COL(verdicts, custom)] = lack.custom;
     row->n[RS_COL(verdicts, need)] = lack.need;
     row->n[RS_COL(verdicts, have)] = lack.have;
     row->n[RS_COL(verdicts, score)] = score_e4;

@@ -1,5 +1,5 @@
 /* failure.c -- see failure.h. Behind the text's 0: u32 process, u32 node, u32 retries, u64 owner and u64 number of the
- * task, u64 function, the function's name. O(bytes). */
+ * task, u64 function, u64 class, the function's name, 0, the task's name. O(bytes). */
 #include "core/failure.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "core/codec.h"
 
-enum { ABOUT_BYTES = 36 };
+enum { ABOUT_BYTES = 44 };
 
 static size_t length(const char *text, size_t most)
 {
@@ -19,22 +19,39 @@ static size_t length(const char *text, size_t most)
 
 struct rs_result *rs_failure_result(struct rs_id task, int status, const struct rs_failure *f)
 {
-  size_t name = length(f->name, RS_FAILURE_NAME_MAX), size = length(f->text, RS_ERROR_TEXT_MAX);
-  if (size > RS_ERROR_TEXT_MAX - 1 - ABOUT_BYTES - name)
-    size = RS_ERROR_TEXT_MAX - 1 - ABOUT_BYTES - name;
-  struct rs_result *result = rs_result_new(0, (uint32_t)(size + 1 + ABOUT_BYTES + name));
+  size_t name = length(f->name, RS_FAILURE_NAME_MAX), own = length(f->task_name, RS_TASK_NAME_MAX);
+  size_t names = name + 1 + own, size = length(f->text, RS_ERROR_TEXT_MAX);
+  if (size > RS_ERROR_TEXT_MAX - 1 - ABOUT_BYTES - names)
+    size = RS_ERROR_TEXT_MAX - 1 - ABOUT_BYTES - names;
+  struct rs_result *result = rs_result_new(0, (uint32_t)(size + 1 + ABOUT_BYTES + names));
   result->task = task;
   result->status = status;
   memcpy(result->data, f->text, size);
-  struct rs_writer w = {result->data + size + 1, ABOUT_BYTES + name, 0};
+  struct rs_writer w = {result->data + size + 1, ABOUT_BYTES + names, 0};
   rs_put_u32(&w, f->pid);
   rs_put_u32(&w, f->node);
   rs_put_u32(&w, f->retries);
   rs_put_u64(&w, f->task.owner);
   rs_put_u64(&w, f->task.seq);
   rs_put_u64(&w, f->function);
+  rs_put_u64(&w, f->type);
   rs_put_bytes(&w, f->name, name);
+  rs_put_u8(&w, 0);
+  rs_put_bytes(&w, f->task_name, own);
   return result;
+}
+
+/* Up to a 0, or the end. */
+static void get_name(struct rs_reader *r, char *out, size_t most)
+{
+  size_t count = 0;
+  while (rs_get_left(r) > 0) {
+    char c = (char)rs_get_u8(r);
+    if (c == 0)
+      return;
+    if (count < most)
+      out[count++] = c;
+  }
 }
 
 bool rs_failure_read(const struct rs_result *result, struct rs_failure *f)
@@ -53,9 +70,8 @@ bool rs_failure_read(const struct rs_result *result, struct rs_failure *f)
   f->task.owner = rs_get_u64(&r);
   f->task.seq = rs_get_u64(&r);
   f->function = rs_get_u64(&r);
-  size_t name = rs_get_left(&r) < RS_FAILURE_NAME_MAX ? rs_get_left(&r) : RS_FAILURE_NAME_MAX;
-  const uint8_t *at = name ? rs_get_span(&r, name) : NULL;
-  if (at)
-    memcpy(f->name, at, name);
+  f->type = rs_get_u64(&r);
+  get_name(&r, f->name, RS_FAILURE_NAME_MAX);
+  get_name(&r, f->task_name, RS_TASK_NAME_MAX);
   return true;
 }

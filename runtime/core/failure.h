@@ -15,12 +15,14 @@
 
 struct rs_failure {
   char text[RS_ERROR_TEXT_MAX];
-  char name[RS_FAILURE_NAME_MAX + 1]; /* of the function; "": only its hash is known */
-  uint64_t function;                  /* rs_name_hash of its name; 0: not known */
-  struct rs_id task;                  /* whose failure it was first */
-  uint32_t node;                      /* RS_FAILURE_NODE_NONE: not known */
-  uint32_t pid;                       /* of the process; 0: not known */
-  uint32_t retries;                   /* tries before the last */
+  char name[RS_FAILURE_NAME_MAX + 1];   /* of the function; "": only its hash is known */
+  char task_name[RS_TASK_NAME_MAX + 1]; /* its own; "": it has none */
+  uint64_t function;                    /* rs_name_hash of its name; 0: not known */
+  uint64_t type;                        /* of a call: likewise of the actor's class */
+  struct rs_id task;                    /* whose failure it was first */
+  uint32_t node;                        /* RS_FAILURE_NODE_NONE: not known */
+  uint32_t pid;                         /* of the process; 0: not known */
+  uint32_t retries;                     /* tries before the last */
 };
 
 /* A failed result of `task`, which may be another than failure->task; texts are cut where they are too long. One

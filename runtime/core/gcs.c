@@ -28,6 +28,7 @@ struct rs_gcs *rs_gcs_new(struct rs_endpoint *ep, const struct rs_start *start)
   rs_list_init(&g->classes);
   rs_list_init(&g->awaited);
   rs_list_init(&g->stopping);
+  rs_list_init(&g->silent);
   rs_graves_init(&g->graves);
   g->types = start->node_types;
   g->type_count = start->node_type_count;

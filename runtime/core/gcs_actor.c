@@ -14,6 +14,9 @@
  * which a function of it can also make it say. One that has not done so after actor_graceful_shutdown_timeout_ms is
  * killed.
  *
+ * A worker whose connection breaks while it creates an actor has dropped the creation. What became of its process is
+ * the raylet's to say (WORKER_DIED); it is given up when nothing was said for timeout_ms_task_wait_for_death_info.
+ *
  * Invariants: actor_by_request holds exactly the actors in phase REQUESTED, actor_by_worker those in CREATING and
  * RUNNING.
  */
@@ -105,6 +108,7 @@ static void wait_for_place(struct rs_gcs *g, struct gcs_actor *actor)
   actor->phase = ACTOR_WAITING;
   actor->raylet = actor->worker = RS_ADDR_NONE;
   actor->request = actor->lease = 0;
+  actor->pid = 0;
   actor->unreported = false;
   rs_list_remove(&actor->place_link);
   rs_list_push_back(&actor->class->queue, &actor->place_link);
@@ -126,7 +130,8 @@ static void die(struct rs_endpoint *ep, struct gcs_actor *actor, int reason, con
   struct rs_gcs *g = ep->gcs;
   rs_trace(ep, RS_TRACE_ACTOR_DEAD, actor->id.owner, actor->id.seq, (uint64_t)(int64_t)reason);
   rs_gcs_watch_tell(ep, actor, RS_ACTOR_DEAD, reason, text);
-  rs_graves_add(&g->graves, actor->id, reason, text->bytes, text->used,
+  rs_graves_add(&g->graves, actor->id, actor->create->creation->function, reason, text->bytes, text->used,
+                rs_gcs_actor_row(ep, actor, RS_ACTOR_DEAD, reason, text),
                 (uint64_t)ep->config->maximum_gcs_destroyed_actor_cached_count);
   rs_addr raylet = actor->raylet;
   bool refresh = actor->phase == ACTOR_REQUESTED || actor->unreported;
@@ -179,10 +184,22 @@ static void lost(struct rs_endpoint *ep, struct gcs_actor *actor, int reason, st
     rs_gcs_refresh(ep, rs_addr_node(raylet));
 }
 
-static void worker_lost(struct rs_endpoint *ep, struct gcs_actor *actor, int reason)
+/* end: how its process did, as rs_text_end takes it. */
+static void worker_lost(struct rs_endpoint *ep, struct gcs_actor *actor, int reason, int32_t end)
 {
-  struct rs_text text = {0};
-  rs_text_str(&text, "its process died (");
+  struct rs_text text = {0}, how = {0};
+  actor->end = end;
+  rs_text_str(&text, "its process died");
+  if (rs_text_end(&how, end)) {
+    rs_text_str(&text, ": ");
+    rs_text_bytes(&text, how.bytes, how.used);
+  }
+  rs_text_str(&text, " (");
+  if (actor->pid) {
+    rs_text_str(&text, "process ");
+    rs_text_number(&text, actor->pid);
+    rs_text_str(&text, ", ");
+  }
   rs_text_worker(&text, actor->worker);
   if (reason != RS_ERR_WORKER_CRASHED) {
     rs_text_str(&text, ": ");
@@ -203,7 +220,8 @@ static void name_taken(struct rs_endpoint *ep, const struct rs_m_actor_create *m
   rs_text_bytes(&text, m->space, m->space_count);
   rs_text_str(&text, "\"");
   struct rs_id none = {0, 0};
-  rs_gcs_watch_dead(ep, m->actor.owner, m->actor, RS_ERR_NAME_TAKEN, &text, m->get_if_exists ? holder->id : none);
+  rs_gcs_watch_dead(ep, m->actor.owner, m->actor, m->creation->function, RS_ERR_NAME_TAKEN, &text,
+                    m->get_if_exists ? holder->id : none);
 }
 
 static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_actor_create *m)
@@ -223,6 +241,7 @@ static void on_create(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ac
   actor->create = (struct rs_m_actor_create *)(void *)rs_msg_ref((struct rs_msg *)(uintptr_t)&m->head);
   actor->creation = rs_task_ref(m->creation);
   actor->restarts_left = m->max_restarts;
+  actor->end = RS_PROCESS_RUNS;
   actor->name = name;
   rs_list_push_back(&g->actors, &actor->all_link);
   uint64_t *owned = rs_map_find(&g->actors_of_owner, from);
@@ -267,6 +286,8 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
   actor->unreported = true;
   actor->lease = m->lease;
   actor->worker = m->worker;
+  actor->pid = m->pid;
+  actor->end = RS_PROCESS_RUNS;
   rs_map_put_ptr(&g->actor_by_worker, actor->worker, actor);
   struct rs_m_actor_start *start = rs_msg_new(RS_MSG_ACTOR_START);
   start->lease = m->lease;
@@ -425,14 +446,14 @@ bool rs_gcs_actor_on_message(struct rs_endpoint *ep, rs_addr from, const struct 
     const struct rs_m_worker_oom *m = (const void *)msg;
     struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, m->worker);
     if (actor)
-      worker_lost(ep, actor, RS_ERR_OUT_OF_MEMORY);
+      worker_lost(ep, actor, RS_ERR_OUT_OF_MEMORY, RS_PROCESS_RUNS);
     return true;
   }
   case RS_MSG_WORKER_DIED: {
     const struct rs_m_worker_died *m = (const void *)msg;
     struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, m->worker);
     if (actor)
-      worker_lost(ep, actor, m->reason);
+      worker_lost(ep, actor, m->reason, m->pid ? m->end : RS_PROCESS_RUNS);
     return true;
   }
   case RS_MSG_ACTOR_KILL: on_kill(ep, (const void *)msg); return true; /* whoever has its id may */
@@ -456,14 +477,13 @@ void rs_gcs_actor_on_node_dead(struct rs_endpoint *ep, struct gcs_node *node)
   }
 }
 
-/* While it creates an actor, a worker that we have lost drops the creation. Later its raylet tells, or its owner. */
 void rs_gcs_actor_on_worker_down(struct rs_endpoint *ep, rs_addr worker)
 {
   struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, worker);
-  if (!actor || actor->phase != ACTOR_CREATING)
+  if (!actor || actor->phase != ACTOR_CREATING || !rs_list_empty(&actor->stopping_link))
     return;
-  return_lease(ep, actor->raylet, actor->lease);
-  worker_lost(ep, actor, RS_ERR_WORKER_CRASHED);
+  actor->stop_due_at = rs_time_add(ep->now, (uint64_t)ep->config->timeout_ms_task_wait_for_death_info * RS_MS);
+  rs_list_push_back(&ep->gcs->silent, &actor->stopping_link); /* one delay for all: in order of stop_due_at */
 }
 
 void rs_gcs_actor_on_owner_down(struct rs_endpoint *ep, rs_addr owner)
@@ -493,14 +513,24 @@ void rs_gcs_actor_settle(struct rs_endpoint *ep)
       break;
     end(ep, actor, RS_ERR_OK, "its last handle was given up; it did not end in time and was killed");
   }
+  RS_LIST_EACH(&ep->gcs->silent, at, after)
+  {
+    struct gcs_actor *actor = RS_ENTRY(at, struct gcs_actor, stopping_link);
+    if (actor->stop_due_at > ep->now)
+      break;
+    return_lease(ep, actor->raylet, actor->lease);
+    worker_lost(ep, actor, RS_ERR_WORKER_CRASHED, RS_PROCESS_RUNS);
+  }
 }
 
 uint64_t rs_gcs_actor_deadline(const struct rs_endpoint *ep)
 {
-  const struct rs_link *list = &ep->gcs->stopping;
-  uint64_t due =
-      rs_list_empty(list) ? RS_TIME_NEVER : RS_ENTRY(list->next, struct gcs_actor, stopping_link)->stop_due_at;
-  return rs_time_min(due, rs_gcs_watch_deadline(ep));
+  const struct rs_link *lists[] = {&ep->gcs->stopping, &ep->gcs->silent};
+  uint64_t due = rs_gcs_watch_deadline(ep);
+  for (int i = 0; i < 2; i++)
+    if (!rs_list_empty(lists[i]))
+      due = rs_time_min(due, RS_ENTRY(lists[i]->next, struct gcs_actor, stopping_link)->stop_due_at);
+  return due;
 }
 
 /* A report shows the actors that were granted before it was sent (one connection, first in first out). */

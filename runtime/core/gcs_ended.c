@@ -92,10 +92,7 @@ static void task_rows(struct rs_endpoint *ep, struct rs_answer *answer)
     if (rs_answer_only_count(answer, i + 1))
       return;
     const struct ended *at = &e->ring[(e->head + i) % e->cap];
-    struct rs_row *row = rs_row_new(at->row->kind, at->row->count, at->row->text_bytes);
-    memcpy(row->n, at->row->n, row->count * sizeof *row->n);
-    if (row->text_bytes)
-      memcpy(row->text, at->row->text, row->text_bytes);
+    struct rs_row *row = rs_row_copy(at->row);
     row->n[RS_COL(tasks, queued)] += ep->now - at->received_at;
     row->n[RS_COL(tasks, ended)] += ep->now - at->received_at;
     rs_answer_add(answer, row);

@@ -827,6 +827,7 @@ void rs_gcs_group_explain(struct rs_endpoint *ep, struct rs_answer *answer)
     row->n[RS_COL(explain, reason)] = RS_WAIT_GROUP;
     row->n[RS_COL(explain, count)] = group->unplaced;
     row->n[RS_COL(explain, request)] = i;
+    row->n[RS_COL(explain, name)] = group->name;
     row->n[RS_COL(explain, target)] = RS_NODE_NONE;
     rs_answer_add(answer, row);
     rs_explain_nodes(&(struct rs_explain){ep->config, &b->demand, RS_STRATEGY_DEFAULT, RS_NODE_NONE, RS_NODE_NONE},

@@ -40,9 +40,11 @@ struct gcs_actor {
   bool unreported; /* granted, and no report of the node since */
   uint64_t request, lease;
   rs_addr raylet, worker;
+  uint32_t pid;                 /* of its process; 0: not known, or there is none */
+  int32_t end;                  /* how the last one ended; RS_PROCESS_RUNS: not known */
   bool creator_gone, dropped;   /* dropped: it ends once it has been created */
   bool checking;                /* its raylet was asked whether the lease lives */
-  struct rs_link stopping_link; /* in gcs->stopping until it has ended by itself */
+  struct rs_link stopping_link; /* in gcs->stopping until it has ended by itself; in gcs->silent, see gcs_actor.c */
   uint64_t stop_due_at;
   rs_addr *watchers, *askers; /* who else hears of its states; who asked whether it lives */
   uint32_t watcher_count, watcher_cap, asker_count, asker_cap;
@@ -101,7 +103,7 @@ struct rs_gcs {
   struct rs_map actors_of_owner; /* owner -> how many */
   struct rs_map watched_by;      /* process -> how many actors it watches */
   struct rs_graves graves;
-  struct rs_link awaited, stopping;
+  struct rs_link awaited, stopping, silent;
   struct rs_link actors, classes;
   uint32_t actor_count, actors_waiting;
   uint64_t last_request;
@@ -144,8 +146,8 @@ struct gcs_actor *rs_gcs_actor_of(const struct rs_gcs *g, struct rs_id id); /* N
 /* gcs_watch.c */
 void rs_gcs_watch_tell(struct rs_endpoint *ep, struct gcs_actor *actor, enum rs_actor_state state, int reason,
                        const struct rs_text *text); /* everybody who watches it */
-void rs_gcs_watch_dead(struct rs_endpoint *ep, rs_addr who, struct rs_id id, int reason, const struct rs_text *text,
-                       struct rs_id other);
+void rs_gcs_watch_dead(struct rs_endpoint *ep, rs_addr who, struct rs_id id, uint64_t type, int reason,
+                       const struct rs_text *text, struct rs_id other);
 void rs_gcs_watch_answer(struct rs_endpoint *ep, struct gcs_actor *actor); /* those who asked: it lives */
 void rs_gcs_watch_adopt(struct rs_endpoint *ep, struct gcs_actor *actor); /* those who have asked before it was there */
 void rs_gcs_watch_forget(struct rs_gcs *g, struct gcs_actor *actor);
@@ -170,6 +172,9 @@ void rs_gcs_group_settle(struct rs_endpoint *ep);
 uint64_t rs_gcs_group_deadline(const struct rs_gcs *g);
 void rs_gcs_group_sanity_check(const struct rs_gcs *g);
 struct rs_answer;
+/* gcs_state.c: its row of ACTORS; of a dead one: `ended` is the own clock's time. */
+struct rs_row *rs_gcs_actor_row(const struct rs_endpoint *ep, const struct gcs_actor *actor, enum rs_actor_state state,
+                                int reason, const struct rs_text *text);
 void rs_gcs_group_rows(struct rs_endpoint *ep, struct rs_answer *answer);
 void rs_gcs_group_explain(struct rs_endpoint *ep, struct rs_answer *answer);
 

@@ -46,13 +46,12 @@ static struct rs_row *node_row(const struct rs_endpoint *ep, rs_node_id id)
   return row;
 }
 
-static struct rs_row *actor_row(const struct gcs_actor *a)
+struct rs_row *rs_gcs_actor_row(const struct rs_endpoint *ep, const struct gcs_actor *a, enum rs_actor_state state,
+                                int reason, const struct rs_text *text)
 {
   const struct rs_m_actor_create *m = a->create;
-  struct rs_row *row = rs_row_new(RS_STATE_ACTORS, RS_COLS(actors), m->name_count + 1 + m->space_count);
-  enum rs_actor_state state = a->phase == ACTOR_RUNNING ? RS_ACTOR_ALIVE
-                              : a->restart > 0          ? RS_ACTOR_RESTARTING
-                                                        : RS_ACTOR_PENDING;
+  uint32_t names = m->name_count + 1 + m->space_count, used = text ? text->used : 0;
+  struct rs_row *row = rs_row_new(RS_STATE_ACTORS, RS_COLS(actors), names + 1 + used);
   row->n[RS_COL(actors, owner)] = a->id.owner;
   row->n[RS_COL(actors, owner_seq)] = a->id.seq;
   row->n[RS_COL(actors, function)] = m->creation->function;
@@ -62,11 +61,38 @@ static struct rs_row *actor_row(const struct gcs_actor *a)
   row->n[RS_COL(actors, worker)] = a->worker;
   row->n[RS_COL(actors, restarts)] = a->restart;
   row->n[RS_COL(actors, restarts_left)] = (uint64_t)(int64_t)a->restarts_left;
+  row->n[RS_COL(actors, reason)] = (uint64_t)(int64_t)reason;
+  row->n[RS_COL(actors, pid)] = a->pid;
+  row->n[RS_COL(actors, exit)] = (uint64_t)(int64_t)a->end;
+  row->n[RS_COL(actors, ended)] = state == RS_ACTOR_DEAD ? ep->now : UINT64_MAX;
   if (m->name_count)
     memcpy(row->text, m->name, m->name_count);
   if (m->space_count)
     memcpy(row->text + m->name_count + 1, m->space, m->space_count);
+  if (used)
+    memcpy(row->text + names + 1, text->bytes, used);
   return row;
+}
+
+/* Those that live in the order of their creation, then the dead, the last one first. */
+static void actor_rows(struct rs_endpoint *ep, struct rs_answer *answer)
+{
+  const struct rs_gcs *g = ep->gcs;
+  for (const struct rs_link *at = g->actors.next; at != &g->actors; at = at->next) {
+    const struct gcs_actor *a = RS_ENTRY(at, struct gcs_actor, all_link);
+    enum rs_actor_state state = a->phase == ACTOR_RUNNING ? RS_ACTOR_ALIVE
+                                : a->restart > 0          ? RS_ACTOR_RESTARTING
+                                                          : RS_ACTOR_PENDING;
+    rs_answer_add(answer, rs_gcs_actor_row(ep, a, state, RS_ERR_OK, NULL));
+  }
+  uint32_t dead = g->graves.by_id.count;
+  for (const struct rs_link *at = g->graves.list.prev; at != &g->graves.list; at = at->prev) {
+    if (rs_answer_only_count(answer, dead--))
+      return;
+    struct rs_row *row = rs_row_copy(RS_ENTRY(at, struct rs_grave, link)->row);
+    row->n[RS_COL(actors, ended)] = ep->now - row->n[RS_COL(actors, ended)];
+    rs_answer_add(answer, row);
+  }
 }
 
 /* Why an actor is not alive: no place (with every node's verdict), a lease under way, or its creation. */
@@ -108,10 +134,7 @@ void rs_gcs_state_rows(struct rs_endpoint *ep, struct rs_answer *answer)
         rs_answer_add(answer, node_row(ep, id));
     return;
   case RS_STATE_JOBS: rs_gcs_job_rows(ep, answer); return;
-  case RS_STATE_ACTORS:
-    for (const struct rs_link *at = g->actors.next; at != &g->actors; at = at->next)
-      rs_answer_add(answer, actor_row(RS_ENTRY(at, struct gcs_actor, all_link)));
-    return;
+  case RS_STATE_ACTORS: actor_rows(ep, answer); return;
   case RS_STATE_TASKS:
   case RS_STATE_TASK_COUNTS: rs_gcs_ended_rows(ep, answer); return;
   case RS_STATE_GROUPS: rs_gcs_group_rows(ep, answer); return;

@@ -35,6 +35,7 @@ static void put_text(struct rs_m_actor_state *m, const void *text, uint32_t byte
 static struct rs_m_actor_state *state_of(const struct gcs_actor *actor, enum rs_actor_state state, int reason)
 {
   struct rs_m_actor_state *m = state_msg(actor->id, state, reason);
+  m->type = actor->create->creation->function;
   m->restart = actor->restart;
   m->worker = state == RS_ACTOR_ALIVE ? actor->worker : RS_ADDR_NONE;
   m->max_task_retries = actor->create->max_task_retries;
@@ -60,10 +61,11 @@ void rs_gcs_watch_tell(struct rs_endpoint *ep, struct gcs_actor *actor, enum rs_
   rs_msg_unref(&m->head);
 }
 
-void rs_gcs_watch_dead(struct rs_endpoint *ep, rs_addr who, struct rs_id id, int reason, const struct rs_text *text,
-                       struct rs_id other)
+void rs_gcs_watch_dead(struct rs_endpoint *ep, rs_addr who, struct rs_id id, uint64_t type, int reason,
+                       const struct rs_text *text, struct rs_id other)
 {
   struct rs_m_actor_state *m = state_msg(id, RS_ACTOR_DEAD, reason);
+  m->type = type;
   put_text(m, text->bytes, text->used);
   if (other.owner) {
     m->other_count = 1;
@@ -175,7 +177,8 @@ static void tell_unknown(struct rs_endpoint *ep, rs_addr who, struct rs_id id)
     rs_text_bytes(&text, grave->text, grave->text_bytes);
   else
     rs_text_str(&text, "the head knows no such actor; it may have died long ago");
-  rs_gcs_watch_dead(ep, who, id, grave ? grave->reason : RS_ERR_NO_ACTOR, &text, (struct rs_id){0, 0});
+  rs_gcs_watch_dead(ep, who, id, grave ? grave->type : 0, grave ? grave->reason : RS_ERR_NO_ACTOR, &text,
+                    (struct rs_id){0, 0});
 }
 
 static void on_watch(struct rs_endpoint *ep, rs_addr from, struct rs_id id)

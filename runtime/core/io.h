@@ -57,6 +57,9 @@ enum rs_input_kind {
   RS_IN_SPILL_DONE,      /* object, status: of an earlier SPILL, or CREATE on the disk */
   RS_IN_MEMORY_PRESSURE, /* memory: at a raylet: its node uses more than memory_usage_threshold. Said again while it
                             does */
+  RS_IN_WORKER_PROCESS,  /* peer, host: at a raylet: the number of a worker's process, before anything comes from it;
+                            status: RS_PROCESS_RUNS, or how it ended: then PEER_DOWN follows. Nothing is decided by it,
+                            and a driver without processes says nothing */
   RS_IN_KINDS
 };
 
@@ -68,12 +71,12 @@ struct rs_input {
     struct rs_result *result;   /* likewise */
     const struct rs_call *call; /* likewise */
     struct rs_id object;        /* COPY_DONE, SPILL_DONE */
-    uint64_t host;              /* number of the HOST_ADD request */
+    uint64_t host;              /* number of the HOST_ADD request; WORKER_PROCESS: of the process */
     struct {
       uint64_t used_bytes, limit_bytes;
     } memory; /* MEMORY_PRESSURE */
   };
-  int32_t status; /* COPY_DONE, SPILL_DONE */
+  int32_t status; /* COPY_DONE, SPILL_DONE; WORKER_PROCESS: RS_PROCESS_RUNS, an exit code, or minus a signal */
 };
 
 /* ---- effects ---- */

@@ -91,8 +91,18 @@ static void reply(struct rs_endpoint *ep, const struct owned_task *t, struct rs_
   rs_emit(ep, RS_OUT_REPLY)->reply = r;
 }
 
+/* The class of the actor that a call is to; 0: it is no call, or that is not known. */
+uint64_t rs_owner_type_of(const struct rs_owner *o, const struct rs_task *task)
+{
+  if (!(task->flags & RS_TASK_ACTOR_CALL))
+    return 0;
+  const struct owned_actor *a = rs_map_get_ptr(&o->actor_by_id, rs_id_key(task->actor));
+  const struct rs_grave *grave = a ? NULL : rs_graves_find(&o->graves, task->actor);
+  return a ? a->type : grave ? grave->type : 0;
+}
+
 /* What an owner knows about a failure that the failure does not say. Takes the reference, gives one. */
-static struct rs_result *complete(const struct owned_task *t, struct rs_result *result)
+static struct rs_result *complete(const struct rs_endpoint *ep, const struct owned_task *t, struct rs_result *result)
 {
   struct rs_failure f;
   bool known = rs_failure_read(result, &f);
@@ -100,8 +110,10 @@ static struct rs_result *complete(const struct owned_task *t, struct rs_result *
     return result; /* an argument's */
   if (!known) {
     f.function = t->task->function;
+    f.type = rs_owner_type_of(ep->owner, t->task);
     f.node = result->node == RS_ADDR_NONE ? RS_FAILURE_NODE_NONE : rs_addr_node(result->node);
   }
+  memcpy(f.task_name, rs_task_name(t->task), t->task->name_bytes);
   f.retries = t->retries;
   struct rs_result *whole = rs_failure_result(t->task->id, result->status, &f);
   whole->run_ns = result->run_ns;
@@ -114,7 +126,7 @@ void rs_owner_task_end(struct rs_endpoint *ep, struct owned_task *t, struct rs_r
 {
   struct rs_owner *o = ep->owner;
   if (result->status != RS_ERR_OK)
-    result = complete(t, result);
+    result = complete(ep, t, result);
   if (result->status != RS_ERR_OK)
     rs_trace(ep, RS_TRACE_TASK_FAILED, ep->self, t->task->id.seq, (uint64_t)(int64_t)result->status);
   rs_owner_event(ep, t, result);

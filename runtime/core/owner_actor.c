@@ -60,6 +60,7 @@ void rs_owner_actor_create(struct rs_endpoint *ep, const struct rs_call *call)
   }
   struct owned_actor *a = rs_owner_handle_new(ep, creation->id);
   a->known = true;
+  a->type = creation->function;
   a->max_task_retries = call->max_retries;
   a->max_pending_calls = call->actor ? call->actor->max_pending_calls : 0;
   a->detached = call->actor && call->actor->detached;
@@ -334,6 +335,7 @@ void rs_owner_actor_on_state(struct rs_endpoint *ep, const struct rs_m_actor_sta
     return;
   struct rs_text text = {0};
   rs_text_bytes(&text, m->text, m->text_count);
+  a->type = m->type ? m->type : a->type;
   if (m->state == RS_ACTOR_DEAD) {
     if (m->reason == RS_ERR_OK && a->in_flight_count && a->state == RS_ACTOR_ALIVE)
       leave(ep, a, &text);

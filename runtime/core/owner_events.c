@@ -70,10 +70,28 @@ static void count(struct rs_owner_events *e, uint64_t function, bool well, uint6
   *(well ? &f->finished_ns : &f->failed_ns) += run_ns;
 }
 
-struct rs_row *rs_owner_task_row(const struct owned_task *t, enum rs_task_state state, uint32_t text_bytes)
+static uint64_t name_of(const struct rs_task *task)
+{
+  char name[RS_TASK_NAME_MAX + 1];
+  if (!task->name_bytes)
+    return task->function;
+  memcpy(name, rs_task_name(task), task->name_bytes);
+  name[task->name_bytes] = 0;
+  return rs_name_hash(name);
+}
+
+struct rs_row *rs_owner_task_row(const struct rs_endpoint *ep, const struct owned_task *t, enum rs_task_state state,
+                                 const uint8_t *error, uint32_t error_bytes)
 {
   const struct rs_task *task = t->task;
+  uint32_t text_bytes = error_bytes ? task->name_bytes + 1u + error_bytes : task->name_bytes;
   struct rs_row *row = rs_row_new(RS_STATE_TASKS, RS_COLS(tasks), text_bytes);
+  if (task->name_bytes)
+    memcpy(row->text, rs_task_name(task), task->name_bytes);
+  if (error_bytes)
+    memcpy(row->text + task->name_bytes + 1, error, error_bytes);
+  row->n[RS_COL(tasks, class)] = rs_owner_type_of(ep->owner, task);
+  row->n[RS_COL(tasks, name)] = name_of(task);
   row->n[RS_COL(tasks, owner)] = task->id.owner;
   row->n[RS_COL(tasks, owner_seq)] = task->id.seq;
   row->n[RS_COL(tasks, function)] = task->function;
@@ -113,17 +131,16 @@ void rs_owner_event(struct rs_endpoint *ep, const struct owned_task *t, const st
     e->skip = e->stride - 1;
   if (e->count >= (uint64_t)ep->config->task_events_send_batch_size)
     thin_out(e);
-  uint32_t text_bytes = well ? 0 : result->data_bytes;
-  if (text_bytes > 1024)
-    text_bytes = 1024;
-  struct rs_row *row = rs_owner_task_row(t, well ? RS_TASK_FINISHED : RS_TASK_FAILED_FOR_GOOD, text_bytes);
+  uint32_t error_bytes = 0; /* its text; who it was follows after a 0 */
+  while (!well && error_bytes < result->data_bytes && error_bytes < 1024 && result->data[error_bytes])
+    error_bytes++;
+  struct rs_row *row =
+      rs_owner_task_row(ep, t, well ? RS_TASK_FINISHED : RS_TASK_FAILED_FOR_GOOD, result->data, error_bytes);
   row->n[RS_COL(tasks, status)] = (uint64_t)(int64_t)result->status;
   if (result->node)
     row->n[RS_COL(tasks, node)] = rs_addr_node(result->node);
   row->n[RS_COL(tasks, ended)] = ep->now;
   row->n[RS_COL(tasks, run)] = result->run_ns;
-  if (text_bytes)
-    memcpy(row->text, result->data, text_bytes);
   e->failed_rows += !well;
   RS_GROW(e->rows, e->count, e->cap);
   e->rows[e->count++] = row;
@@ -132,10 +149,7 @@ void rs_owner_event(struct rs_endpoint *ep, const struct owned_task *t, const st
 /* A fresh row with ages instead of times. */
 static struct rs_row *aged(const struct rs_row *row, uint64_t now)
 {
-  struct rs_row *copy = rs_row_new(row->kind, row->count, row->text_bytes);
-  memcpy(copy->n, row->n, row->count * sizeof *row->n);
-  if (row->text_bytes)
-    memcpy(copy->text, row->text, row->text_bytes);
+  struct rs_row *copy = rs_row_copy(row);
   copy->n[RS_COL(tasks, queued)] = now - row->n[RS_COL(tasks, queued)];
   if (row->n[RS_COL(tasks, ended)] != UINT64_MAX)
     copy->n[RS_COL(tasks, ended)] = now - row->n[RS_COL(tasks, ended)];

@@ -55,7 +55,8 @@ void rs_owner_handle_free(struct rs_endpoint *ep, struct owned_actor *a)
 
 void rs_owner_handle_dead(struct rs_endpoint *ep, struct rs_id id, int reason, const struct rs_text *text)
 {
-  rs_graves_add(&ep->owner->graves, id, reason, text->bytes, text->used, GRAVES_MAX);
+  const struct owned_actor *a = rs_map_get_ptr(&ep->owner->actor_by_id, rs_id_key(id));
+  rs_graves_add(&ep->owner->graves, id, a ? a->type : 0, reason, text->bytes, text->used, NULL, GRAVES_MAX);
 }
 
 void rs_owner_handle_tell(struct rs_endpoint *ep, struct rs_id id, enum rs_actor_state state, int status,

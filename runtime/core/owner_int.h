@@ -62,6 +62,7 @@ struct lease {
   struct sched_key *key;
   uint64_t number;
   rs_addr raylet, worker;
+  uint32_t pid; /* of the worker; 0: not known */
   rs_gpu_mask gpus;
   uint32_t in_flight_count;
   bool used, recalled;
@@ -87,6 +88,7 @@ struct owned_actor {
   struct rs_link unsure_link; /* in owner->unsure: its connection broke, and nobody has said yet what it is */
   struct rs_link queue, in_flight;
   struct rs_id id; /* its owner may be another process */
+  uint64_t type;   /* its class, by rs_name_hash; 0: not known yet */
   enum rs_actor_state state;
   rs_addr worker;
   uint32_t restart;
@@ -148,6 +150,7 @@ struct ref {
   uint32_t holds; /* tasks that read or carry it, living objects that contain it, results that bring it */
   uint32_t location_count, location_cap, waiter_count, waiter_cap;
   uint64_t size_bytes;
+  uint64_t function;      /* that made it; 0: none, or not known */
   struct rs_value *value; /* INLINE */
   rs_addr *locations;     /* STORED */
   struct owned_task **waiters;
@@ -231,7 +234,8 @@ void rs_owner_task_fail(struct rs_endpoint *ep, struct owned_task *t,
 void rs_owner_task_fail_text(struct rs_endpoint *ep, struct owned_task *t, int status,
                              const struct rs_text *text);                  /* for good */
 void rs_owner_task_rerun(struct rs_endpoint *ep, struct lineage *lineage); /* a task that ended, once more */
-void rs_owner_subscribe(struct rs_endpoint *ep);                           /* hears of dead nodes from now on */
+uint64_t rs_owner_type_of(const struct rs_owner *o, const struct rs_task *task);
+void rs_owner_subscribe(struct rs_endpoint *ep); /* hears of dead nodes from now on */
 void rs_owner_task_failed(struct rs_endpoint *ep, struct owned_task *t, struct rs_result *result,
                           bool charged); /* or retried */
 

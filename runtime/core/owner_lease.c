@@ -16,6 +16,9 @@
  * Cost: O(1) per task and message. Invariants: a lease has at least one task in flight between steps; request_count
  * requests are in request_by_number.
  */
+#include <string.h>
+
+#include "core/failure.h"
 #include "core/owner_int.h"
 
 #define FIRST_REQUESTS 10
@@ -389,6 +392,18 @@ void rs_owner_lease_on_result(struct rs_endpoint *ep, struct lease *lease, struc
   }
 }
 
+static struct rs_result *lost_result(const struct lease *lease, const struct owned_task *t, int reason)
+{
+  struct rs_failure f = {.function = t->task->function, .task = t->task->id, .pid = lease->pid};
+  struct rs_text text = {0};
+  f.node = rs_addr_node(lease->raylet);
+  rs_text_str(&text, rs_error_text(reason));
+  memcpy(f.text, text.bytes, text.used);
+  struct rs_result *failed = rs_failure_result(t->task->id, reason, &f);
+  failed->node = lease->raylet;
+  return failed;
+}
+
 /* The worker, or our connection to it, is gone. tell_raylet: it may not know yet, and must not lease it again. */
 void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason, bool tell_raylet)
 {
@@ -400,8 +415,7 @@ void rs_owner_lease_lost(struct rs_endpoint *ep, struct lease *lease, int reason
     rs_list_remove(&t->link);
     lease->in_flight_count--;
     t->lease = NULL;
-    struct rs_result *failed = rs_result_failed(t->task->id, reason, rs_error_text(reason));
-    failed->node = lease->raylet;
+    struct rs_result *failed = lost_result(lease, t, reason);
     rs_owner_task_failed(ep, t, failed, running);
     running = false;
   }
@@ -429,6 +443,7 @@ static void on_grant(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_l
     lease->number = m->lease;
     lease->raylet = raylet;
     lease->worker = m->worker;
+    lease->pid = m->pid;
     lease->gpus = m->gpus;
     rs_list_init(&lease->in_flight);
     rs_list_init(&lease->hungry_link);

@@ -196,8 +196,11 @@ void rs_owner_object_free(struct rs_endpoint *ep, struct rs_id id)
 
 void rs_owner_object_expect(struct rs_endpoint *ep, const struct rs_task *task)
 {
-  for (uint32_t i = 0; i < task->return_count; i++)
-    rs_owner_ref_new(ep, (struct rs_id){ep->self, task->id.seq + 1 + i})->count = 1;
+  for (uint32_t i = 0; i < task->return_count; i++) {
+    struct ref *ref = rs_owner_ref_new(ep, (struct rs_id){ep->self, task->id.seq + 1 + i});
+    ref->count = 1;
+    ref->function = task->function;
+  }
 }
 
 void rs_owner_object_add_location(struct ref *ref, rs_addr raylet)

@@ -28,7 +28,7 @@ static void task_rows(struct rs_endpoint *ep, struct rs_answer *answer)
       break;
     left--;
     const struct owned_task *t = (void *)(uintptr_t)o->tasks.slots[i].value;
-    struct rs_row *row = rs_owner_task_row(t, state_of(t), 0);
+    struct rs_row *row = rs_owner_task_row(ep, t, state_of(t), NULL, 0);
     row->n[RS_COL(tasks, queued)] = ep->now - t->queued_at;
     rs_answer_add(answer, row);
   }
@@ -74,6 +74,8 @@ static void object_rows(struct rs_endpoint *ep, struct rs_answer *answer)
       continue;
     const struct ref *obj = (void *)(uintptr_t)o->refs.slots[i].value;
     const struct rs_result *error = obj->more ? obj->more->error : NULL;
+    if (obj->origin == REF_OF_ACTOR)
+      continue; /* a handle */
     struct rs_row *row = rs_row_new(RS_STATE_OBJECTS, RS_COLS(objects), 0);
     row->n[RS_COL(objects, owner)] = obj->id.owner;
     row->n[RS_COL(objects, owner_seq)] = obj->id.seq;
@@ -84,9 +86,11 @@ static void object_rows(struct rs_endpoint *ep, struct rs_answer *answer)
                                                                : RS_OBJECT_GONE;
     row->n[RS_COL(objects, kept)] = obj->count > 0;
     row->n[RS_COL(objects, readers)] = obj->holds;
-    row->n[RS_COL(objects, borrowers)] = obj->more ? obj->more->lend_count : 0;
+    for (uint32_t k = 0; obj->more && k < obj->more->lend_count; k++)
+      row->n[RS_COL(objects, borrowers)] += obj->more->lends[k].borrows;
     row->n[RS_COL(objects, copies)] = obj->location_count;
     row->n[RS_COL(objects, node)] = obj->location_count ? rs_addr_node(obj->locations[0]) : RS_NODE_NONE;
+    row->n[RS_COL(objects, function)] = obj->function;
     row->n[RS_COL(objects, status)] = (uint64_t)(int64_t)(error ? error->status : RS_ERR_OK);
     rs_answer_add(answer, row);
   }

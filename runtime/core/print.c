@@ -199,6 +199,8 @@ static void print_task(struct text *t, struct rs_task *const *v)
   put_part(t, "deps", (*v)->dep_count);
   put_part(t, "args_bytes", (*v)->args_bytes);
   put_part(t, "inner", (*v)->inner_count);
+  if ((*v)->name_bytes)
+    put_part(t, "name_bytes", (*v)->name_bytes);
   if ((*v)->parent.seq) {
     put_str(t, " parent=");
     print_id(t, &(*v)->parent);
@@ -379,7 +381,7 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
 {
   static const char kinds[][14] = {"START",         "TIMER",       "MESSAGE",   "SEND_FAILED", "PEER_DOWN",
                                    "TASK_FINISHED", "TASK_FAILED", "COPY_DONE", "HOST_UP",     "HOST_DOWN",
-                                   "CALL",          "SPILL_DONE",  "MEMORY"};
+                                   "CALL",          "SPILL_DONE",  "MEMORY",    "WORKER"};
   if (cap == 0)
     return;
   struct text text = {.out = out, .cap = cap}, *t = &text;
@@ -416,6 +418,12 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
   case RS_IN_MEMORY_PRESSURE:
     put_part(t, "used", (int64_t)input->memory.used_bytes);
     put_part(t, "limit", (int64_t)input->memory.limit_bytes);
+    break;
+  case RS_IN_WORKER_PROCESS:
+    put_addr(t, " ", input->peer);
+    put_part(t, "pid", (int64_t)input->host);
+    if (input->status != RS_PROCESS_RUNS)
+      put_part(t, "end", input->status);
     break;
   default: break;
   }

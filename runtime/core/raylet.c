@@ -225,6 +225,7 @@ void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant)
   m->worker = grant->worker->addr;
   m->gpus = grant->gpus;
   m->nodes = rs_raylet_view_alive(ep->local);
+  m->pid = grant->worker->pid;
   rs_send(ep, grant->owner, m);
   if (grant->actor)
     ep->local->dirty = true; /* the head deducts an actor from its grant to the next report: there must be one */

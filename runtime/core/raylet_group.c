@@ -146,6 +146,8 @@ static void end_grants(struct rs_endpoint *ep, const struct bundle *b, int reaso
       m->lease = grant->lease;
       m->worker = grant->worker->addr;
       m->reason = reason;
+      m->pid = grant->worker->pid;
+      m->end = RS_PROCESS_RUNS;
       rs_send(ep, grant->owner, m);
     } else {
       rs_raylet_reject(ep, grant->owner, grant->request, reason);

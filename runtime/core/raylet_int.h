@@ -57,7 +57,9 @@ struct pool_worker {
   uint64_t env;   /* that it was leased for first */
   struct grant *grant;
   enum worker_state state;
-  bool owns; /* it submits tasks or has objects: it is asked before it is ended */
+  bool owns;    /* it submits tasks or has objects: it is asked before it is ended */
+  uint32_t pid; /* 0: not known */
+  int32_t end;  /* RS_PROCESS_RUNS, or how its process ended, as it is told before its PEER_DOWN */
 };
 
 /* Resources of this node that belong to a placement group. */

@@ -77,6 +77,7 @@ static void start_workers(struct rs_endpoint *ep)
     worker->addr = (ep->self & ~(uint64_t)RS_EP_MAX) | r->next_ep++;
     worker->since = ep->now;
     worker->state = WORKER_STARTING;
+    worker->end = RS_PROCESS_RUNS;
     rs_list_push_back(&r->starting, &worker->link);
     r->starting_count++;
     rs_map_put_ptr(&r->workers, worker->addr, worker);
@@ -222,6 +223,15 @@ static void start_failed(struct rs_endpoint *ep)
   rs_raylet_drop_grant(ep, grant, false);
 }
 
+void rs_raylet_on_process(struct rs_endpoint *ep, rs_addr addr, uint32_t pid, int32_t end)
+{
+  struct pool_worker *worker = rs_map_get_ptr(&ep->local->workers, addr);
+  if (!worker)
+    return;
+  worker->pid = pid;
+  worker->end = end;
+}
+
 void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr addr)
 {
   struct rs_raylet *r = ep->local;
@@ -230,6 +240,8 @@ void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr addr)
     return;
   struct grant *grant = worker->grant;
   bool starting = worker->state == WORKER_STARTING;
+  uint32_t pid = worker->pid;
+  int32_t end = worker->end;
   forget(ep, worker, (uint64_t)(int64_t)RS_ERR_WORKER_CRASHED);
   if (starting)
     start_failed(ep);
@@ -239,6 +251,8 @@ void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr addr)
     m->lease = grant->lease;
     m->worker = addr;
     m->reason = RS_ERR_WORKER_CRASHED;
+    m->pid = pid;
+    m->end = end;
     rs_send(ep, grant->owner, m);
     rs_raylet_drop_grant(ep, grant, false);
   }

@@ -17,6 +17,7 @@ static struct rs_row *worker_row(const struct rs_endpoint *ep, const struct pool
   uint64_t since = grant ? grant->granted_at : worker->since;
   row->n[RS_COL(workers, since)] = ep->now - since;
   row->n[RS_COL(workers, job)] = worker->job;
+  row->n[RS_COL(workers, pid)] = worker->pid;
   if (grant) {
     row->n[RS_COL(workers, owner)] = grant->owner;
     row->n[RS_COL(workers, cpus)] = (uint64_t)grant->class->hold->is.cpu_e4;

@@ -487,6 +487,11 @@ static void put_input(struct rs_writer *w, const void *what)
     rs_put_u64(w, input->memory.used_bytes);
     rs_put_u64(w, input->memory.limit_bytes);
     break;
+  case RS_IN_WORKER_PROCESS:
+    rs_put_u64(w, input->peer);
+    rs_put_u64(w, input->host);
+    rs_put_u32(w, (uint32_t)input->status);
+    break;
   case RS_IN_KINDS: RS_ASSERT(!"an input kind");
   }
 }
@@ -522,6 +527,11 @@ static void get_input(struct rs_reader *r, struct rs_input *input)
   case RS_IN_MEMORY_PRESSURE:
     input->memory.used_bytes = rs_get_u64(r);
     input->memory.limit_bytes = rs_get_u64(r);
+    break;
+  case RS_IN_WORKER_PROCESS:
+    input->peer = rs_get_u64(r);
+    input->host = rs_get_u64(r);
+    input->status = (int32_t)rs_get_u32(r);
     break;
   default: break;
   }

@@ -22,6 +22,15 @@ struct rs_row *rs_row_new(uint8_t kind, uint32_t count, uint32_t text_bytes)
   return row;
 }
 
+struct rs_row *rs_row_copy(const struct rs_row *row)
+{
+  struct rs_row *copy = rs_row_new(row->kind, row->count, row->text_bytes);
+  memcpy(copy->n, row->n, row->count * sizeof *row->n);
+  if (row->text_bytes)
+    memcpy(copy->text, row->text, row->text_bytes);
+  return copy;
+}
+
 struct rs_row *rs_row_ref(struct rs_row *row)
 {
   RS_ASSERT(row->refs > 0);

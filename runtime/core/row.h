@@ -22,6 +22,7 @@ struct rs_row {
 
 /* Zeroed, one reference; to be filled in before it is shared. */
 struct rs_row *rs_row_new(uint8_t kind, uint32_t count, uint32_t text_bytes);
+struct rs_row *rs_row_copy(const struct rs_row *row); /* one reference, to be changed before it is shared */
 struct rs_row *rs_row_ref(struct rs_row *row);
 void rs_row_unref(struct rs_row *row); /* NULL is fine */
 

@@ -52,7 +52,8 @@ enum rs_task_state {                                  /* Ray's */
                      RS_TASK_FAILED_FOR_GOOD,
                      RS_TASK_STATES
 };
-enum rs_object_state { RS_OBJECT_PENDING, RS_OBJECT_INLINE, RS_OBJECT_STORED, RS_OBJECT_GONE };
+/* SPILLED: no owner says it; who asks finds it by the copies, all of which are on disks. */
+enum rs_object_state { RS_OBJECT_PENDING, RS_OBJECT_INLINE, RS_OBJECT_STORED, RS_OBJECT_GONE, RS_OBJECT_SPILLED };
 enum rs_copy_state { RS_COPY_QUEUED, RS_COPY_PULLING, RS_COPY_HERE, RS_COPY_SPILLED };
 
 /* Why something waits. `on` is what it waits for. */
@@ -128,7 +129,8 @@ void rs_owner_state_rows(struct rs_endpoint *ep, struct rs_answer *answer);
 
 /* owner_events.c: tasks that have ended and are not told yet. `state` of any task; times of the own clock. */
 struct owned_task;
-struct rs_row *rs_owner_task_row(const struct owned_task *t, enum rs_task_state state, uint32_t text_bytes);
+struct rs_row *rs_owner_task_row(const struct rs_endpoint *ep, const struct owned_task *t, enum rs_task_state state,
+                                 const uint8_t *error, uint32_t error_bytes);
 void rs_owner_events_rows(struct rs_endpoint *ep, struct rs_answer *answer);
 
 /* The owners of a raylet's node; borrowed. */

@@ -55,12 +55,14 @@ void rs_value_unref(struct rs_value *value)
   free(value);
 }
 
-struct rs_task *rs_task_new_inner(uint32_t dep_count, uint32_t inner_count, uint32_t args_bytes)
+struct rs_task *rs_task_new_named(uint32_t dep_count, uint32_t inner_count, uint32_t args_bytes, const void *name,
+                                  uint8_t name_bytes)
 {
   RS_ASSERT(dep_count <= RS_TASK_DEPS_MAX && inner_count <= RS_TASK_DEPS_MAX);
   RS_ASSERT(args_bytes <= RS_INLINE_MAX);
   size_t bytes =
       sizeof(struct rs_task) + dep_count * sizeof(struct rs_dep) + inner_count * sizeof(struct rs_id) + args_bytes;
+  bytes += name_bytes;
   struct rs_task *task = rs_alloc(bytes);
   memset(task, 0, bytes);
   task->refs = 1;
@@ -70,7 +72,17 @@ struct rs_task *rs_task_new_inner(uint32_t dep_count, uint32_t inner_count, uint
   task->deps = (struct rs_dep *)(task + 1);
   task->inner = (struct rs_id *)(task->deps + dep_count);
   task->args = (uint8_t *)(task->inner + inner_count);
+  task->name_bytes = name_bytes;
+  if (name_bytes) {
+    task->flags = RS_TASK_NAMED;
+    memcpy(task->args + args_bytes, name, name_bytes);
+  }
   return task;
+}
+
+struct rs_task *rs_task_new_inner(uint32_t dep_count, uint32_t inner_count, uint32_t args_bytes)
+{
+  return rs_task_new_named(dep_count, inner_count, args_bytes, NULL, 0);
 }
 
 struct rs_task *rs_task_new(uint32_t dep_count, uint32_t args_bytes)
@@ -87,7 +99,8 @@ struct rs_task *rs_task_ref(struct rs_task *task)
 
 struct rs_task *rs_task_copy(const struct rs_task *from)
 {
-  struct rs_task *task = rs_task_new_inner(from->dep_count, from->inner_count, from->args_bytes);
+  struct rs_task *task =
+      rs_task_new_named(from->dep_count, from->inner_count, from->args_bytes, rs_task_name(from), from->name_bytes);
   struct rs_dep *deps = task->deps;
   struct rs_id *inner = task->inner;
   uint8_t *args = task->args;

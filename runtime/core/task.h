@@ -16,6 +16,7 @@
 #define RS_TASK_RETURNS_MAX 64
 #define RS_STREAM_MAX 100000000u  /* items of one task; their numbers are kept free for it */
 #define RS_INLINE_MAX (16u << 20) /* bytes of arguments, or of results, in one task */
+#define RS_TASK_NAME_MAX 255      /* bytes */
 #define RS_ERROR_TEXT_MAX 4096
 #define RS_VALUE_IDS_MAX 65536 /* references inside one value, or inside the returns of one task */
 
@@ -51,6 +52,7 @@ struct rs_dep {
  * no task submitted by then reads them. STREAM: it has no returns; its values come one by one, each an object: item i,
  * from 1 to RS_STREAM_MAX, has the number i after the task's own. GROUP: a call that names a concurrency group. ASYNC:
  * a creation whose actor runs its functions one after the other, though many calls may be under way: they end later.
+ * NAMED: it has a name of its own, which people see instead of the function's.
  */
 enum {
   RS_TASK_ACTOR_CREATE = 1,
@@ -60,6 +62,7 @@ enum {
   RS_TASK_STREAM = 16,
   RS_TASK_GROUP = 32,
   RS_TASK_ASYNC = 64,
+  RS_TASK_NAMED = 128,
   RS_TASK_CAPTURE = 512
 };
 
@@ -69,6 +72,7 @@ struct rs_task {
   uint16_t inner_count;
   uint16_t flags;
   uint8_t return_count;
+  uint8_t name_bytes; /* of a NAMED one; the name stands behind the arguments: rs_task_name */
   uint32_t args_bytes;
   struct rs_id id;
   uint64_t function;
@@ -88,6 +92,12 @@ struct rs_task {
 /* A task with room for deps, references and args, to be filled in by the caller before it is shared. One reference. */
 struct rs_task *rs_task_new(uint32_t dep_count, uint32_t args_bytes);
 struct rs_task *rs_task_new_inner(uint32_t dep_count, uint32_t inner_count, uint32_t args_bytes);
+struct rs_task *rs_task_new_named(uint32_t dep_count, uint32_t inner_count, uint32_t args_bytes, const void *name,
+                                  uint8_t name_bytes);             /* flags NAMED, if there is a name */
+static inline const char *rs_task_name(const struct rs_task *task) /* name_bytes, not terminated */
+{
+  return (const char *)(task->args + task->args_bytes);
+}
 static inline rs_addr rs_task_job(const struct rs_task *task)
 {
   return task->job != RS_ADDR_NONE ? task->job : task->id.owner;

@@ -20,6 +20,7 @@
 typedef uint64_t rs_addr;
 
 #define RS_ADDR_NONE UINT64_C(0)
+#define RS_PROCESS_RUNS INT32_MIN /* in place of how a process ended: an exit code, or minus a signal */
 #define RS_NODE_MAX ((1u << 24) - 1)
 #define RS_INCARNATION_MAX ((1u << 12) - 1)
 

@@ -72,6 +72,10 @@ void rs_front_unpin_all(struct rs_front *front);
 
 /* ---- for the application ---- */
 
+/* The head's key-value store has here a key "<hash in 16 hex digits> <name>" for each name that programs use. */
+#define RS_NAMES_SPACE "raysim.names"
+enum { RS_NAMES_MAX = 10000 }; /* told by one process */
+
 /* Async-signal-safe. */
 void rs_front_interrupt(struct rs_front *front);
 
@@ -79,8 +83,9 @@ void rs_front_interrupt(struct rs_front *front);
  * where it is not NULL: the task's id; its returns follow it. 0, or why nothing was done. */
 int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *ids);
 
-/* The hash of a function's name, which is remembered; and the name of a hash, "" where it is not known. */
-uint64_t rs_front_function(struct rs_front *front, const char *name);
+/* The hash of a name (of a function, class, resource, group ...), which is remembered, and told to the head where
+ * people look it up (RS_NAMES_SPACE); and the name of a hash, "" where it is not known. */
+uint64_t rs_front_intern(struct rs_front *front, const char *name);
 const char *rs_front_name(const struct rs_front *front, uint64_t hash);
 
 /* Any other call. */

@@ -82,8 +82,9 @@ void rs_function_write_names(const char *path)
   for (uint32_t i = 0; file && i < entry_count; i++) {
     const char *name = entries[i].function->name;
     fprintf(file, "%016llx %s\n", (unsigned long long)entries[i].hash, name);
-    if (rs_name_hash(name) != entries[i].hash) /* a method: calls have its own name's hash */
-      fprintf(file, "%016llx %s\n", (unsigned long long)rs_name_hash(name), name);
+    const char *dot = strrchr(name, '.');
+    if (rs_name_hash(name) != entries[i].hash && dot) /* a method: calls have its own name's hash */
+      fprintf(file, "%016llx %s\n", (unsigned long long)rs_name_hash(dot + 1), dot + 1);
   }
   if (file)
     fclose(file);

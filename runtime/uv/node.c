@@ -2,8 +2,7 @@
  *
  * One thread: it reads sockets, steps the raylet (and the GCS) and answers health checks, so a stopped or stuck process
  * is noticed (health.c). The head hands out node numbers when nodes join and keeps the table of where each one listens;
- * every other raylet asks it. A node whose head is gone ends. A worker's end is reported by the fork server; its raylet
- * hears PEER_DOWN when what the worker had sent before has been read, or DRAIN_MS later.
+ * every other raylet asks it. A node whose head is gone ends. How its workers end is ends.c's.
  */
 #include "uv/node.h"
 
@@ -19,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "uv/ends.h"
 #include "uv/function.h"
 #include "uv/health.h"
 #include "uv/memory.h"
@@ -26,8 +26,6 @@
 #include "uv/session.h"
 #include "uv/store.h"
 #include "uv/worker.h"
-
-enum { DRAIN_MS = 50 };
 
 #define NUMBER_NODE (UINT64_C(1) << 63)
 #define NUMBER_TYPE (UINT64_C(1) << 62) /* the index is that of a node type, else of an initial node */
@@ -51,11 +49,6 @@ struct ask {
   rs_addr raylet, who;
 };
 
-struct exited {
-  rs_addr worker;
-  uint64_t at;
-};
-
 struct rs_node {
   struct rs_proc proc;
   const struct rs_node_options *options;
@@ -66,8 +59,7 @@ struct rs_node {
   uint32_t next_driver, worker_count;
   struct ask *asks;
   uint32_t ask_count, ask_cap;
-  struct exited *exited;
-  uint32_t exited_count, exited_cap;
+  struct rs_ends ends;
   struct member *members; /* by node number */
   uint32_t member_count, member_cap;
   struct launch *launches;
@@ -173,25 +165,12 @@ static void host_remove(struct rs_node *node, rs_addr raylet)
   proc->role_deadline = rs_time_min(proc->role_deadline, member->kill_at);
 }
 
-static void worker_exited(struct rs_node *node, uint64_t number)
+static void worker_exited(struct rs_node *node, uint64_t number, int32_t status)
 {
   struct rs_proc *proc = &node->proc;
   rs_addr worker = (proc->self & ~(uint64_t)RS_EP_MAX) | number;
-  struct rs_peer *peer = rs_peer_get(proc, worker);
   node->worker_count--;
-  if (!peer->use) { /* gone already, or never came */
-    bool told = peer->gone;
-    peer->gone = true;
-    if (!told) {
-      rs_peer_pair(peer, proc->self, worker);
-      rs_peer_lost(proc, peer);
-    }
-  } else { /* its connection will end by itself, after what it had sent; a descendant may hold it open */
-    RS_GROW(node->exited, node->exited_count, node->exited_cap);
-    uint64_t at = rs_proc_now(proc) + DRAIN_MS * RS_MS;
-    node->exited[node->exited_count++] = (struct exited){worker, at};
-    proc->role_deadline = rs_time_min(proc->role_deadline, at);
-  }
+  rs_ends_exited(&node->ends, proc, worker, status);
   rs_output_worker_gone(proc, worker);
   char path[RS_UV_PATH_MAX];
   rs_socket_path(path, sizeof path, proc->session, worker);
@@ -245,7 +224,7 @@ static void on_fork_event(uv_poll_t *poll, int status, int events)
     if (!event.started && is_node)
       node_exited(node, event.number);
     else if (!event.started)
-      worker_exited(node, event.number);
+      worker_exited(node, event.number, event.value);
   }
   if (rs_forkserver_gone(&node->fork)) {
     uv_poll_stop(poll);
@@ -514,6 +493,7 @@ static void on_open(struct rs_proc *proc, struct rs_peer *peer)
   struct rs_node *node = node_of(proc);
   if (proc->store_io && rs_addr_same_node(peer->addr, proc->self))
     rs_store_io_hello(proc->store_io, peer);
+  rs_ends_opened(proc, peer);
   if (node->options->head || node->joined || peer->addr != rs_addr_make(0, 1, RS_EP_RAYLET))
     return;
   char error[RS_UV_ERROR_MAX];
@@ -549,6 +529,8 @@ static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
 {
   struct rs_node *node = node_of(proc);
   if (rs_addr_same_node(peer->addr, proc->self)) { /* a worker or driver program: its address is not used again */
+    if (!node->leaving)
+      rs_ends_lost(&node->ends, proc, peer);
     peer->gone = true;
     return;
   }
@@ -581,20 +563,7 @@ static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
 static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
 {
   struct rs_node *node = node_of(proc);
-  uint64_t deadline = RS_TIME_NEVER;
-  for (uint32_t i = 0; i < node->exited_count;) {
-    struct exited at = node->exited[i];
-    if (now < at.at) {
-      deadline = rs_time_min(deadline, at.at);
-      i++;
-      continue;
-    }
-    node->exited[i] = node->exited[--node->exited_count];
-    struct rs_peer *peer = rs_peer_get(proc, at.worker);
-    if (peer->use)
-      rs_peer_lost(proc, peer);
-    peer->gone = true;
-  }
+  uint64_t deadline = rs_ends_timer(&node->ends, proc, now);
   for (uint32_t i = 0; i < node->member_count; i++) {
     struct member *member = &node->members[i];
     if (!member->alive)
@@ -864,7 +833,7 @@ int rs_node_main(const struct rs_node_options *given)
   free(node->members);
   free(node->launches);
   free(node->asks);
-  free(node->exited);
+  rs_ends_free(&node->ends);
   int status = node->no_policy ? 2 : !fine || node->failed ? 1 : 0;
   rs_node_info_unref(options->info);
   free(options);

@@ -49,14 +49,22 @@ void rs_output_task(struct rs_output *output, struct rs_proc *proc, const struct
   if (!p)
     return;
   rs_addr job = rs_task_job(task);
+  char shown[RS_OUTPUT_NAME_MAX];
   output->ran = true;
-  if (p->job != job) {
+  if (task->flags & RS_TASK_ACTOR_CALL) /* calls go by their actor's class */
+    snprintf(shown, sizeof shown, "%s", p->name);
+  else if (task->name_bytes)
+    snprintf(shown, sizeof shown, "%.*s", (int)task->name_bytes, rs_task_name(task));
+  else
+    snprintf(shown, sizeof shown, "%s", name);
+  bool same = strcmp(p->name, shown) == 0;
+  if (p->job != job || !same) {
     if (p->job)
-      rs_output_tell(output, proc, true); /* what came before is the other job's */
+      rs_output_tell(output, proc, true); /* what came before is the other's */
     p->job = job;
+    if (!same)
+      memcpy(p->name, shown, sizeof p->name);
   }
-  if (!(task->flags & RS_TASK_ACTOR_CALL) && strncmp(p->name, name, sizeof p->name - 1) != 0)
-    snprintf(p->name, sizeof p->name, "%s", name); /* calls go by their actor's class */
   if (output->armed || !proc->setup.config.log_to_driver)
     return;
   output->armed = true;

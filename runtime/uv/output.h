@@ -1,10 +1,10 @@
 /* output.h -- what functions print: kept in files of the session, and shown by the driver program of their job.
  *
  * A worker's standard output and error are the files logs/worker-<node>.<incarnation>-<endpoint>.out and .err of its
- * session. New lines go to the driver program of the job whose task ran last, a little later: within
- * RS_OUTPUT_CHECK_MS, and in any case before the result of a task after which the worker has nothing to do. What a
- * worker leaves when it dies is told by its node: beside the files there is a .pos, shared memory that says how far the
- * worker had come.
+ * session. New lines go to the driver program of their job a little later: within RS_OUTPUT_CHECK_MS, and in any case
+ * before the result of a task after which the worker has nothing to do, and before a task of another name or job
+ * begins: so each line has the name of the task that has written it. What a worker leaves when it dies is told by its
+ * node: beside the files there is a .pos, shared memory that says how far the worker had come.
  */
 #ifndef RS_UV_OUTPUT_H
 #define RS_UV_OUTPUT_H

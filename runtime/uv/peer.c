@@ -158,7 +158,14 @@ void rs_peer_lost(struct rs_proc *proc, struct rs_peer *peer)
   rs_transfer_lost(proc, peer->addr);
   if (proc->ops->lost && was)
     proc->ops->lost(proc, peer);
+  if (!peer->held)
+    rs_peer_mourn(proc, peer);
+}
+
+void rs_peer_mourn(struct rs_proc *proc, struct rs_peer *peer)
+{
   struct rs_pair pairs[4];
+  peer->held = false;
   uint8_t count = peer->pair_count;
   memcpy(pairs, peer->pairs, sizeof pairs);
   peer->pair_count = 0;

@@ -87,7 +87,9 @@ struct rs_peer {
   struct rs_out out;
   struct rs_transfer_out *sending;            /* its chunk is partly sent: nothing else may be before it is whole */
   bool want_connect, finding, overflow, gone; /* gone: it will never be back */
+  bool held;                                  /* the session has ended, but nobody has heard of it yet: rs_peer_mourn */
   uint64_t find_deadline;
+  uint32_t pid; /* of a worker of this node; 0: not known */
   uint8_t pair_count;
   struct rs_pair {
     rs_addr local, remote;
@@ -135,7 +137,7 @@ struct rs_role_ops {
   /* The first connection could not be made or was refused (JOIN, DRIVER, QUERY). */
   void (*rejected)(struct rs_proc *proc, struct rs_conn *conn, const char *why);
   void (*open)(struct rs_proc *proc, struct rs_peer *peer); /* a session with a process begins */
-  void (*lost)(struct rs_proc *proc, struct rs_peer *peer); /* ... has ended; before PEER_DOWN is delivered */
+  void (*lost)(struct rs_proc *proc, struct rs_peer *peer); /* ... has ended; PEER_DOWN follows, unless it sets held */
   bool (*frame)(struct rs_proc *proc, struct rs_conn *conn, const struct rs_frame *frame); /* false: it was malformed */
   void (*effect)(struct rs_proc *proc, struct rs_ep *ep, const struct rs_effect *effect);
   uint64_t (*timer)(struct rs_proc *proc, uint64_t now); /* does what is due; the next deadline */
@@ -249,6 +251,7 @@ void rs_peer_send(struct rs_proc *proc, struct rs_peer *peer, uint8_t type, cons
 void rs_peer_pair(struct rs_peer *peer, rs_addr local, rs_addr remote); /* they hear of each other's end */
 void rs_peer_open(struct rs_peer *peer, struct rs_conn *conn);          /* a handshake has ended well */
 void rs_peer_lost(struct rs_proc *proc, struct rs_peer *peer);          /* the session has ended */
+void rs_peer_mourn(struct rs_proc *proc, struct rs_peer *peer);         /* PEER_DOWN to all who have talked to it */
 void rs_peer_unreachable(struct rs_proc *proc, struct rs_peer *peer);
 void rs_peer_connect_pending(struct rs_proc *proc, uint64_t now);
 uint64_t rs_peer_next_deadline(const struct rs_proc *proc);

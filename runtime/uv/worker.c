@@ -355,6 +355,7 @@ static struct rs_result *failed(const struct rs_uv_context *context, int status,
   snprintf(f->text, sizeof f->text, "%s", text);
   snprintf(f->name, sizeof f->name, "%s", context->function ? context->function->name : "");
   f->function = context->task->function;
+  memcpy(f->task_name, rs_task_name(context->task), context->task->name_bytes);
   f->task = context->task->id;
   f->node = rs_addr_node(context->proc->self);
   f->pid = (uint32_t)getpid();
@@ -587,6 +588,7 @@ static bool run_one(struct rs_worker *worker, struct rs_uv_context *context)
   context->began_ns = uv_hrtime();
   context->holds = 1;
   int rc = !function ? 1 : rs_uv_cancelled(context) ? 0 : call(context);
+  fflush(stdout); /* an unfinished line is this task's */
   if (context->deferred) {
     pthread_mutex_lock(&proc->lock);
     if (rs_defer_returned(context)) {
