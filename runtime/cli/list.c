@@ -30,7 +30,7 @@ struct listing {
 };
 
 static const struct listing listings[] = {
-    {"nodes", RS_STATE_NODES, "node state cpus cpus_left gpus gpus_left memory store queued actors idle"},
+    {"nodes", RS_STATE_NODES, "node state cpus cpus_left gpus gpus_left memory store queued actors idle ended reason"},
     {"workers", RS_STATE_WORKERS, "worker node state pid rss owner job since cpus gpus"},
     {"tasks", RS_STATE_TASKS, "owner function name state node worker retries_left queued run status error"},
     {"actors", RS_STATE_ACTORS, "owner function name state node pid worker restarts restarts_left exit death_cause"},

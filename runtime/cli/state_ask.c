@@ -225,7 +225,7 @@ static bool value_of(const char *type, const char *text, uint64_t *out)
 {
   bool is_number = strcmp(type, "count") == 0 || strcmp(type, "signed") == 0 || strcmp(type, "node") == 0 ||
                    strcmp(type, "bytes") == 0 || strcmp(type, "e4") == 0 || strcmp(type, "hex") == 0 ||
-                   strcmp(type, "end") == 0;
+                   strcmp(type, "end") == 0 || strcmp(type, "pid") == 0;
   if (is_number)
     return number_value(type, text, out);
   if (strcmp(type, "name") == 0) {

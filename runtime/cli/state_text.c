@@ -46,6 +46,7 @@ static const char *const enums[][16] = {
      "PENDING_RETRY", "FINISHED", "FAILED"},
     {"actor_state", "PENDING", "ALIVE", "RESTARTING", "DEAD"},
     {"object_state", "PENDING", "INLINE", "STORED", "GONE", "SPILLED"},
+    {"wait_kind", "TASK", "ACTOR", "PLACEMENT_GROUP"},
     {"copy_state", "QUEUED", "PULLING", "HERE", "SPILLED"},
     {"wait_reason", "NONE", "ENDED", "ARGUMENT", "LEASE", "TURN", "RETRY", "ACTOR", "FETCH", "QUEUE", "WORKER", "PLACE",
      "CREATION", "GROUP"},
@@ -179,7 +180,7 @@ static void plain_cell(const char *type, uint64_t v, char *out, size_t cap)
     snprintf(out, cap, "%s", v ? "true" : "false");
   else if (strcmp(type, "error") == 0)
     snprintf(out, cap, "%s", v ? rs_error_name((int)(int64_t)v) : "-");
-  else if (strcmp(type, "end") == 0 && (int32_t)v == RS_PROCESS_RUNS)
+  else if ((strcmp(type, "end") == 0 && (int32_t)v == RS_PROCESS_RUNS) || (strcmp(type, "pid") == 0 && v == 0))
     snprintf(out, cap, "-");
   else if (strcmp(type, "end") == 0)
     snprintf(out, cap, "%" PRId64, (int64_t)v);

@@ -220,6 +220,8 @@ void rs_gcs_declare_dead(struct rs_endpoint *ep, rs_node_id id, int reason)
   struct gcs_node *node = &g->nodes[id];
   RS_ASSERT(node->alive);
   node->alive = false;
+  node->died_at = ep->now;
+  node->death = node->ended ? RS_ERR_OK : reason; /* it was asked to */
   set_waiting(g, node, RS_WAITING_NONE);
   g->queued -= node->queued;
   node->queued = 0;

@@ -834,3 +834,22 @@ void rs_gcs_group_explain(struct rs_endpoint *ep, struct rs_answer *answer)
                      ep->gcs->view, answer);
   }
 }
+
+void rs_gcs_group_demand_rows(struct rs_endpoint *ep, struct rs_answer *answer)
+{
+  const struct gcs_groups *groups = ep->gcs->groups;
+  for (const struct rs_link *at = groups->waiting.next; at != &groups->waiting; at = at->next) {
+    const struct gcs_group *group = RS_ENTRY(at, struct gcs_group, wait_link);
+    uint32_t i = 0;
+    while (i < group->bundle_count && group->bundles[i].phase != BUNDLE_UNPLACED)
+      i++;
+    if (i == group->bundle_count)
+      continue;
+    struct rs_row *row = rs_gcs_demand_row(ep, RS_WAIT_KIND_GROUP, &group->bundles[i].demand);
+    row->n[RS_COL(demands, count)] = 1;
+    row->n[RS_COL(demands, bundles)] = group->unplaced;
+    row->n[RS_COL(demands, strategy)] = group->strategy;
+    row->n[RS_COL(demands, name)] = group->name;
+    rs_answer_add(answer, row);
+  }
+}

@@ -18,6 +18,8 @@ struct gcs_node {
   uint64_t waiting;       /* contention source, see raylet_int.h */
   uint64_t queued;
   uint64_t idle_since;
+  uint64_t died_at; /* while it is dead, and why */
+  int32_t death;
   uint64_t wanted_until; /* the autoscaler counts on its room for a group that still lacks other hosts */
   uint32_t shape_count;
   struct rs_shape *shapes;
@@ -177,6 +179,10 @@ struct rs_row *rs_gcs_actor_row(const struct rs_endpoint *ep, const struct gcs_a
                                 int reason, const struct rs_text *text);
 void rs_gcs_group_rows(struct rs_endpoint *ep, struct rs_answer *answer);
 void rs_gcs_group_explain(struct rs_endpoint *ep, struct rs_answer *answer);
+void rs_gcs_group_demand_rows(struct rs_endpoint *ep, struct rs_answer *answer);
+/* gcs_demand.c */
+struct rs_row *rs_gcs_demand_row(const struct rs_endpoint *ep, unsigned kind, const struct rs_demand *demand);
+void rs_gcs_demand_rows(struct rs_endpoint *ep, struct rs_answer *answer);
 
 /* The node of a bundle for an actor whose demand is in a group. NEVER: *reason says why it cannot be. */
 enum rs_pick rs_gcs_group_pick(struct rs_endpoint *ep, const struct rs_demand *demand, rs_node_id *node, int *reason);

@@ -43,6 +43,8 @@ static struct rs_row *node_row(const struct rs_endpoint *ep, rs_node_id id)
     row->n[RS_COL(nodes, actors)]++;
   row->n[RS_COL(nodes, idle)] = alive && !node->busy ? ep->now - node->idle_since : UINT64_MAX;
   row->n[RS_COL(nodes, draining)] = node->draining;
+  row->n[RS_COL(nodes, reason)] = alive ? 0 : (uint64_t)(int64_t)node->death;
+  row->n[RS_COL(nodes, ended)] = alive ? UINT64_MAX : ep->now - node->died_at;
   return row;
 }
 
@@ -138,6 +140,7 @@ void rs_gcs_state_rows(struct rs_endpoint *ep, struct rs_answer *answer)
   case RS_STATE_TASKS:
   case RS_STATE_TASK_COUNTS: rs_gcs_ended_rows(ep, answer); return;
   case RS_STATE_GROUPS: rs_gcs_group_rows(ep, answer); return;
+  case RS_STATE_DEMANDS: rs_gcs_demand_rows(ep, answer); return;
   case RS_STATE_EXPLAIN:
     explain_actor(ep, answer);
     rs_gcs_group_explain(ep, answer);

@@ -98,8 +98,9 @@ struct rs_row *rs_owner_task_row(const struct rs_endpoint *ep, const struct owne
   row->n[RS_COL(tasks, state)] = state;
   row->n[RS_COL(tasks, actor)] = task->actor.owner;
   row->n[RS_COL(tasks, actor_seq)] = task->actor.seq;
-  row->n[RS_COL(tasks, node)] = t->worker ? rs_addr_node(t->worker) : RS_NODE_NONE;
-  row->n[RS_COL(tasks, worker)] = t->worker;
+  rs_addr worker = state >= RS_TASK_SUBMITTED_TO_WORKER && state != RS_TASK_PENDING_RETRY ? t->worker : RS_ADDR_NONE;
+  row->n[RS_COL(tasks, node)] = worker ? rs_addr_node(worker) : RS_NODE_NONE;
+  row->n[RS_COL(tasks, worker)] = worker;
   row->n[RS_COL(tasks, retries_left)] = (uint64_t)(int64_t)t->retries_left;
   row->n[RS_COL(tasks, queued)] = t->queued_at;
   row->n[RS_COL(tasks, ended)] = UINT64_MAX;

@@ -106,6 +106,7 @@ void rs_raylet_state_rows(struct rs_endpoint *ep, struct rs_answer *answer)
         rs_answer_add(answer, worker_row(ep, (void *)(uintptr_t)r->workers.slots[i].value));
     return;
   case RS_STATE_COPIES: rs_store_state_rows(ep, answer); return;
+  case RS_STATE_STORES: rs_store_summary_row(ep, answer); return;
   case RS_STATE_VERDICTS:
     if (answer->query->target == ep->self)
       explain_request(ep, answer);

@@ -61,7 +61,8 @@ static bool from_owners(unsigned kind)
 }
 static bool from_raylets(unsigned kind)
 {
-  return from_owners(kind) || kind == RS_STATE_WORKERS || kind == RS_STATE_COPIES || kind == RS_STATE_VERDICTS;
+  return from_owners(kind) || kind == RS_STATE_WORKERS || kind == RS_STATE_COPIES || kind == RS_STATE_VERDICTS ||
+         kind == RS_STATE_STORES;
 }
 
 static void own_rows(struct rs_endpoint *ep, struct rs_answer *answer)

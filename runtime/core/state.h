@@ -54,6 +54,7 @@ enum rs_task_state {                                  /* Ray's */
 };
 /* SPILLED: no owner says it; who asks finds it by the copies, all of which are on disks. */
 enum rs_object_state { RS_OBJECT_PENDING, RS_OBJECT_INLINE, RS_OBJECT_STORED, RS_OBJECT_GONE, RS_OBJECT_SPILLED };
+enum rs_wait_kind { RS_WAIT_KIND_TASK, RS_WAIT_KIND_ACTOR, RS_WAIT_KIND_GROUP };
 enum rs_copy_state { RS_COPY_QUEUED, RS_COPY_PULLING, RS_COPY_HERE, RS_COPY_SPILLED };
 
 /* Why something waits. `on` is what it waits for. */

@@ -758,3 +758,17 @@ void rs_store_state_rows(struct rs_endpoint *ep, struct rs_answer *answer)
     rs_answer_add(answer, row);
   }
 }
+
+void rs_store_summary_row(struct rs_endpoint *ep, struct rs_answer *answer)
+{
+  const struct rs_store *s = ep->local->store;
+  struct rs_row *row = rs_row_new(RS_STATE_STORES, RS_COLS(stores), 0);
+  row->n[RS_COL(stores, node)] = rs_addr_node(ep->self);
+  row->n[RS_COL(stores, objects)] = s->objects.count;
+  row->n[RS_COL(stores, used)] = s->used_bytes;
+  row->n[RS_COL(stores, capacity)] = s->capacity_bytes;
+  row->n[RS_COL(stores, spilled)] = s->disk_bytes;
+  row->n[RS_COL(stores, primaries)] = s->primary_count;
+  row->n[RS_COL(stores, pulls)] = s->pulling_count;
+  rs_answer_add(answer, row);
+}

@@ -49,9 +49,10 @@ void rs_store_unpin(struct rs_endpoint *ep, struct rs_id object);
 bool rs_store_args_fit(struct rs_endpoint *ep, const struct rs_dep *deps, uint32_t count); /* all are here */
 void rs_store_lease(struct rs_endpoint *ep, struct rs_id object);
 void rs_store_unlease(struct rs_endpoint *ep, struct rs_id object);
-/* Rows of COPIES for raylet_state.c. */
+/* Rows of COPIES and STORES for raylet_state.c. */
 struct rs_answer;
 void rs_store_state_rows(struct rs_endpoint *ep, struct rs_answer *answer);
+void rs_store_summary_row(struct rs_endpoint *ep, struct rs_answer *answer);
 void rs_store_sanity_check(const struct rs_store *store);
 
 #endif

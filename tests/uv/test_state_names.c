@@ -233,9 +233,62 @@ static void objects_say_who_made_and_who_holds_them(void)
   end(ray);
 }
 
+/* A node's process is killed; then one look at the whole. */
+static void a_cluster_at_one_look(void)
+{
+  struct raysim *ray = begin("3", "2");
+  static unsigned char bytes[3 << 20];
+  int ms = 20000, ten = 10, pid = 0;
+  raysim_ref refs[9], large = raysim_put(ray, bytes, sizeof bytes);
+  CHECK_EQ(outcome(ray, raysim_submit(ray, "test.fail", NULL, 0, NULL), "test.fail", "as asked", NULL),
+           RAYSIM_ERR_TASK_FAILED);
+  CHECK_EQ(raysim_submit_many(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms)), NULL, 8, refs), 0);
+  struct raysim_resource red = {"red", 1};
+  struct raysim_task_options never = {.demand = {.resources = &red, .resource_count = 1}};
+  refs[8] = raysim_submit(ray, "test.sleep", RAYSIM_ARGS(RAYSIM_VALUE(ms)), &never);
+  struct raysim_demand bundle = {.num_cpus = 3};
+  struct raysim_group_options gang = {.name = "gang"};
+  raysim_group group = raysim_group_create(ray, &bundle, 1, &gang);
+  struct raysim_actor_options greedy = {.demand = {.num_cpus = 16}};
+  raysim_actor actor = raysim_actor_create(ray, "test.Counter", RAYSIM_ARGS(RAYSIM_VALUE(ten)), &greedy);
+  CHECK(soon(rs_cmd_status, (char *)(uintptr_t) "--format=text", "6/6 CPU"));
+  CHECK(soon(rs_cmd_status, (char *)(uintptr_t) "--format=text", "{1 CPU, 1 red}: 1 request for a worker; no node"));
+  CHECK(says("3 of 3 nodes alive, 6 CPUs") && says("6 RUNNING") && says("3 PENDING_NODE_ASSIGNMENT"));
+  CHECK(says("{1 CPU}: 2 requests for workers\n") &&
+        says("{16 CPU}: 1 actor; no node that is alive could ever hold it"));
+  CHECK(says("{3 CPU}: 1 bundle without a place of placement group gang (PACK); no node"));
+  CHECK(says("3.0 MiB/") && says("1 objects in stores, 0 B on disks"));
+  CHECK(says("1 FAILED") && says("test.fail: as asked"));
+  struct rs_uv_status status;
+  char error[RS_UV_ERROR_MAX];
+  CHECK_EQ(rs_uv_status_get(session, &status, error), 0);
+  CHECK_EQ(status.node_count, 3);
+  pid = status.nodes[2].pid;
+  rs_uv_status_free(&status);
+  CHECK_EQ(kill(pid, SIGKILL), 0);
+  CHECK(soon(rs_cmd_status, (char *)(uintptr_t) "--format=text", "2 of 3 nodes alive, 4 CPUs"));
+  CHECK(soon(rs_cmd_status, (char *)(uintptr_t) "--format=text", "ago  node 2: the node died"));
+  CHECK(soon(rs_cmd_status, (char *)(uintptr_t) "--format=text", "4/4 CPU"));
+  CHECK_EQ(RUN(rs_cmd_status, "--format=json", "--session", session), 0);
+  CHECK(says("{\"name\": \"CPU\", \"used\": 4, \"total\": 4}") && says("\"RUNNING\": 4") && says("\"failures\": ["));
+  CHECK(says("\"reason\": \"NODE_DIED\"") && says("\"kind\": \"ACTOR\", \"count\": 1, \"nodes\": 0"));
+  CHECK_EQ(RUN(rs_cmd_list, "nodes", "--session", session, "--filter", "state=DEAD"), 0);
+  CHECK(says("NODE_DIED"));
+  CHECK_EQ(RUN(rs_cmd_list, "tasks", "--session", session, "--filter", "state=PENDING_NODE_ASSIGNMENT"), 0);
+  CHECK_EQ(count_of("  2     2:w"), 0); /* where they were is no news */
+  CHECK_EQ(RUN(rs_cmd_status, "word", "--session", session), 2);
+  for (int i = 0; i < 9; i++)
+    raysim_release(ray, refs[i]);
+  raysim_group_remove(ray, group);
+  raysim_release(ray, actor.ref);
+  raysim_release(ray, large);
+  end(ray);
+}
+
 const struct rs_test rs_tests[] = {{"dead actors say how they died", dead_actors_say_how_they_died},
                                    {"tasks with names", tasks_with_names},
                                    {"lines are of who wrote them", lines_are_of_who_wrote_them},
                                    {"groups have names", groups_have_names},
                                    {"objects say who made and who holds them", objects_say_who_made_and_who_holds_them},
+                                   {"a cluster at one look", a_cluster_at_one_look},
                                    {0}};
