@@ -152,6 +152,7 @@ static void a_lost_worker_gets_nothing(void)
   struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
   call->tasks[0] = rs_task_new(0, 0);
   call->tasks[0]->id = (struct rs_id){OWNER, 2};
+  call->max_retries = 3;
   call->demand.cpu_e4 = RS_ONE_E4;
   step(&(struct rs_input){.kind = RS_IN_CALL, .call = call});
   rs_call_free(call);
@@ -194,6 +195,7 @@ static void a_task_that_ended_ends_nobody(void)
   struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
   call->tasks[0] = rs_task_new(0, 0);
   call->tasks[0]->id = (struct rs_id){OWNER, 2};
+  call->max_retries = 3;
   call->demand.cpu_e4 = RS_ONE_E4;
   step(&(struct rs_input){.kind = RS_IN_CALL, .call = call});
   rs_call_free(call);

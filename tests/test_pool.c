@@ -63,64 +63,6 @@ static const struct rs_effect *effect(enum rs_effect_kind kind, uint16_t type)
   return NULL;
 }
 
-/* A lease of one CPU, with its worker, a millisecond later than the one before. */
-static void lease(rs_addr owner, uint64_t request, bool actor, uint32_t worker)
-{
-  struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
-  m->request = request;
-  m->count = 1;
-  m->key = 7;
-  m->hops = 1;
-  m->actor = actor;
-  m->target = RS_NODE_NONE;
-  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = RS_ONE_E4});
-  m->hold = rs_shared_demand_ref(m->demand);
-  now += RS_MS;
-  hear(owner, m);
-  hear(WORKER(worker), rs_msg_new(RS_MSG_WORKER_READY));
-  CHECK(effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT));
-}
-
-static void pressure(void)
-{
-  step(&(struct rs_input){.kind = RS_IN_MEMORY_PRESSURE, .memory = {96, 100}});
-}
-
-/* Ends whom the last pressure has chosen. */
-static rs_addr ended(void)
-{
-  now = rs_endpoint_deadline(ep);
-  step(&(struct rs_input){.kind = RS_IN_TIMER});
-  const struct rs_effect *stop = effect(RS_OUT_WORKER_STOP, 0);
-  return stop ? stop->to : RS_ADDR_NONE;
-}
-
-static void the_newest_of_the_largest_group_goes(void)
-{
-  begin(RS_ROLE_RAYLET, HERE);
-  struct rs_m_register_reply *reply = rs_msg_new(RS_MSG_REGISTER_REPLY);
-  reply->accepted = 1;
-  hear(HEAD, reply);
-  lease(HEAD, 1, true, 0);
-  lease(OWNER(1), 1, false, 1);
-  lease(OWNER(1), 2, false, 2);
-  lease(OWNER(2), 1, false, 3);
-  static const uint32_t order[] = {2, 3, 1, 0}; /* group of two, then the newest single one, the actor last */
-  for (unsigned i = 0; i < 4; i++) {
-    pressure();
-    const struct rs_effect *told = effect(RS_OUT_SEND, RS_MSG_WORKER_OOM);
-    CHECK(told && !effect(RS_OUT_WORKER_STOP, 0)); /* the owner hears of it first */
-    const struct rs_m_worker_oom *m = (const void *)told->msg;
-    CHECK(m->worker == WORKER(order[i]) && m->used == 96 && m->limit == 100);
-    pressure(); /* one at a time */
-    CHECK(!effect(RS_OUT_SEND, RS_MSG_WORKER_OOM));
-    CHECK(ended() == WORKER(order[i]));
-  }
-  pressure();
-  CHECK(!effect(RS_OUT_SEND, RS_MSG_WORKER_OOM) && !rs_endpoint_wants_memory(ep));
-  end();
-}
-
 /* Asks for a lease for a job and an environment; the worker that it got, or RS_ADDR_NONE. */
 static rs_addr ask(rs_addr owner, rs_addr job, uint64_t env, uint64_t request, uint64_t *lease)
 {
@@ -289,6 +231,160 @@ static void idle_ones_end(void)
   }
 }
 
+/* ---- memory ---- */
+
+/* A lease of one CPU, with its worker, a millisecond later than the one before. */
+static void lease(rs_addr owner, uint64_t request, bool actor, bool retriable, uint32_t worker)
+{
+  struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
+  m->request = request;
+  m->count = 1;
+  m->key = 7;
+  m->hops = 1;
+  m->actor = actor;
+  m->retriable = retriable;
+  m->target = RS_NODE_NONE;
+  m->demand = rs_shared_demand_new(&(struct rs_demand){.cpu_e4 = RS_ONE_E4});
+  m->hold = rs_shared_demand_ref(m->demand);
+  now += RS_MS;
+  hear(owner, m);
+  hear(WORKER(worker), rs_msg_new(RS_MSG_WORKER_READY));
+  CHECK(effect(RS_OUT_SEND, RS_MSG_LEASE_GRANT));
+}
+
+enum { MIB = 1 << 20, WORKERS = 6 };
+
+/* Of 1,000 MiB that many are in use; worker i has rss[i] MiB, and is not there at all where that is negative. */
+static void pressure(uint64_t used_mib, const int *rss)
+{
+  struct rs_m_memory_use *m = rs_msg_new(RS_MSG_MEMORY_USE);
+  m->used = used_mib * MIB;
+  m->limit = 1000 * (uint64_t)MIB;
+  m->workers = rs_alloc(WORKERS * sizeof *m->workers);
+  m->rss = rs_alloc(WORKERS * sizeof *m->rss);
+  m->pids = rs_alloc(WORKERS * sizeof *m->pids);
+  for (uint32_t i = 0; i < WORKERS; i++) {
+    if (rss[i] < 0)
+      continue;
+    m->workers[m->workers_count] = WORKER(i);
+    m->rss[m->workers_count] = (uint64_t)rss[i] * MIB;
+    m->pids[m->workers_count++] = 100 + i;
+  }
+  m->rss_count = m->pids_count = m->workers_count;
+  hear(HERE, m);
+}
+
+/* Exactly these are ended, in this order; leased ones: their owners were told before. */
+static void ended_are(const uint32_t *wanted, uint32_t count)
+{
+  uint32_t stopped = 0, told = 0;
+  for (uint32_t i = 0; i < out.count; i++) {
+    if (out.items[i].kind == RS_OUT_SEND && out.items[i].msg->type == RS_MSG_WORKER_OOM) {
+      const struct rs_m_worker_oom *m = (const void *)out.items[i].msg;
+      CHECK_EQ(m->worker, WORKER(wanted[stopped]));
+      CHECK_EQ(m->pid, 100 + wanted[stopped]);
+      told++;
+    }
+    if (out.items[i].kind != RS_OUT_WORKER_STOP)
+      continue;
+    CHECK(stopped < count);
+    CHECK_EQ(out.items[i].to, WORKER(wanted[stopped]));
+    stopped++;
+  }
+  CHECK_EQ(stopped, count);
+  CHECK(told <= stopped);
+}
+
+#define ENDED(...)                                                                                                     \
+  ended_are((const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+/* Two tasks of owner 1, one of owner 2, one without retries, an actor; the last two were leased last. */
+static void crowd(bool by_group)
+{
+  begin(RS_ROLE_RAYLET, HERE);
+  config.worker_killing_policy_by_group = by_group;
+  lease(OWNER(1), 1, false, true, 0);
+  lease(OWNER(1), 2, false, true, 1);
+  lease(OWNER(2), 1, false, true, 2);
+  lease(HEAD, 1, true, false, 3);
+  lease(OWNER(2), 2, false, false, 4);
+}
+
+static void the_newest_that_can_be_tried_again_goes(void)
+{
+  static const int rss[WORKERS] = {30, 30, 30, 30, 30, -1};
+  crowd(false);
+  pressure(949, rss); /* below the threshold */
+  ended_are(NULL, 0);
+  pressure(960, rss); /* 10 above it, and 50 of room: two of them */
+  ENDED(2, 1);
+  const struct rs_m_worker_oom *m = (const void *)effect(RS_OUT_SEND, RS_MSG_WORKER_OOM)->msg;
+  CHECK(m->used == 960 * (uint64_t)MIB && m->limit == 1000 * (uint64_t)MIB && m->rss == 30 * MIB && m->retriable);
+  pressure(960, rss); /* they are still there */
+  ended_are(NULL, 0);
+  static const int first[WORKERS] = {30, -1, -1, 30, 30, -1};
+  pressure(960, first); /* one more can be tried again, then the newest */
+  ENDED(0, 4);
+  static const int last[WORKERS] = {-1, -1, -1, 30, -1, -1};
+  pressure(950, last);
+  ENDED(3);
+  CHECK(!rs_endpoint_wants_memory(ep));
+  end();
+  crowd(false);
+  config.max_kill_memory_buffer_bytes = 0;
+  pressure(960, rss);
+  ENDED(2);
+  end();
+  crowd(false); /* what it has is not known: no more than one */
+  static const int unknown[WORKERS] = {0, 0, 0, 0, 0, -1};
+  pressure(990, unknown);
+  ENDED(2);
+  end();
+  crowd(false); /* so much may be in use as long as that much is free */
+  config.min_memory_free_bytes = 20 * MIB;
+  pressure(979, rss);
+  ended_are(NULL, 0);
+  pressure(980, rss);
+  ENDED(2, 1);
+  end();
+}
+
+static void of_the_owner_with_most(void)
+{
+  int rss[WORKERS] = {30, 30, 30, 30, 30, -1};
+  static const uint32_t order[] = {1, 2, 0, 4, 3}; /* the newest of two; then each has one: the newest */
+  crowd(true);
+  for (unsigned i = 0; i < 5; i++) {
+    pressure(999, rss); /* one at a time, however much is missing */
+    ended_are(&order[i], 1);
+    rss[order[i]] = -1;
+  }
+  end();
+}
+
+/* Idle ones go first, the largest first; one that has run nothing only when it is large. */
+static void idle_ones_go_first(void)
+{
+  for (int large = 0; large < 2; large++) {
+    begin(RS_ROLE_RAYLET, HERE);
+    config.idle_worker_killing_memory_threshold_bytes = 20 * MIB;
+    request(OWNER(1), 1, 3, 0);
+    for (uint32_t i = 0; i < 3; i++)
+      hear(WORKER(i), rs_msg_new(RS_MSG_WORKER_READY));
+    give_back(OWNER(1), 1);
+    give_back(OWNER(1), 2);
+    hear(OWNER(1), rs_msg_new(RS_MSG_SUBSCRIBE));
+    hear(WORKER(3), rs_msg_new(RS_MSG_WORKER_READY)); /* fresh; 4 and 5 only start */
+    const int rss[WORKERS] = {10, 40, 30, large ? 25 : 15, 50, 50};
+    pressure(960, rss);
+    if (large)
+      ENDED(1, 3);
+    else
+      ENDED(1, 0, 2);
+    end();
+  }
+}
+
 /* The task is submitted, leased, pushed; then its worker is ended. */
 static struct rs_reply *submit_and_lose(int32_t max_retries, uint32_t times)
 {
@@ -314,12 +410,18 @@ static struct rs_reply *submit_and_lose(int32_t max_retries, uint32_t times)
     oom->worker = WORKER(i);
     oom->used = UINT64_C(15603) << 20;
     oom->limit = UINT64_C(16384) << 20;
+    oom->rss = UINT64_C(512) << 20;
+    oom->pid = 4711;
+    oom->retriable = 1;
     hear(HERE, oom);
     if (effect(RS_OUT_REPLY, 0))
       return effect(RS_OUT_REPLY, 0)->reply;
-    CHECK(!effect(RS_OUT_SEND, RS_MSG_LEASE_REQUEST)); /* not before the pause */
-    now += RS_S;
-    step(&(struct rs_input){.kind = RS_IN_TIMER});
+    uint64_t pause = i < 6 ? RS_S << i : 60 * RS_S; /* which grows */
+    for (int late = 0; late < 2; late++) {
+      CHECK(!effect(RS_OUT_SEND, RS_MSG_LEASE_REQUEST));
+      now += late ? RS_MS : pause - RS_MS;
+      step(&(struct rs_input){.kind = RS_IN_TIMER});
+    }
   }
   return NULL;
 }
@@ -333,7 +435,9 @@ static void it_is_retried_after_a_pause(void)
   config.task_oom_retries = 2;
   struct rs_reply *reply = submit_and_lose(3, 10);
   CHECK(reply && reply->status == RS_ERR_OUT_OF_MEMORY);
-  static const char wanted[] = "on node 1 15603 of 16384 MiB were in use, more than memory_usage_threshold (95 %)";
+  static const char wanted[] =
+      "on node 1 15603 of 16384 MiB were in use, more than 15564 (memory_usage_threshold, 95 %); its "
+      "worker (process 4711) had 512 MiB and was ended, as the newest that can be tried again";
   char text[RS_ERROR_TEXT_MAX] = "";
   memcpy(text, reply->result->data, reply->result->data_bytes);
   CHECK(strstr(text, wanted) && strstr(text, "after 2 retries"));
@@ -350,6 +454,8 @@ const struct rs_test rs_tests[] = {
     {"workers that do not come", workers_that_do_not_come},
     {"idle workers end", idle_ones_end},
     {"one job and one environment a worker", one_job_and_one_environment_a_worker},
-    {"the newest worker of the largest group goes first, actors last", the_newest_of_the_largest_group_goes},
+    {"memory: the newest that can be tried again goes", the_newest_that_can_be_tried_again_goes},
+    {"memory: one of the owner with most", of_the_owner_with_most},
+    {"memory: idle ones go first", idle_ones_go_first},
     {"its task is tried again after a pause", it_is_retried_after_a_pause},
     {0}};

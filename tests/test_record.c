@@ -70,10 +70,6 @@ static struct rs_input random_input(struct rs_rng *rng, enum rs_input_kind kind)
     input.peer = random_number(rng);
     break;
   case RS_IN_CALL: input.call = random_call(rng); break;
-  case RS_IN_MEMORY_PRESSURE:
-    input.memory.used_bytes = random_number(rng);
-    input.memory.limit_bytes = random_number(rng);
-    break;
   case RS_IN_WORKER_PROCESS:
     input.peer = random_number(rng);
     input.host = random_number(rng);

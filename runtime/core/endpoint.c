@@ -185,10 +185,6 @@ static void dispatch(struct rs_endpoint *ep, const struct rs_input *input)
     rs_gcs_on_host(ep, input->host, input->kind == RS_IN_HOST_UP, input->peer);
     break;
   case RS_IN_CALL: on_call(ep, input->call); break;
-  case RS_IN_MEMORY_PRESSURE:
-    RS_ASSERT(ep->local);
-    rs_raylet_on_memory_pressure(ep, input->memory.used_bytes, input->memory.limit_bytes);
-    break;
   case RS_IN_WORKER_PROCESS:
     RS_ASSERT(ep->local);
     rs_raylet_on_process(ep, input->peer, (uint32_t)input->host, input->status);

@@ -20,9 +20,10 @@
  * Invariants: actor_by_request holds exactly the actors in phase REQUESTED, actor_by_worker those in CREATING and
  * RUNNING.
  */
-#include "core/gcs_int.h"
-
 #include <string.h>
+
+#include "core/gcs_int.h"
+#include "core/oom.h"
 
 #define ACTOR_HOPS 1
 
@@ -445,8 +446,10 @@ bool rs_gcs_actor_on_message(struct rs_endpoint *ep, rs_addr from, const struct 
   case RS_MSG_WORKER_OOM: {
     const struct rs_m_worker_oom *m = (const void *)msg;
     struct gcs_actor *actor = rs_map_get_ptr(&ep->gcs->actor_by_worker, m->worker);
+    struct rs_text text = {0};
+    rs_oom_text(&text, ep->config, m);
     if (actor)
-      worker_lost(ep, actor, RS_ERR_OUT_OF_MEMORY, RS_PROCESS_RUNS);
+      lost(ep, actor, RS_ERR_OUT_OF_MEMORY, &text, true);
     return true;
   }
   case RS_MSG_WORKER_DIED: {
@@ -610,6 +613,7 @@ static bool place(struct rs_endpoint *ep, struct actor_class *class)
   m->job = rs_task_job(actor->create->creation);
   m->count = 1;
   m->hops = ACTOR_HOPS;
+  m->retriable = actor->restarts_left != 0;
   m->actor = 1;
   m->target = RS_NODE_NONE;
   m->demand = rs_shared_demand_ref(class->demand);

@@ -22,6 +22,9 @@
  *              and need not wake the endpoint for it unless rs_endpoint_wants_view().
  *   alarms     A TIMER comes at the deadline or later, never before; after it or any other input the deadline is asked
  *              again. No progress depends on alarms finer than 1 ms.
+ *   memory     While a raylet has leased workers (rs_endpoint_wants_memory) and its node uses more memory than rs_oom_threshold
+ *              says, MEMORY_USE from the raylet's own address every memory_monitor_refresh_ms: what is used, and the memory
+ *              that each worker process has for itself, also of those that are ending. A driver without memory says nothing.
  *   death      The end of a worker process reaches its raylet, and each endpoint that had a connection to it, as PEER_DOWN.
  *              Hosts that stop answering are found by the health check that the driver runs between the GCS and each
  *              raylet with the health_check_* settings: PEER_DOWN(raylet) at the GCS. Only the GCS declares a node dead.
@@ -43,23 +46,21 @@ struct rs_reply;
 /* ---- inputs ---- */
 
 enum rs_input_kind {
-  RS_IN_START,           /* first input of every endpoint, once */
-  RS_IN_TIMER,           /* the deadline has come */
-  RS_IN_MESSAGE,         /* from, msg */
-  RS_IN_SEND_FAILED,     /* peer: a SEND to it could not be delivered */
-  RS_IN_PEER_DOWN,       /* peer: its process has ended, or the connection broke, or the health check failed */
-  RS_IN_TASK_FINISHED,   /* result: of an earlier TASK_RUN */
-  RS_IN_TASK_FAILED,     /* result with a status: the function reported an error, or was killed */
-  RS_IN_COPY_DONE,       /* object, status: of an earlier COPY or RESTORE */
-  RS_IN_HOST_UP,         /* host: the provider started it (its raylet registers by itself) */
-  RS_IN_HOST_DOWN,       /* host, peer: it could not be started (peer 0), or is gone */
-  RS_IN_CALL,            /* call: from the local application */
-  RS_IN_SPILL_DONE,      /* object, status: of an earlier SPILL, or CREATE on the disk */
-  RS_IN_MEMORY_PRESSURE, /* memory: at a raylet: its node uses more than memory_usage_threshold. Said again while it
-                            does */
-  RS_IN_WORKER_PROCESS,  /* peer, host: at a raylet: the number of a worker's process, before anything comes from it;
-                            status: RS_PROCESS_RUNS, or how it ended: then PEER_DOWN follows. Nothing is decided by it,
-                            and a driver without processes says nothing */
+  RS_IN_START,          /* first input of every endpoint, once */
+  RS_IN_TIMER,          /* the deadline has come */
+  RS_IN_MESSAGE,        /* from, msg */
+  RS_IN_SEND_FAILED,    /* peer: a SEND to it could not be delivered */
+  RS_IN_PEER_DOWN,      /* peer: its process has ended, or the connection broke, or the health check failed */
+  RS_IN_TASK_FINISHED,  /* result: of an earlier TASK_RUN */
+  RS_IN_TASK_FAILED,    /* result with a status: the function reported an error, or was killed */
+  RS_IN_COPY_DONE,      /* object, status: of an earlier COPY or RESTORE */
+  RS_IN_HOST_UP,        /* host: the provider started it (its raylet registers by itself) */
+  RS_IN_HOST_DOWN,      /* host, peer: it could not be started (peer 0), or is gone */
+  RS_IN_CALL,           /* call: from the local application */
+  RS_IN_SPILL_DONE,     /* object, status: of an earlier SPILL, or CREATE on the disk */
+  RS_IN_WORKER_PROCESS, /* peer, host: at a raylet: the number of a worker's process, before anything comes from it;
+                           status: RS_PROCESS_RUNS, or how it ended: then PEER_DOWN follows. Nothing is decided by it,
+                           and a driver without processes says nothing */
   RS_IN_KINDS
 };
 
@@ -72,9 +73,6 @@ struct rs_input {
     const struct rs_call *call; /* likewise */
     struct rs_id object;        /* COPY_DONE, SPILL_DONE */
     uint64_t host;              /* number of the HOST_ADD request; WORKER_PROCESS: of the process */
-    struct {
-      uint64_t used_bytes, limit_bytes;
-    } memory; /* MEMORY_PRESSURE */
   };
   int32_t status; /* COPY_DONE, SPILL_DONE; WORKER_PROCESS: RS_PROCESS_RUNS, an exit code, or minus a signal */
 };

@@ -274,7 +274,7 @@ static void submit(struct rs_endpoint *ep, const struct rs_call *call)
   struct rs_owner *o = ep->owner;
   struct rs_demand demand;
   bool captured = rs_owner_group_captures(ep, call, &demand);
-  struct sched_key *key = rs_owner_key_of(ep, &demand, call->strategy, call->target);
+  struct sched_key *key = rs_owner_key_of(ep, &demand, call->strategy, call->target, call->max_retries != 0);
   for (uint32_t i = 0; i < call->task_count; i++) {
     struct rs_task *child = captured ? rs_owner_group_child(call->tasks[i], &demand) : NULL;
     struct owned_task *t = task_new(ep, child ? child : call->tasks[i], call->max_retries);

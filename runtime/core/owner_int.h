@@ -46,8 +46,9 @@ struct sched_key {
   uint32_t queued, lease_count, request_count;
   rs_node_id target;
   uint8_t strategy;
-  bool refused;  /* a raylet of its group had no room: requests wait from now on, until none is needed */
-  uint32_t turn; /* of the raylets of its group */
+  bool retriable; /* its tasks have retries: what a raylet that is short of memory asks */
+  bool refused;   /* a raylet of its group had no room: requests wait from now on, until none is needed */
+  uint32_t turn;  /* of the raylets of its group */
   uint32_t raylet_count;
   uint64_t group_version; /* that these are of */
   rs_addr *raylets;
@@ -259,7 +260,7 @@ void rs_owner_lease_return(struct rs_endpoint *ep, rs_addr raylet, uint64_t numb
 void rs_owner_lease_forget(struct rs_owner *o, struct lease *lease); /* nothing of it is in flight */
 void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool front);
 struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
-                                  rs_node_id target);
+                                  rs_node_id target, bool retriable);
 void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key);
 void rs_owner_key_changed(struct rs_owner *o, struct sched_key *key); /* looked at when the step settles */
 void rs_owner_lease_settle(struct rs_endpoint *ep);

@@ -45,7 +45,7 @@ void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key)
 
 /* Takes over the reference to the demand. */
 static struct sched_key *key_new(struct rs_endpoint *ep, struct rs_shared_demand *demand, uint8_t strategy,
-                                 rs_node_id target, uint64_t hash)
+                                 rs_node_id target, bool retriable, uint64_t hash)
 {
   struct rs_owner *o = ep->owner;
   struct sched_key *key = rs_alloc_zero(1, sizeof *key);
@@ -53,6 +53,7 @@ static struct sched_key *key_new(struct rs_endpoint *ep, struct rs_shared_demand
   key->demand = demand;
   key->strategy = strategy;
   key->target = target;
+  key->retriable = retriable;
   key->home = ep->raylet;
   struct rs_link *lists[] = {&key->queue, &key->leases, &key->requests, &key->dirty_link, &key->hungry};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -64,17 +65,18 @@ static struct sched_key *key_new(struct rs_endpoint *ep, struct rs_shared_demand
 
 /* With one more reference. */
 struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
-                                  rs_node_id target)
+                                  rs_node_id target, bool retriable)
 {
   struct rs_owner *o = ep->owner;
-  uint64_t hash = rs_mix64(rs_demand_hash(demand) ^ rs_mix64((uint64_t)target << 8 | strategy)) | 1;
+  uint64_t hash =
+      rs_mix64(rs_demand_hash(demand) ^ rs_mix64((uint64_t)target << 9 | (uint64_t)strategy << 1 | retriable)) | 1;
   for (;; hash = rs_mix64(hash) | 1) {
     struct sched_key *key = rs_map_get_ptr(&o->key_by_hash, hash);
-    if (key && (key->strategy != strategy || key->target != target || key->dep_count ||
+    if (key && (key->strategy != strategy || key->target != target || key->retriable != retriable || key->dep_count ||
                 !rs_demand_equal(&key->demand->is, demand)))
       continue;
     if (!key)
-      key = key_new(ep, rs_shared_demand_new(demand), strategy, target, hash);
+      key = key_new(ep, rs_shared_demand_new(demand), strategy, target, retriable, hash);
     key->refs++;
     return key;
   }
@@ -99,7 +101,8 @@ static void own_key(struct rs_endpoint *ep, struct owned_task *t)
   uint64_t hash = rs_mix64(t->key->hash ^ rs_mix64(task->id.seq)) | 1;
   while (rs_map_find(&o->key_by_hash, hash))
     hash = rs_mix64(hash) | 1;
-  struct sched_key *key = key_new(ep, rs_shared_demand_ref(t->key->demand), t->key->strategy, t->key->target, hash);
+  struct sched_key *key =
+      key_new(ep, rs_shared_demand_ref(t->key->demand), t->key->strategy, t->key->target, t->key->retriable, hash);
   key->base = t->key->base ? t->key->base : t->key;
   key->deps = rs_alloc(stored * sizeof *key->deps);
   for (uint32_t i = 0; i < task->dep_count; i++)
@@ -152,6 +155,7 @@ static void send_request(struct rs_endpoint *ep, struct sched_key *key, rs_addr 
   m->key = key->hash;
   m->strategy = key->strategy;
   m->hops = hops;
+  m->retriable = key->retriable;
   m->target = key->target;
   m->demand = rs_shared_demand_ref(key->demand);
   m->hold = rs_shared_demand_ref(key->demand);

@@ -1,52 +1,45 @@
 /* owner_oom.c -- a worker was ended because its node was short of memory.
  *
- * The task that ran is tried again after task_oom_retry_delay_base_ms, task_oom_retries times (-1: always), which are
- * counted apart from its other retries, as in Ray; a task without any retries is not. Those behind it go on at once.
+ * The task that ran is tried again after task_oom_retry_delay_base_ms, doubled each time up to a minute,
+ * task_oom_retries times (-1: always), which are counted apart from its other retries, as in Ray; a task without any
+ * retries is not. Those behind it go on at once.
  */
+#include <string.h>
+
+#include "core/failure.h"
+#include "core/oom.h"
 #include "core/owner_int.h"
 
-struct text {
-  char bytes[400];
-  uint32_t size;
-};
+#define DELAY_NS_MAX (60 * RS_S)
 
-static void put(struct text *t, const char *s)
+static uint64_t delay_ns(const struct rs_endpoint *ep, const struct owned_task *t)
 {
-  while (*s && t->size + 1 < sizeof t->bytes)
-    t->bytes[t->size++] = *s++;
-  t->bytes[t->size] = 0;
-}
-
-static void put_number(struct text *t, uint64_t n)
-{
-  char digits[24];
-  unsigned at = sizeof digits - 1;
-  digits[at] = 0;
-  do
-    digits[--at] = (char)('0' + n % 10);
-  while (n /= 10);
-  put(t, digits + at);
+  uint64_t delay = (uint64_t)ep->config->task_oom_retry_delay_base_ms * RS_MS;
+  for (uint32_t i = 0; i < t->oom_retries && delay && delay < DELAY_NS_MAX; i++)
+    delay *= 2;
+  return rs_time_min(delay, DELAY_NS_MAX);
 }
 
 static struct rs_result *error_of(const struct rs_endpoint *ep, const struct owned_task *t,
                                   const struct rs_m_worker_oom *m)
 {
-  struct text text = {.size = 0};
-  put(&text, "the node was short of memory: on node ");
-  put_number(&text, rs_addr_node(m->worker));
-  put(&text, " ");
-  put_number(&text, m->used >> 20);
-  put(&text, " of ");
-  put_number(&text, m->limit >> 20);
-  put(&text, " MiB were in use, more than memory_usage_threshold (");
-  put_number(&text, (uint64_t)ep->config->memory_usage_threshold_e4 / 100);
-  put(&text, " %); this task's worker was ended, as the newest of its owner");
+  struct rs_text text = {0};
+  rs_oom_text(&text, ep->config, m);
   if (t->oom_retries) {
-    put(&text, ", after ");
-    put_number(&text, t->oom_retries);
-    put(&text, " retries for that reason");
+    rs_text_str(&text, ", after ");
+    rs_text_number(&text, t->oom_retries);
+    rs_text_str(&text, " retries for that reason");
   }
-  return rs_result_failed(t->task->id, RS_ERR_OUT_OF_MEMORY, text.bytes);
+  struct rs_failure *f = rs_alloc_zero(1, sizeof *f);
+  memcpy(f->text, text.bytes, text.used < sizeof f->text ? text.used : sizeof f->text - 1);
+  f->task = t->task->id;
+  f->function = t->task->function;
+  f->node = rs_addr_node(m->worker);
+  f->pid = m->pid;
+  struct rs_result *result = rs_failure_result(t->task->id, RS_ERR_OUT_OF_MEMORY, f);
+  result->node = rs_addr_raylet(m->worker);
+  free(f);
+  return result;
 }
 
 void rs_owner_lease_oom(struct rs_endpoint *ep, struct lease *lease, const struct rs_m_worker_oom *m)
@@ -60,8 +53,9 @@ void rs_owner_lease_oom(struct rs_endpoint *ep, struct lease *lease, const struc
     bool again = t->retries_left != 0 && !t->cancelled && !ep->owner->orphaned &&
                  (limit < 0 || t->oom_retries < (uint64_t)limit);
     if (again) {
+      uint64_t delay = delay_ns(ep, t);
       t->oom_retries++;
-      rs_owner_task_retry(ep, t, (uint64_t)ep->config->task_oom_retry_delay_base_ms * RS_MS);
+      rs_owner_task_retry(ep, t, delay);
     } else {
       rs_owner_task_end(ep, t, error_of(ep, t, m));
     }

@@ -415,10 +415,6 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
     put_addr(t, " ", input->peer);
     break;
   case RS_IN_CALL: put_call(t, input->call); break;
-  case RS_IN_MEMORY_PRESSURE:
-    put_part(t, "used", (int64_t)input->memory.used_bytes);
-    put_part(t, "limit", (int64_t)input->memory.limit_bytes);
-    break;
   case RS_IN_WORKER_PROCESS:
     put_addr(t, " ", input->peer);
     put_part(t, "pid", (int64_t)input->host);

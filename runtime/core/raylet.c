@@ -74,6 +74,7 @@ void rs_raylet_free(struct rs_raylet *r)
   rs_store_free(r->store);
   rs_node_info_unref(r->info);
   free(r->subscribers);
+  free(r->oom_ended);
   free(r);
 }
 
@@ -188,6 +189,7 @@ static void grant_one(struct rs_endpoint *ep, struct waiting *w)
   grant->request = w->request;
   grant->key = w->key;
   grant->actor = w->actor;
+  grant->retriable = w->retriable;
   grant->granted_at = ep->now;
   if (w->pinned) {
     RS_ASSERT(w->count == 1);
@@ -275,6 +277,7 @@ static struct waiting *waiting_new(struct rs_raylet *r, const struct rs_m_lease_
   w->key = m->key;
   w->count = m->count;
   w->actor = m->actor;
+  w->retriable = m->retriable;
   w->dep_count = m->deps_count;
   w->deps = rs_memdup(m->deps, m->deps_count * sizeof *m->deps);
   rs_list_init(&w->link);
@@ -410,6 +413,7 @@ static void commit_one(struct rs_endpoint *ep, struct waiting *w)
                                  .key = w->key,
                                  .strategy = w->class->strategy,
                                  .actor = w->actor,
+                                 .retriable = w->retriable,
                                  .target = w->class->target,
                                  .demand = w->class->demand,
                                  .hold = w->class->hold,
@@ -734,6 +738,10 @@ bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_
     r->draining = true;
     rs_raylet_changed(r);
     return true;
+  case RS_MSG_MEMORY_USE:
+    if (from == ep->self) /* our own process says it */
+      rs_raylet_on_memory_use(ep, (const void *)msg);
+    return true;
   case RS_MSG_WORKER_READY: rs_raylet_pool_on_ready(ep, from); return true;
   case RS_MSG_WORKER_BLOCKED:
     rs_raylet_on_blocked(ep, from, ((const struct rs_m_worker_blocked *)(const void *)msg)->blocked);
@@ -796,7 +804,6 @@ void rs_raylet_settle(struct rs_endpoint *ep)
       schedule(ep);
   } while (rs_store_stirred(ep->local->store));
   rs_raylet_recall(ep);
-  rs_raylet_memory_settle(ep);
   rs_raylet_pool_settle(ep);
   rs_raylet_report_settle(ep);
 }
@@ -806,7 +813,6 @@ uint64_t rs_raylet_deadline(const struct rs_endpoint *ep)
   const struct rs_raylet *r = ep->local;
   uint64_t deadline = rs_time_min(rs_raylet_pool_deadline(ep), rs_raylet_report_deadline(ep));
   deadline = rs_time_min(deadline, rs_raylet_view_deadline(r));
-  deadline = rs_time_min(deadline, rs_raylet_memory_deadline(r));
   deadline = rs_time_min(deadline, rs_store_deadline(ep));
   return r->contention != RS_WAITING_NONE ? rs_time_min(deadline, r->next_recall_at) : deadline;
 }

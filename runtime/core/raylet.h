@@ -10,7 +10,6 @@ void rs_raylet_on_start(struct rs_endpoint *ep);
 bool rs_raylet_on_message(struct rs_endpoint *ep, rs_addr from,
                           const struct rs_msg *msg); /* false: not for this role */
 void rs_raylet_on_peer_down(struct rs_endpoint *ep, rs_addr peer);
-void rs_raylet_on_memory_pressure(struct rs_endpoint *ep, uint64_t used_bytes, uint64_t limit_bytes);
 void rs_raylet_on_process(struct rs_endpoint *ep, rs_addr worker, uint32_t pid, int32_t end);
 bool rs_raylet_wants_memory(const struct rs_raylet *raylet);
 void rs_raylet_settle(struct rs_endpoint *ep); /* after every input: schedule, report, recall, timers */

@@ -41,7 +41,7 @@ struct waiting {
   uint32_t count;
   uint32_t fetching; /* arguments that are not here yet */
   uint32_t held;     /* the first so many arguments are here and pinned */
-  bool actor;
+  bool actor, retriable;
   bool pinned; /* its arguments are here and pinned */
   uint32_t dep_count;
   struct rs_dep *deps;
@@ -87,7 +87,7 @@ struct grant {
   uint64_t request, key;
   uint64_t granted_at;
   rs_gpu_mask gpus;
-  bool actor, recalled;
+  bool actor, recalled, retriable;
   uint32_t pops;            /* workers that were to serve it and did not come */
   bool blocked;             /* its task waits for an object: it holds no CPU */
   int64_t cpu_e4;           /* that it holds now */
@@ -140,8 +140,8 @@ struct rs_raylet {
   rs_addr prestart_job; /* that they are for */
   bool program_seen;    /* a driver program began here */
   uint64_t look_at;     /* idle workers beyond the limit are looked at then; RS_TIME_NEVER: there are none */
-  rs_addr oom_worker;   /* is about to be ended, at oom_stop_at */
-  uint64_t oom_lease, oom_stop_at;
+  rs_addr *oom_ended;   /* for lack of memory, while their processes may still be there */
+  uint32_t oom_count, oom_cap;
   /* the view */
   struct rs_view *base;      /* as published; only where views come as deltas */
   struct rs_view *published; /* the newest version that came */
@@ -203,7 +203,7 @@ void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr worker);
 void rs_raylet_pool_release(struct rs_endpoint *ep, struct pool_worker *worker, bool stop);
 void rs_raylet_pool_settle(struct rs_endpoint *ep);
 uint64_t rs_raylet_pool_deadline(const struct rs_endpoint *ep);
-void rs_raylet_pool_end_idle(struct rs_endpoint *ep); /* one of them, if there is one */
+void rs_raylet_pool_end_idle(struct rs_endpoint *ep, struct pool_worker *worker); /* whatever it may own */
 void rs_raylet_pool_on_job_gone(struct rs_endpoint *ep, rs_addr job);
 void rs_raylet_pool_free(struct rs_raylet *r);
 void rs_raylet_on_worker(struct rs_endpoint *ep, struct grant *grant); /* raylet.c: the grant has its worker now */
@@ -221,7 +221,6 @@ void rs_raylet_report_settle(struct rs_endpoint *ep);
 uint64_t rs_raylet_report_deadline(const struct rs_endpoint *ep);
 
 /* raylet_memory.c */
-void rs_raylet_memory_settle(struct rs_endpoint *ep);
-uint64_t rs_raylet_memory_deadline(const struct rs_raylet *r);
+void rs_raylet_on_memory_use(struct rs_endpoint *ep, const struct rs_m_memory_use *m);
 
 #endif

@@ -259,11 +259,10 @@ void rs_raylet_pool_on_down(struct rs_endpoint *ep, rs_addr addr)
   start_workers(ep);
 }
 
-void rs_raylet_pool_end_idle(struct rs_endpoint *ep)
+void rs_raylet_pool_end_idle(struct rs_endpoint *ep, struct pool_worker *worker)
 {
-  struct rs_raylet *r = ep->local;
-  if (!rs_list_empty(&r->idle))
-    stop(ep, RS_ENTRY(r->idle.next, struct pool_worker, link));
+  RS_ASSERT(worker->state == WORKER_IDLE);
+  stop(ep, worker);
 }
 
 void rs_raylet_pool_on_job_gone(struct rs_endpoint *ep, rs_addr job)

@@ -483,10 +483,6 @@ static void put_input(struct rs_writer *w, const void *what)
     rs_put_u64(w, input->peer);
     break;
   case RS_IN_CALL: put_call(w, input->call); break;
-  case RS_IN_MEMORY_PRESSURE:
-    rs_put_u64(w, input->memory.used_bytes);
-    rs_put_u64(w, input->memory.limit_bytes);
-    break;
   case RS_IN_WORKER_PROCESS:
     rs_put_u64(w, input->peer);
     rs_put_u64(w, input->host);
@@ -524,10 +520,6 @@ static void get_input(struct rs_reader *r, struct rs_input *input)
     input->peer = rs_get_u64(r);
     break;
   case RS_IN_CALL: input->call = get_call(r); break;
-  case RS_IN_MEMORY_PRESSURE:
-    input->memory.used_bytes = rs_get_u64(r);
-    input->memory.limit_bytes = rs_get_u64(r);
-    break;
   case RS_IN_WORKER_PROCESS:
     input->peer = rs_get_u64(r);
     input->host = rs_get_u64(r);

@@ -4,6 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "core/oom.h"
+
+enum { WORKERS_MAX = 65536 };
 
 static bool read_number(const char *path, uint64_t *out)
 {
@@ -56,22 +61,48 @@ bool rs_memory_read(uint64_t *used, uint64_t *limit)
   return total > 0;
 }
 
-static void look(struct rs_proc *proc, const struct rs_ep *raylet)
+uint64_t rs_memory_own(int pid)
 {
-  struct rs_input in = {.kind = RS_IN_MEMORY_PRESSURE};
-  uint64_t threshold_e4 = (uint64_t)proc->setup.config.memory_usage_threshold_e4;
-  if (rs_memory_read(&in.memory.used_bytes, &in.memory.limit_bytes) &&
-      in.memory.used_bytes >= in.memory.limit_bytes / RS_ONE_E4 * threshold_e4)
-    rs_proc_input(proc, raylet->addr, &in);
+  char path[64];
+  uint64_t pages = 0, resident = 0, shared = 0;
+  snprintf(path, sizeof path, "/proc/%d/statm", pid);
+  FILE *file = fopen(path, "re");
+  bool fine = file && fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &pages, &resident, &shared) == 3;
+  if (file)
+    fclose(file);
+  return fine && resident > shared ? (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-uint64_t rs_memory_watch(struct rs_proc *proc, uint64_t *at, uint64_t now)
+static void look(struct rs_proc *proc, const struct rs_ep *raylet, const struct rs_map *pids)
+{
+  uint64_t used, limit;
+  if (!rs_memory_read(&used, &limit) || used < rs_oom_threshold(&proc->setup.config, limit))
+    return;
+  struct rs_m_memory_use *m = rs_msg_new(RS_MSG_MEMORY_USE);
+  m->used = used;
+  m->limit = limit;
+  m->workers = rs_alloc(pids->count * sizeof *m->workers);
+  m->rss = rs_alloc(pids->count * sizeof *m->rss);
+  m->pids = rs_alloc(pids->count * sizeof *m->pids);
+  for (uint32_t i = 0; i < pids->cap && m->workers_count < WORKERS_MAX; i++) {
+    if (!pids->slots[i].key)
+      continue;
+    uint32_t k = m->workers_count++;
+    m->workers[k] = (raylet->addr & ~(uint64_t)RS_EP_MAX) | pids->slots[i].key;
+    m->pids[k] = (uint32_t)pids->slots[i].value;
+    m->rss[k] = rs_memory_own((int)m->pids[k]);
+  }
+  m->rss_count = m->pids_count = m->workers_count;
+  rs_proc_input(proc, raylet->addr, &(struct rs_input){.kind = RS_IN_MESSAGE, .peer = raylet->addr, .msg = &m->head});
+}
+
+uint64_t rs_memory_watch(struct rs_proc *proc, const struct rs_map *pids, uint64_t *at, uint64_t now)
 {
   const struct rs_ep *raylet = proc->ep_count ? &proc->eps[proc->ep_count - 1] : NULL; /* a node's last one */
   uint64_t period_ns = (uint64_t)proc->setup.config.memory_monitor_refresh_ms * RS_MS;
   if (*at <= now) {
     *at = RS_TIME_NEVER;
-    look(proc, raylet);
+    look(proc, raylet, pids);
   }
   if (*at == RS_TIME_NEVER && period_ns > 0 && raylet && rs_endpoint_wants_memory(raylet->core)) {
     *at = rs_proc_now(proc) + period_ns;

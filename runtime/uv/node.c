@@ -57,6 +57,7 @@ struct rs_node {
   uv_signal_t terminate;
   bool life, joined, leaving, ready, failed, no_policy, own_session;
   uint32_t next_driver, worker_count;
+  struct rs_map worker_pids; /* number -> process, while it is there */
   struct ask *asks;
   uint32_t ask_count, ask_cap;
   struct rs_ends ends;
@@ -170,6 +171,7 @@ static void worker_exited(struct rs_node *node, uint64_t number, int32_t status)
   struct rs_proc *proc = &node->proc;
   rs_addr worker = (proc->self & ~(uint64_t)RS_EP_MAX) | number;
   node->worker_count--;
+  rs_map_remove(&node->worker_pids, number, NULL);
   rs_ends_exited(&node->ends, proc, worker, status);
   rs_output_worker_gone(proc, worker);
   char path[RS_UV_PATH_MAX];
@@ -225,6 +227,8 @@ static void on_fork_event(uv_poll_t *poll, int status, int events)
       node_exited(node, event.number);
     else if (!event.started)
       worker_exited(node, event.number, event.value);
+    else if (!is_node)
+      rs_map_put(&node->worker_pids, event.number, (uint64_t)event.value);
   }
   if (rs_forkserver_gone(&node->fork)) {
     uv_poll_stop(poll);
@@ -356,7 +360,7 @@ static void head_begin(struct rs_node *node)
 static void on_idle(struct rs_proc *proc)
 {
   struct rs_node *node = node_of(proc);
-  rs_memory_watch(proc, &node->memory_at, 0);
+  rs_memory_watch(proc, &node->worker_pids, &node->memory_at, 0);
   if (proc->store_io)
     rs_store_io_idle(proc->store_io);
   if (!node->ready && node->options->head && proc->registered >= node->options->node_count) {
@@ -587,7 +591,7 @@ static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
       rs_proc_stop(proc);
     }
   }
-  deadline = rs_time_min(deadline, rs_memory_watch(proc, &node->memory_at, now));
+  deadline = rs_time_min(deadline, rs_memory_watch(proc, &node->worker_pids, &node->memory_at, now));
   if (node->leaving) {
     if (now >= node->leave_at)
       rs_proc_stop(proc);
@@ -834,6 +838,7 @@ int rs_node_main(const struct rs_node_options *given)
   free(node->launches);
   free(node->asks);
   rs_ends_free(&node->ends);
+  rs_map_free(&node->worker_pids);
   int status = node->no_policy ? 2 : !fine || node->failed ? 1 : 0;
   rs_node_info_unref(options->info);
   free(options);

@@ -244,7 +244,9 @@ static void a_node_short_of_memory_ends_a_task(void)
   struct raysim_value value;
   CHECK_EQ(raysim_get(ray, ref, 15000, &value), RAYSIM_ERR_OUT_OF_MEMORY);
   CHECK(value.error && strstr(value.error->message, "MiB were in use") &&
-        strstr(value.error->message, "after 1 retries"));
+        strstr(value.error->message, "its worker (process ") &&
+        strstr(value.error->message, " MiB and was ended, as the newest that can be tried again, after 1 retries"));
+  CHECK(value.error->pid > 0);
   raysim_value_free(&value);
   raysim_release(ray, ref);
   end(ray);
