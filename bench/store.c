@@ -90,7 +90,7 @@ static double fresh(struct raysim *ray, const char *bytes)
 }
 
 /* Microseconds of a get of each of the objects, so many times one after the other. */
-static double gets(struct raysim *ray, const raysim_ref *refs, int count, int times)
+static double time_gets(struct raysim *ray, const raysim_ref *refs, int count, int times)
 {
   struct raysim_value value;
   double begin = now();
@@ -125,7 +125,7 @@ int main(void)
   static raysim_ref refs[GETS];
   for (int i = 0; i < GETS; i++)
     refs[i] = raysim_put(ray, bytes, SMALL);
-  double get_us = gets(ray, refs, GETS, 1), again_us = gets(ray, refs, 1, HELD);
+  double get_us = time_gets(ray, refs, GETS, 1), again_us = time_gets(ray, refs, 1, HELD);
   raysim_ref ref = refs[0];
   struct raysim_value value, again;
   raysim_get(ray, ref, 10000, &value);
