@@ -7,12 +7,11 @@
 #include "cli/state.h"
 #include "core/codec.h"
 
-static const char help[] = "usage: raysim explain TASK [--format text|json] [--session FOLDER]\n"
+static const char help[] = "usage: raysim explain ID [--format text|json] [--session FOLDER]\n"
                            "\n"
-                           "  TASK: the id of a task, an actor or an object, as `raysim list` shows it. Says what it "
-                           "waits for and, where it waits "
-                           "for\n"
-                           "  a place, what the placement policy says to each node.\n";
+                           "  ID: of a task, an actor, an object or a placement group, as `raysim list` shows it. Says "
+                           "what it waits for and,\n"
+                           "  where it waits for a place, what the placement policy says to each node.\n";
 
 static void amount(unsigned resource, uint64_t value, char *out, size_t cap)
 {
@@ -215,7 +214,8 @@ int rs_cmd_explain(int argc, char **argv)
   if (rc != 0)
     return rc < 0 ? 0 : rc;
   if (args.word_count != 1 || !rs_state_parse_id(args.words[0], &id)) {
-    fprintf(stderr, "raysim explain: %s: the id of a task, actor or object is wanted, such as 0:d0#12\n",
+    fprintf(stderr,
+            "raysim explain: %s: the id of a task, actor, object or placement group is wanted, such as 0:d0#12\n",
             args.word_count ? args.words[0] : "nothing");
     return 2;
   }

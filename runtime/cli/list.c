@@ -2,12 +2,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/start.h"
 #include "cli/state.h"
 #include "lib/tune/sched.h"
-#include "uv/output.h"
+#include "uv/look.h"
+#include "uv/query.h"
 
 static const char list_help[] =
     "usage: raysim list nodes|workers|tasks|actors|objects|placement-groups|jobs [OPTIONS]\n"
@@ -140,40 +140,116 @@ static void print_json(const struct rs_state_ask *ask, const struct rs_m_state_r
   fputs("\n]}\n", stdout);
 }
 
-/* The processes of workers on this host, and the memory that they have in use. */
+/* The memory that the processes of workers have in use: each node's process knows that of its own. */
+static void look_at_node(const struct rs_state_ask *ask, const struct rs_uv_node *node,
+                         const struct rs_m_state_reply *m)
+{
+  struct rs_query query;
+  char error[RS_UV_ERROR_MAX];
+  if (rs_state_look(ask->session, node, RS_LOOK_PROCESSES, 0, UINT32_MAX, "", &query, error) != 0) {
+    fprintf(stderr, "raysim list: node %u: %s\n", rs_addr_node(node->raylet), error);
+    return;
+  }
+  struct rs_reader r = {query.answer, query.answer + query.answer_bytes, 0};
+  uint32_t count = rs_get_u32(&r);
+  for (uint32_t i = 0; i < count && !r.error; i++) {
+    rs_addr worker = rs_get_u64(&r);
+    uint64_t pid = rs_get_u32(&r), bytes = rs_get_u64(&r);
+    for (uint32_t k = 0; k < m->rows_count && !r.error; k++)
+      if (m->rows[k]->n[RS_COL(workers, worker)] == worker) { /* nobody else has this answer */
+        m->rows[k]->n[RS_COL(workers, pid)] = pid;
+        m->rows[k]->n[RS_COL(workers, rss)] = bytes;
+      }
+  }
+  free(query.answer);
+}
+
 static void look_at_processes(const struct rs_state_ask *ask, const struct rs_m_state_reply *m)
 {
-  for (uint32_t i = 0; i < m->rows_count; i++) {
-    uint64_t *n = m->rows[i]->n; /* nobody else has this answer */
-    char path[64];
-    long long pages = 0;
-    int pid = rs_output_pid(ask->session, n[RS_COL(workers, worker)]);
-    if (pid <= 0)
-      continue;
-    snprintf(path, sizeof path, "/proc/%d/statm", pid);
-    FILE *file = fopen(path, "re");
-    if (file && fscanf(file, "%*d %lld", &pages) == 1) {
-      n[RS_COL(workers, pid)] = (uint64_t)pid;
-      n[RS_COL(workers, rss)] = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    }
-    if (file)
-      fclose(file);
+  struct rs_uv_status status;
+  char error[RS_UV_ERROR_MAX];
+  if (m->rows_count == 0 || rs_uv_status_get(ask->session, &status, error) != 0)
+    return;
+  for (uint32_t i = 0; i < status.node_count; i++) {
+    bool any = false;
+    for (uint32_t k = 0; k < m->rows_count; k++)
+      any = any || m->rows[k]->n[RS_COL(workers, node)] == rs_addr_node(status.nodes[i].raylet);
+    if (any && status.nodes[i].alive)
+      look_at_node(ask, &status.nodes[i], m);
   }
+  rs_uv_status_free(&status);
+}
+
+/* An owner knows that an object is stored; that all its copies are on disks, the stores know. */
+static void look_for_spilled(struct rs_state_ask *ask, const struct rs_m_state_reply *objects)
+{
+  struct rs_m_state_reply *copies;
+  const struct rs_state_question q = {.kind = RS_STATE_COPIES, .limit = RS_STATE_ROWS_MAX};
+  if (objects->rows_count == 0 || rs_state_get("list", ask, &q, &copies) != 0)
+    return;
+  if (copies->rows_count)
+    qsort(copies->rows, copies->rows_count, sizeof *copies->rows, in_order);
+  uint32_t c = 0;
+  for (uint32_t i = 0; i < objects->rows_count; i++) { /* both in order of ids */
+    uint32_t count = 0, spilled = 0;
+    while (c < copies->rows_count && in_order(&copies->rows[c], &objects->rows[i]) < 0)
+      c++;
+    for (uint32_t k = c; k < copies->rows_count && in_order(&copies->rows[k], &objects->rows[i]) == 0; k++) {
+      count++;
+      spilled += copies->rows[k]->n[RS_COL(copies, state)] == RS_COPY_SPILLED;
+    }
+    uint64_t *state = &objects->rows[i]->n[RS_COL(objects, state)];
+    if (count && count == spilled && *state == RS_OBJECT_STORED)
+      *state = RS_OBJECT_SPILLED;
+  }
+  rs_msg_unref(&copies->head);
+}
+
+/* Filters of the state of objects are looked at here, since SPILLED is found here. */
+static void keep_states(struct rs_m_state_reply *m, const uint64_t *filters, uint32_t count)
+{
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < m->rows_count; i++) {
+    bool keep = true;
+    for (uint32_t k = 0; k + 3 <= count; k += 3)
+      keep = keep && (m->rows[i]->n[RS_COL(objects, state)] == filters[k + 2]) != (filters[k + 1] != 0);
+    if (keep)
+      m->rows[kept++] = m->rows[i];
+    else
+      rs_row_unref(m->rows[i]);
+  }
+  m->total -= m->rows_count - kept;
+  m->rows_count = kept;
+}
+
+/* Takes the filters of the objects' state out of the others. */
+static uint32_t take_states(uint64_t *filters, uint32_t *count, uint64_t *states)
+{
+  uint32_t kept = 0, taken = 0;
+  for (uint32_t i = 0; i + 3 <= *count; i += 3) {
+    bool state = filters[i] == RS_COL(objects, state);
+    memmove(state ? states + taken : filters + kept, filters + i, 3 * sizeof *filters);
+    *(state ? &taken : &kept) += 3;
+  }
+  *count = kept;
+  return taken;
 }
 
 static int list(const struct rs_state_args *args, const struct listing *listing)
 {
   struct rs_state_ask ask;
   struct rs_m_state_reply *m;
-  uint64_t filters[24];
-  uint32_t filters_count;
+  uint64_t filters[24], states[24];
+  uint32_t filters_count, states_count = 0;
   int rc = rs_state_filters("list", listing->kind, args, filters, &filters_count);
   if (rc != 0 || (rc = rs_state_open("list", args, &ask)) != 0)
     return rc;
-  uint32_t limit = args->limit ? args->limit : RS_STATE_LIMIT_DEFAULT;
+  uint32_t limit = args->limit ? args->limit : RS_STATE_LIMIT_DEFAULT, asked = limit;
+  if (listing->kind == RS_STATE_OBJECTS && (states_count = take_states(filters, &filters_count, states)) > 0)
+    asked = RS_STATE_LIMIT_MAX;
   rc = rs_state_get("list", &ask,
                     &(struct rs_state_question){
-                        .kind = listing->kind, .limit = limit, .filters = filters, .filters_count = filters_count},
+                        .kind = listing->kind, .limit = asked, .filters = filters, .filters_count = filters_count},
                     &m);
   if (rc == 0) {
     qsort(m->rows, m->rows_count, sizeof *m->rows, in_order);
@@ -184,6 +260,12 @@ static int list(const struct rs_state_args *args, const struct listing *listing)
     }
     if (listing->kind == RS_STATE_WORKERS)
       look_at_processes(&ask, m);
+    if (listing->kind == RS_STATE_OBJECTS) {
+      look_for_spilled(&ask, m);
+      keep_states(m, states, states_count);
+    }
+    for (; m->rows_count > limit; m->rows_count--)
+      rs_row_unref(m->rows[m->rows_count - 1]);
     if (args->json) {
       print_json(&ask, m, m->rows_count);
     } else {

@@ -18,7 +18,7 @@ struct rs_state_args {
   uint32_t word_count;
   /* of some commands only */
   bool follow;
-  uint32_t tail;
+  uint32_t tail, node; /* UINT32_MAX: not said */
   const char *out;
 };
 
@@ -39,6 +39,11 @@ void rs_state_close(struct rs_state_ask *ask);
 const char *rs_state_name(const struct rs_state_ask *ask, uint64_t hash); /* NULL: not known */
 /* "Class.method" of a call, else the function's name; a hash where it is not known. */
 void rs_state_function(const struct rs_state_ask *ask, uint64_t type, uint64_t function, char *out, size_t cap);
+
+/* logs.c: asks the process of a node about its host (uv/look.h). 0, and query->answer is to be freed; or an error. */
+struct rs_query;
+int rs_state_look(const char *session, const struct rs_uv_node *node, uint8_t what, uint64_t at, uint32_t lines,
+                  const char *name, struct rs_query *query, char *error);
 
 struct rs_state_question {
   enum rs_state_kind kind;

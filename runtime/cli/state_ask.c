@@ -28,7 +28,7 @@ static bool whole(const char *text, unsigned long max, uint32_t *out)
 
 int rs_state_args_parse(const char *command, const char *help, int argc, char **argv, struct rs_state_args *a)
 {
-  *a = (struct rs_state_args){.tail = UINT32_MAX};
+  *a = (struct rs_state_args){.tail = UINT32_MAX, .node = UINT32_MAX};
   for (int i = 1; i < argc; i++) {
     char *name = argv[i], *equals = strchr(name, '='), *value = NULL;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
@@ -62,6 +62,9 @@ int rs_state_args_parse(const char *command, const char *help, int argc, char **
     } else if (IS("--tail")) {
       if (!whole(value, UINT32_MAX - 1, &a->tail))
         return wrong(command, value, "--tail is a number of lines");
+    } else if (IS("--node")) {
+      if (!whole(value, RS_NODE_MAX, &a->node))
+        return wrong(command, value, "--node is the number of a node");
     } else if (IS("--out")) {
       a->out = value;
     } else if (IS("--filter")) {

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "uv/node.h"
+#include "uv/query.h"
 #include "uv/session.h"
 
 extern char **environ;
@@ -379,107 +380,44 @@ void rs_uv_local_cluster_stop(struct rs_uv_cluster *cluster)
 
 /* ---- asking a head ---- */
 
-struct query {
-  struct rs_proc proc;
-  struct rs_uv_status *status;
-  bool done;
-  char error[RS_UV_ERROR_MAX];
-};
-
-static void query_welcome(struct rs_proc *proc, struct rs_conn *conn, struct rs_reader *body, rs_addr *who)
+static bool read_status(struct rs_reader *r, struct rs_uv_status *status)
 {
-  (void)proc, (void)body, (void)who;
-  rs_conn_send(conn, RS_FRAME_STATUS, NULL, 0);
-}
-
-static void query_rejected(struct rs_proc *proc, struct rs_conn *conn, const char *why)
-{
-  (void)conn;
-  struct query *query = proc->role;
-  snprintf(query->error, sizeof query->error, "the head did not answer: %s", why);
-  rs_proc_stop(proc);
-}
-
-static bool query_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs_frame *f)
-{
-  (void)conn;
-  struct query *query = proc->role;
-  struct rs_uv_status *status = query->status;
-  if (f->type != RS_FRAME_STATUS_REPLY)
-    return false;
-  struct rs_reader r = {f->body, f->body + f->body_bytes, 0};
-  uint32_t count = rs_get_u32(&r);
-  status->worker_count = rs_get_u32(&r);
-  if (count > rs_get_left(&r))
+  uint32_t count = rs_get_u32(r);
+  status->worker_count = rs_get_u32(r);
+  if (count > rs_get_left(r))
     return false;
   status->nodes = rs_alloc_zero(count + 1, sizeof *status->nodes);
-  for (uint32_t i = 0; i < count && r.error == 0; i++) {
+  for (uint32_t i = 0; i < count && r->error == 0; i++) {
     struct rs_uv_node *node = &status->nodes[i];
-    node->raylet = rs_get_u64(&r);
-    node->pid = (int)rs_get_u64(&r);
-    node->alive = rs_get_flag(&r);
-    rs_get_text(&r, node->host, sizeof node->host);
-    node->port = rs_get_u16(&r);
-    if (rs_get_flag(&r))
-      node->info = rs_get_info(&r);
+    node->raylet = rs_get_u64(r);
+    node->pid = (int)rs_get_u64(r);
+    node->alive = rs_get_flag(r);
+    rs_get_text(r, node->host, sizeof node->host);
+    node->port = rs_get_u16(r);
+    if (rs_get_flag(r))
+      node->info = rs_get_info(r);
     status->node_count++;
   }
-  query->done = r.error == 0;
-  rs_proc_stop(proc);
-  return query->done;
-}
-
-static void query_effect(struct rs_proc *proc, struct rs_ep *ep, const struct rs_effect *effect)
-{
-  (void)proc, (void)ep, (void)effect;
-}
-
-static uint64_t query_timer(struct rs_proc *proc, uint64_t now)
-{
-  (void)now;
-  struct query *query = proc->role;
-  snprintf(query->error, sizeof query->error, "the head did not answer in time");
-  rs_proc_stop(proc);
-  return RS_TIME_NEVER;
+  return r->error == 0;
 }
 
 int rs_uv_status_get(const char *wanted, struct rs_uv_status *status, char *error)
 {
-  static const struct rs_role_ops ops = {.welcome = query_welcome,
-                                         .rejected = query_rejected,
-                                         .frame = query_frame,
-                                         .effect = query_effect,
-                                         .timer = query_timer};
-  char session[RS_UV_PATH_MAX], path[RS_UV_PATH_MAX];
+  char session[RS_UV_PATH_MAX];
+  struct rs_query query = {.session = session, .type = RS_FRAME_STATUS, .answer_type = RS_FRAME_STATUS_REPLY};
   memset(status, 0, sizeof *status);
   int rc = rs_session_find(wanted, session, error);
+  if (rc == 0)
+    rc = rs_query(&query, error);
   if (rc != 0)
     return rc;
-  struct query *query = rs_alloc_zero(1, sizeof *query);
-  query->status = status;
-  snprintf(query->error, sizeof query->error, "the head closed the connection");
-  rs_session_token_path(session, path, sizeof path);
-  struct rs_proc *proc = &query->proc;
-  rc = RS_ERR_REFUSED;
-  if (rs_proc_init(proc, &ops, query) == 0) {
-    if (rs_auth_token_read(path, proc->token, query->error) == 0) {
-      rs_socket_path(path, sizeof path, session, rs_addr_make(0, 1, RS_EP_RAYLET));
-      pthread_mutex_lock(&proc->lock);
-      struct rs_conn *conn = rs_conn_to_unix(proc, path, RS_PURPOSE_QUERY, RS_ADDR_NONE);
-      proc->role_deadline = rs_proc_now(proc) + RS_UV_HANDSHAKE_MS * RS_MS;
-      pthread_mutex_unlock(&proc->lock);
-      if (conn)
-        rs_proc_run(proc);
-    }
-    if (query->done)
-      rc = 0;
-    else
-      memcpy(error, query->error, RS_UV_ERROR_MAX);
-    rs_proc_free(proc);
-  }
-  if (rc != 0)
+  struct rs_reader r = {query.answer, query.answer + query.answer_bytes, 0};
+  if (!read_status(&r, status)) {
+    snprintf(error, RS_UV_ERROR_MAX, "the head's answer is malformed");
     rs_uv_status_free(status);
-  free(query);
+    rc = RS_ERR_MALFORMED;
+  }
+  free(query.answer);
   return rc;
 }
 

@@ -21,6 +21,7 @@
 #include "uv/ends.h"
 #include "uv/function.h"
 #include "uv/health.h"
+#include "uv/look.h"
 #include "uv/memory.h"
 #include "uv/output.h"
 #include "uv/session.h"
@@ -690,6 +691,7 @@ static bool on_frame(struct rs_proc *proc, struct rs_conn *conn, const struct rs
       return false;
     leave(node);
     return true;
+  case RS_FRAME_LOOK: return !conn->peer && rs_look_on_frame(proc, conn, f);
   case RS_FRAME_STATUS:
     if (!node->options->head || conn->peer)
       return false;

@@ -133,19 +133,6 @@ uint64_t rs_output_timer(struct rs_output *output, struct rs_proc *proc, uint64_
   return output->armed ? output->check_at : RS_TIME_NEVER;
 }
 
-int rs_output_pid(const char *session, rs_addr worker)
-{
-  char path[RS_UV_PATH_MAX + 64];
-  struct rs_output_position p = {0};
-  path_of(path, sizeof path, session, worker, "pos");
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return 0;
-  bool fine = pread(fd, &p, sizeof p, 0) == (ssize_t)sizeof p;
-  close(fd);
-  return fine ? (int)p.pid : 0;
-}
-
 void rs_output_worker_gone(struct rs_proc *proc, rs_addr worker)
 {
   char path[RS_UV_PATH_MAX + 64];

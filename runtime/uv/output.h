@@ -47,9 +47,6 @@ void rs_output_tell(struct rs_output *output, struct rs_proc *proc, bool all);
 /* With the lock, on the loop: what is due. The next deadline. */
 uint64_t rs_output_timer(struct rs_output *output, struct rs_proc *proc, uint64_t now);
 
-/* The process of a worker of a session on this host; 0: not known. */
-int rs_output_pid(const char *session, rs_addr worker);
-
 /* ---- its node ---- */
 
 /* With the lock: the worker is gone: what it had not told. Its file .pos goes. */

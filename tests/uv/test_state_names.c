@@ -1,6 +1,8 @@
 /* What is said about a running cluster, in names: dead actors and how they died, tasks with names of their own, lines
  * of output by who wrote them, placement groups, and who made and who holds an object. */
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "run_state.h"
 
@@ -285,10 +287,132 @@ static void a_cluster_at_one_look(void)
   end(ray);
 }
 
+/* With room for two: what was put first is on the disk. */
+static void spilled_objects_are_seen(void)
+{
+  enum { OBJECTS = 5 };
+  static unsigned char bytes[8 << 20];
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus", "1", "--object-store-memory", "25165824"), 0);
+  const char *at = strstr(output, "session ");
+  CHECK(at && sscanf(at, "session %255s", session) == 1);
+  struct raysim *ray;
+  struct raysim_options options = {.address = session};
+  raysim_ref refs[OBJECTS];
+  CHECK_EQ(raysim_init(&options, &ray), 0);
+  for (int i = 0; i < OBJECTS; i++)
+    refs[i] = raysim_put(ray, bytes, sizeof bytes);
+  CHECK(soon(rs_cmd_list, (char *)(uintptr_t) "objects", "SPILLED"));
+  CHECK(says("STORED"));
+  CHECK_EQ(RUN(rs_cmd_list, "objects", "--session", session, "--filter", "state=SPILLED"), 0);
+  CHECK(count_of("8.0 MiB") >= 2 && count_of("STORED") == 0);
+  CHECK_EQ(RUN(rs_cmd_list, "objects", "--session", session, "--filter", "state=SPILLED", "--limit", "1"), 0);
+  CHECK_EQ(count_of("8.0 MiB"), 1);
+  CHECK_EQ(RUN(rs_cmd_memory, "--session", session), 0);
+  CHECK(says("SPILLED node 0") && says("5 objects, 40.0 MiB in all"));
+  CHECK_EQ(RUN(rs_cmd_status, "--session", session), 0);
+  CHECK(says("5 objects in stores, ") && count_of(" 0 B on disks") == 0);
+  for (int i = 0; i < OBJECTS; i++)
+    raysim_release(ray, refs[i]);
+  CHECK(soon(rs_cmd_memory, (char *)(uintptr_t) "--limit=5", "0 objects, 0 B in all"));
+  end(ray);
+}
+
+/* A node with a folder of its own, as on another host: its workers and its files are seen from the head's. */
+static pid_t start_elsewhere(const char *folder, const char *address)
+{
+  char token[RS_UV_PATH_MAX + 8];
+  snprintf(token, sizeof token, "%s/token", session);
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    setsid();
+    execl(RS_BINARY_DIR "/raysimd", "raysimd", "--join", address, "--token-file", token, "--session", folder,
+          "--num-cpus", "1", "--load", LIBRARY, (char *)NULL);
+    _exit(127);
+  }
+  return pid;
+}
+
+static void say_on_node_1(struct raysim *ray)
+{
+  struct raysim_task_options there = {.demand = {.strategy = {.kind = RAYSIM_NODE_AFFINITY, .node = 1}}};
+  raysim_ref ref = raysim_submit(ray, "test.say", RAYSIM_ARGS(raysim_bytes("far away", 8)), &there);
+  CHECK_EQ(outcome(ray, ref, "", "", NULL), 0);
+}
+
+static void other_hosts_are_looked_at(void)
+{
+  char folder[] = "/tmp/raysim-far-XXXXXX", address[80], path[128], line[256] = "", command[512];
+  CHECK(mkdtemp(folder) != NULL);
+  struct raysim *ray = begin("1", "1");
+  unsigned port = 0, pid = 0;
+  unsigned long long rss = 0;
+  CHECK_EQ(RUN(rs_cmd_status, "--session", session), 0);
+  const char *at = strstr(output, "127.0.0.1:");
+  CHECK(at && sscanf(at, "127.0.0.1:%u", &port) == 1);
+  snprintf(address, sizeof address, "127.0.0.1:%u", port);
+  pid_t node = start_elsewhere(folder, address);
+  CHECK(soon(rs_cmd_status, (char *)(uintptr_t) "--format=text", "2 of 2 nodes alive"));
+  say_on_node_1(ray);
+  CHECK_EQ(RUN(rs_cmd_list, "workers", "--session", session, "--format=json", "--filter", "node=1"), 0);
+  at = strstr(output, "\"pid\": ");
+  CHECK(at && sscanf(at, "\"pid\": %u, \"rss\": %llu", &pid, &rss) == 2);
+  CHECK(pid > 1 && rss > 100000 && rss < 100000000);
+  CHECK_EQ(RUN(rs_cmd_logs, "--session", session), 0);
+  CHECK(says("node 1 ") && count_of("worker-1.1-16.out") == 1);
+  CHECK_EQ(RUN(rs_cmd_logs, "--node", "1", "--session", session), 0);
+  CHECK_EQ(count_of("node 0 "), 0);
+  CHECK_EQ(RUN(rs_cmd_logs, "worker-1.1-16.out", "--session", session), 0);
+  CHECK_STR(output, "far away\n");
+  CHECK_EQ(RUN(rs_cmd_logs, "log", "--node", "1", "--session", session), 0);
+  CHECK_EQ(RUN(rs_cmd_logs, "log", "--node", "7", "--session", session), 1);
+  CHECK(says("node 7: there is no such node alive"));
+  CHECK_EQ(RUN(rs_cmd_logs, "token", "--node", "1", "--session", session), 1);
+  CHECK_EQ(RUN(rs_cmd_logs, "../token", "--node", "1", "--session", session), 1);
+  CHECK_EQ(RUN(rs_cmd_logs, "worker-1.1-77.out", "--session", session), 1);
+  CHECK(says("there is no such file"));
+  /* a file of several parts, its end, and as it grows */
+  snprintf(path, sizeof path, "%s/logs/worker-1.1-99.out", folder);
+  FILE *file = fopen(path, "w");
+  CHECK(file);
+  for (int i = 0; i < 100000; i++)
+    fprintf(file, "line %05d\n", i);
+  fflush(file);
+  snprintf(command, sizeof command, RS_BINARY_DIR "/raysim logs worker-1.1-99.out --session %s | md5sum", session);
+  FILE *whole = popen(command, "r");
+  CHECK(whole && fgets(line, sizeof line, whole));
+  pclose(whole);
+  snprintf(command, sizeof command, "md5sum < %s", path);
+  whole = popen(command, "r");
+  char local[256] = "";
+  CHECK(whole && fgets(local, sizeof local, whole));
+  pclose(whole);
+  CHECK_STR(line, local);
+  CHECK_EQ(RUN(rs_cmd_logs, "worker-1.1-99.out", "--tail", "2", "--session", session), 0);
+  CHECK_STR(output, "line 99998\nline 99999\n");
+  snprintf(command, sizeof command,
+           "exec timeout 20 " RS_BINARY_DIR "/raysim logs worker-1.1-99.out --tail 1 --follow --session %s", session);
+  FILE *grows = popen(command, "r");
+  CHECK(grows && fgets(line, sizeof line, grows));
+  CHECK_STR(line, "line 99999\n");
+  fprintf(file, "one more\n");
+  fclose(file);
+  CHECK(fgets(line, sizeof line, grows));
+  CHECK_STR(line, "one more\n");
+  end(ray); /* which ends the follower too */
+  pclose(grows);
+  int status;
+  CHECK_EQ(waitpid(node, &status, 0), node);
+  snprintf(command, sizeof command, "rm -rf %s", folder);
+  CHECK_EQ(system(command), 0);
+}
+
 const struct rs_test rs_tests[] = {{"dead actors say how they died", dead_actors_say_how_they_died},
                                    {"tasks with names", tasks_with_names},
                                    {"lines are of who wrote them", lines_are_of_who_wrote_them},
                                    {"groups have names", groups_have_names},
                                    {"objects say who made and who holds them", objects_say_who_made_and_who_holds_them},
                                    {"a cluster at one look", a_cluster_at_one_look},
+                                   {"other hosts are looked at", other_hosts_are_looked_at},
+                                   {"spilled objects are seen", spilled_objects_are_seen},
                                    {0}};
