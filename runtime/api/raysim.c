@@ -180,6 +180,8 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
     ray->front = rs_uv_client_front(ray->client);
     ray->front->user = ray;
     *out = ray;
+    for (size_t i = 0; ray->cluster && i < options->resource_count; i++)
+      rs_front_intern(ray->front, options->resources[i].name);
   } else {
     raysim_shutdown(ray);
   }

@@ -222,6 +222,7 @@ static int start_head(const struct arguments *a, struct rs_node_info *info)
     fprintf(stderr, "raysim start: %s\n", error);
     return 1;
   }
+  rs_node_text_add_names(&a->has, rs_uv_cluster_session(cluster));
   const char *host = a->bind ? a->bind : "127.0.0.1";
   printf("head at %s:%u, %u node%s of %g CPUs\n", host, rs_uv_cluster_port(cluster), a->nodes, a->nodes == 1 ? "" : "s",
          a->has.cpus);
@@ -313,6 +314,8 @@ static int start_node(const struct arguments *a)
   }
   text[got] = 0;
   fputs(text, stdout);
+  if (own)
+    rs_node_text_add_names(&a->has, session);
   return 0;
 }
 

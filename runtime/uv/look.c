@@ -74,8 +74,8 @@ static bool path_of(const struct rs_proc *proc, const char *name, char *path, si
 static bool is_log(const struct rs_proc *proc, const char *name, struct stat *st)
 {
   char path[RS_UV_PATH_MAX + RS_LOOK_NAME_MAX + 8];
-  size_t length = strlen(name);
-  if (length > 4 && strcmp(name + length - 4, ".pos") == 0)
+  const char *dot = strrchr(name, '.');
+  if (dot && strcmp(dot, ".pos") == 0)
     return false;
   return path_of(proc, name, path, sizeof path) && stat(path, st) == 0 && S_ISREG(st->st_mode);
 }

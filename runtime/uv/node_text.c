@@ -1,8 +1,11 @@
 /* node_text.c -- see node_text.h. */
 #include "uv/node_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "uv/uv.h"
 
 enum { TEXT_MAX = 128 };
 _Static_assert(RS_CUSTOM_MAX == 4 && RS_LABEL_MAX == 8, "the texts below say so");
@@ -81,4 +84,18 @@ struct rs_node_info *rs_node_text_info(const struct rs_node_text *text, const ch
     return info;
   rs_node_info_unref(info);
   return NULL;
+}
+
+void rs_node_text_add_names(const struct rs_node_text *text, const char *session)
+{
+  const char *const lists[] = {text->resources, text->labels};
+  char path[RS_UV_PATH_MAX + 8];
+  snprintf(path, sizeof path, "%s/names", session);
+  FILE *file = fopen(path, "ae");
+  struct pair pair;
+  for (unsigned i = 0; file && i < sizeof lists / sizeof *lists; i++)
+    for (const char *at = lists[i]; at && *at && take(&at, &pair);)
+      fprintf(file, "%016llx %s\n", (unsigned long long)rs_name_hash(pair.name), pair.name);
+  if (file)
+    fclose(file);
 }

@@ -14,4 +14,8 @@ struct rs_node_text {
  * wrong, and *right says what would be right. Amounts of custom resources: 0 to 10^9, with up to four decimals. */
 struct rs_node_info *rs_node_text_info(const struct rs_node_text *text, const char **option, const char **right);
 
+/* Adds the names of resources and labels to the session's file `names`, where commands that show them look hashes up.
+ */
+void rs_node_text_add_names(const struct rs_node_text *text, const char *session);
+
 #endif

@@ -292,7 +292,9 @@ static void spilled_objects_are_seen(void)
 {
   enum { OBJECTS = 5 };
   static unsigned char bytes[8 << 20];
-  CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus", "1", "--object-store-memory", "25165824"), 0);
+  CHECK_EQ(RUN(rs_cmd_start, "--head", "--num-cpus", "1", "--object-store-memory", "25165824", "--resources",
+               "blue=2,green=1"),
+           0);
   const char *at = strstr(output, "session ");
   CHECK(at && sscanf(at, "session %255s", session) == 1);
   struct raysim *ray;
@@ -311,6 +313,7 @@ static void spilled_objects_are_seen(void)
   CHECK(says("SPILLED node 0") && says("5 objects, 40.0 MiB in all"));
   CHECK_EQ(RUN(rs_cmd_status, "--session", session), 0);
   CHECK(says("5 objects in stores, ") && count_of(" 0 B on disks") == 0);
+  CHECK(says("0/2 blue") && says("0/1 green")); /* which no program has named */
   for (int i = 0; i < OBJECTS; i++)
     raysim_release(ray, refs[i]);
   CHECK(soon(rs_cmd_memory, (char *)(uintptr_t) "--limit=5", "0 objects, 0 B in all"));
