@@ -144,6 +144,30 @@ static const struct rs_row *first_of(const struct rs_m_state_reply *m, enum rs_w
   return NULL;
 }
 
+/* An actor that has died; false: there is none of that id. */
+static bool dead_actor(struct rs_state_ask *ask, struct rs_id id, bool json)
+{
+  const uint64_t filters[] = {RS_COL(actors, owner), 0, id.owner, RS_COL(actors, owner_seq), 0, id.seq};
+  const struct rs_state_question q = {.kind = RS_STATE_ACTORS, .limit = 1, .filters = filters, .filters_count = 6};
+  struct rs_m_state_reply *m;
+  if (rs_state_get("explain", ask, &q, &m) != 0)
+    return false;
+  bool found = m->rows_count > 0;
+  if (found) {
+    size_t length;
+    const char *cause = rs_state_text(m->rows[0], "death_cause", &length);
+    if (json) {
+      fputs("\n {\"text\": \"the actor is dead\", \"row\": ", stdout);
+      rs_state_json_row(stdout, ask, m->rows[0]);
+      fputc('}', stdout);
+    } else {
+      printf("the actor is dead: %.*s\n", (int)length, cause);
+    }
+  }
+  rs_msg_unref(&m->head);
+  return found;
+}
+
 /* Whether it has ended: then the head may remember it. */
 static int ended(struct rs_state_ask *ask, struct rs_id id, bool json)
 {
@@ -163,9 +187,11 @@ static int ended(struct rs_state_ask *ask, struct rs_id id, bool json)
       rs_state_json_row(stdout, ask, m->rows[0]);
       fputc('}', stdout);
     } else {
-      printf("it has ended: %s\n", cell);
+      size_t length;
+      const char *error = rs_state_text(m->rows[0], "error", &length);
+      printf("it has ended: %s%s%.*s\n", cell, length ? ": " : "", (int)length, error);
     }
-  } else {
+  } else if (!dead_actor(ask, id, json)) {
     fprintf(stderr, "raysim explain: %s: nobody knows it: it has ended, or never was, or its owner is gone\n", name);
     rc = 1;
   }

@@ -73,8 +73,10 @@ static const char *reference_of(const struct joined *j)
 {
   if (!j->object)
     return "OWNER_UNKNOWN";
-  if (j->object->n[RS_COL(objects, state)] == RS_OBJECT_GONE)
-    return "LOST";
+  int status = (int)(int64_t)j->object->n[RS_COL(objects, status)];
+  if (j->object->n[RS_COL(objects, state)] == RS_OBJECT_GONE) /* its bytes, or it was never made */
+    return status == RS_ERR_OBJECT_LOST || status == RS_ERR_NODE_DIED || status == RS_ERR_OWNER_DIED ? "LOST"
+                                                                                                     : "FAILED";
   if (j->object->n[RS_COL(objects, kept)])
     return "LOCAL_REFERENCE";
   if (j->object->n[RS_COL(objects, readers)])

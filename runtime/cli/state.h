@@ -81,6 +81,8 @@ void rs_state_duration(uint64_t ns, char *out, size_t cap);
 /* What is asked for, such as "2 CPU, 1.0 GiB memory, 3 blue". */
 void rs_state_demand(const struct rs_state_ask *ask, const struct rs_demand *demand, char *out, size_t cap);
 
+bool rs_state_is_enum(const char *type);
+
 /* One value: for people, or as JSON. */
 void rs_state_cell(const struct rs_state_ask *ask, const char *type, const uint64_t *value, bool json, char *out,
                    size_t cap);

@@ -254,6 +254,17 @@ static bool value_of(const char *type, const char *text, uint64_t *out)
   return enum_value(type, text, out);
 }
 
+static int wrong_value(const char *command, const char *text, const char *type)
+{
+  char right[512] = "this value, or this comparison, does not go with that column", cell[RS_CELL_MAX] = "";
+  for (uint64_t v = 0; v < 16 && rs_state_is_enum(type); v++) {
+    rs_state_cell(NULL, type, &v, false, cell, sizeof cell);
+    if (strcmp(cell, "?") != 0)
+      snprintf(right + strlen(right), sizeof right - strlen(right), "%s %.30s", v ? "," : "; there are", cell);
+  }
+  return wrong(command, text, right);
+}
+
 static int one_filter(const char *command, enum rs_state_kind kind, const char *text, uint64_t *out, uint32_t *count)
 {
   char key[64];
@@ -281,7 +292,7 @@ static int one_filter(const char *command, enum rs_state_kind kind, const char *
     if (strcmp(column[i].type, "name") == 0 && strncasecmp(equals + 1, "0x", 2) == 0 && *count + 3 <= 24)
       out[*count + 2] = strtoull(equals + 1, NULL, 16);
     else if (pair || *count + 3 > 24 || !value_of(column[i].type, equals + 1, &out[*count + 2]))
-      return wrong(command, text, "this value, or this comparison, does not go with that column");
+      return wrong_value(command, text, column[i].type);
     out[*count] = i;
     out[*count + 1] = unequal;
     *count += 3;

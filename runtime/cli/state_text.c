@@ -65,6 +65,11 @@ static const char *enum_name(const char *type, uint64_t value)
   return NULL;
 }
 
+bool rs_state_is_enum(const char *type)
+{
+  return enum_name(type, 0) != NULL;
+}
+
 void rs_state_addr(rs_addr addr, char *out, size_t cap)
 {
   char node[32];

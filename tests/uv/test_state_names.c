@@ -68,6 +68,11 @@ static void dead_actors_say_how_they_died(void)
   CHECK(says("\"reason\": \"WORKER_CRASHED\"") && says("\"function\": \"test.Busy\""));
   CHECK_EQ(RUN(rs_cmd_summary, "actors", "--session", session), 0);
   CHECK(says("DEAD"));
+  char hex[RAYSIM_HEX_SIZE];
+  CHECK_EQ(RUN(rs_cmd_explain, raysim_ref_hex(busy.ref, hex), "--session", session), 0);
+  CHECK(says("the actor is dead: its process died: signal 6 (SIGABRT)"));
+  CHECK_EQ(RUN(rs_cmd_list, "actors", "--session", session, "--filter", "state=GONE"), 2);
+  CHECK(says("there are PENDING, ALIVE, RESTARTING, DEAD"));
   raysim_release(ray, busy.ref);
   raysim_release(ray, doomed.ref);
   raysim_release(ray, stopped.ref);
