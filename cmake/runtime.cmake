@@ -66,10 +66,11 @@ function(rs_needs_raysimd)
   endforeach()
   if(TARGET test_cli)
     target_link_libraries(test_cli PRIVATE rs_cli)
-    add_library(uv_functions MODULE ${CMAKE_SOURCE_DIR}/tests/uv/functions.c)
+    add_library(uv_functions MODULE ${CMAKE_SOURCE_DIR}/tests/uv/functions.c
+                ${CMAKE_SOURCE_DIR}/tests/uv/functions_about.c)
     target_link_libraries(uv_functions PRIVATE rs_flags)
     set_target_properties(uv_functions PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    foreach(name test_api test_api_actor test_api_arguments test_api_async test_api_objects test_api_pg test_state
+    foreach(name test_api test_api_about test_api_place test_api_actor test_api_arguments test_api_async test_api_objects test_api_pg test_state
             test_state_names test_store_real)
       target_sources(${name} PRIVATE $<TARGET_OBJECTS:rs_api>)
       add_dependencies(${name} uv_functions)

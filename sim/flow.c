@@ -310,13 +310,17 @@ void sim_flows_break(struct rs_sim *sim, uint32_t node, bool cut)
   struct sim_flows *flows = sim->flows;
   for (uint32_t i = 0; flows && i < flows->count;) {
     struct flow *flow = flows->flows[i];
+    bool silent = cut || sim->nodes[node].state == SIM_NODE_SILENT; /* and not a connection that is closed */
     bool crosses = sim->nodes[flow->source].cut != sim->nodes[flow->target].cut;
     if (!flow->busy || (flow->source != node && flow->target != node) || (cut && !crosses)) {
       i++;
       continue;
     }
     flows->flows[i] = flows->flows[--flows->count];
-    if (asker_lives(sim, &flow->rec))
+    if (asker_lives(sim, &flow->rec) && silent)
+      copy_done(sim, &flow->rec, sim->now_ns + (uint64_t)sim->config->object_manager_pull_timeout_ms * RS_MS,
+                RS_ERR_TIMED_OUT);
+    else if (asker_lives(sim, &flow->rec))
       copy_done(sim, &flow->rec, sim->now_ns, RS_ERR_OBJECT_LOST);
     flows->busy--;
     sim_activity(sim, -1);

@@ -26,8 +26,8 @@ void sim_object_drop(struct rs_sim *sim, uint32_t node, struct rs_id object);
 void sim_copy(struct rs_sim *sim, uint32_t ep, uint64_t ns, const struct rs_effect *effect);
 void sim_copy_asked(struct rs_sim *sim, uint32_t rec);
 
-/* Flows of a node that ended or was cut off: they end now with OBJECT_LOST. cut: only those that cross to another cut.
- */
+/* Flows of a node that ended or was cut off: they end with OBJECT_LOST where its connections are closed, with TIMED_OUT
+ * after object_manager_pull_timeout_ms where it went silent. cut: only those that cross to another cut. */
 void sim_flows_break(struct rs_sim *sim, uint32_t node, bool cut);
 
 /* The dispatcher's side of SimGrid's clock. Waits until `due_ns`, or earlier when a flow (or, in the faithful variant,

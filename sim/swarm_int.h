@@ -46,6 +46,7 @@ struct swarm_plan {
   uint64_t object_bytes;     /* largest object */
   uint32_t drift_ppm;
   uint64_t disk_ns_per_byte;
+  bool copies_hang;    /* of one copy in eight nothing ever comes */
   uint64_t disk_fails; /* one write in so many, plus one, finds the disk full; 0: none */
   bool tight;          /* stores so small that they may fill up for good: then progress is not asked for */
   bool groups;         /* placement groups, and racks */

@@ -392,6 +392,17 @@ static void copy(struct swarm_net *n, rs_addr self, const struct rs_effect *e)
   bool there = has_bytes(n, e->to, e->object) && swarm_net_place(n, e->to) && !swarm_net_parted(n, self, e->to);
   if (chance(n, RS_PLANT_COPY_FAILS, 1))
     there = false;
+  if (n->plan->copies_hang && swarm_net_up_to(n, 7) == 0) { /* nothing comes of it */
+    uint64_t due_ns = n->now + (uint64_t)n->plan->config.object_manager_pull_timeout_ms * RS_MS;
+    swarm_net_push(n, (struct event){.due_ns = due_ns,
+                                     .kind = EV_COPIED,
+                                     .to = self,
+                                     .from = e->to,
+                                     .object = e->object,
+                                     .size = e->size,
+                                     .status = RS_ERR_TIMED_OUT});
+    return;
+  }
   swarm_net_push(n, (struct event){.due_ns = n->now + 2 * swarm_net_delay(n, self, e->to) + swarm_net_up_to(n, e->size),
                                    .kind = EV_COPIED,
                                    .to = self,
@@ -608,8 +619,11 @@ static void on_copied(struct swarm_net *n, struct place *p, struct event *e)
   if (!there && e->kind == EV_RESTORED)
     rs_check_fail(n->checker, RS_CHECK_LOST, "what is restored is not on the disk");
   step(n, p,
-       &(struct rs_input){
-           .kind = RS_IN_COPY_DONE, .object = e->object, .status = there ? RS_ERR_OK : RS_ERR_OBJECT_LOST});
+       &(struct rs_input){.kind = RS_IN_COPY_DONE,
+                          .object = e->object,
+                          .status = there                           ? RS_ERR_OK
+                                    : e->status == RS_ERR_TIMED_OUT ? RS_ERR_TIMED_OUT
+                                                                    : RS_ERR_OBJECT_LOST});
 }
 
 static void on_spilled(struct swarm_net *n, struct place *p, struct event *e)

@@ -165,6 +165,10 @@ void swarm_plan_draw(struct swarm_plan *plan, uint64_t seed)
   rs_rng_seed(&later, rs_rng_derive(seed, 3));
   if (one_in(&later, 2))
     plan->config.max_task_args_memory_fraction_e4 = (int64_t)PICK(&later, 1, 1000, 10000);
+  if (one_in(&later, 3)) {
+    plan->copies_hang = true;
+    plan->config.object_manager_pull_timeout_ms = (int64_t)PICK(&later, 1, 100, 3000);
+  }
   plan->object_bytes = PICK(rng, 1000, 1 << 20, 16 << 20);
   plan->actions = 3 + (uint32_t)below(rng, 60);
   plan->program_count = 1 + (uint32_t)below(rng, one_in(rng, 2) ? SWARM_PROGRAMS_MAX : 1);

@@ -247,7 +247,7 @@ static void what_cannot_be_fails_clearly(void)
   mini_run(m, 2 * RS_S);
   CHECK(ended(m, large, RS_ERR_GROUP_TOO_SMALL));
   CHECK(ended(m, other, RS_ERR_GROUP_TOO_SMALL));
-  CHECK(ended(m, unknown, RS_ERR_GROUP_REMOVED));
+  CHECK(ended(m, unknown, RS_ERR_GROUP_UNKNOWN));
   struct rs_id actor = actor_in(m, group, -1, 3, 0);
   mini_run(m, 3 * RS_S);
   CHECK(ended(m, actor, RS_ERR_GROUP_TOO_SMALL) && mini_reply(m, actor)->state == RS_ACTOR_DEAD);

@@ -355,6 +355,96 @@ static void sources(void)
   end(&s);
 }
 
+static void expire(struct solo *s)
+{
+  s->now = rs_endpoint_deadline(s->ep);
+  step(s, &(struct rs_input){.kind = RS_IN_TIMER});
+}
+
+static void allow(struct solo *s, rs_addr from, uint64_t seq)
+{
+  struct rs_m_object_give *m = rs_msg_new(RS_MSG_OBJECT_GIVE);
+  m->object = object(seq);
+  hear(s, from, m);
+}
+
+static int given_back(const struct solo *s, rs_addr to)
+{
+  const struct rs_m_object_taken *m = sent(s, to, RS_MSG_OBJECT_TAKEN);
+  return m ? m->status : 1;
+}
+
+/* A source that says nothing is left for another one after the time limit; two such are asked by turns; where no other
+ * is known its owner is asked for more. */
+static void silent_sources(void)
+{
+  struct solo s = {0};
+  rs_config_defaults(&s.config);
+  begin(&s, 10 << 20);
+  pull(&s, PROGRAM, 1, 2 << 20, RS_PULL_GET, false, there(2));
+  CHECK(sent(&s, there(2), RS_MSG_OBJECT_ASK));
+  uint64_t asked = s.now;
+  expire(&s);
+  CHECK_EQ(s.now - asked, 10 * RS_S);
+  CHECK(sent(&s, PROGRAM, RS_MSG_OBJECT_LOCATE) && !sent(&s, there(2), RS_MSG_OBJECT_TAKEN));
+  rs_addr copies[] = {there(2), HERE, there(3)};
+  struct rs_m_object_at *m = rs_msg_new(RS_MSG_OBJECT_AT);
+  m->object = object(1);
+  m->locations = rs_memdup(copies, sizeof copies);
+  m->locations_count = 3;
+  hear(&s, PROGRAM, m);
+  CHECK_EQ(given_back(&s, there(2)), RS_ERR_CANCELLED);
+  CHECK(sent(&s, there(3), RS_MSG_OBJECT_ASK));
+  expire(&s);
+  CHECK_EQ(given_back(&s, there(3)), RS_ERR_CANCELLED);
+  CHECK(sent(&s, there(2), RS_MSG_OBJECT_ASK));
+  allow(&s, there(3), 1); /* too late */
+  CHECK_EQ(given_back(&s, there(3)), RS_ERR_CANCELLED);
+  allow(&s, there(2), 1);
+  CHECK(effect(&s, RS_OUT_COPY, 1) && effect(&s, RS_OUT_COPY, 1)->to == there(2));
+  allow(&s, there(2), 1); /* for the first time that it was asked */
+  CHECK(!sent(&s, there(2), RS_MSG_OBJECT_TAKEN));
+  done(&s, RS_IN_COPY_DONE, 1, RS_ERR_TIMED_OUT);
+  CHECK_EQ(given_back(&s, there(2)), RS_ERR_TIMED_OUT);
+  CHECK(sent(&s, there(3), RS_MSG_OBJECT_ASK));
+  allow(&s, there(3), 1);
+  done(&s, RS_IN_COPY_DONE, 1, RS_ERR_OK);
+  CHECK_EQ(pulled(&s, PROGRAM), RS_ERR_OK);
+  pull(&s, PROGRAM, 3, 2 << 20, RS_PULL_GET, false, there(4));
+  asked = s.now;
+  for (int i = 0; i < 100 && pulled(&s, PROGRAM) == 1; i++)
+    expire(&s);
+  CHECK_EQ(pulled(&s, PROGRAM), RS_ERR_TIMED_OUT);
+  CHECK_EQ(s.now - asked, 600 * RS_S);
+  CHECK_EQ(given_back(&s, there(4)), RS_ERR_CANCELLED);
+  pull(&s, PROGRAM, 2, 100, RS_PULL_GET, false, there(4)); /* a small one is taken without asking, but not again */
+  done(&s, RS_IN_COPY_DONE, 2, RS_ERR_TIMED_OUT);
+  CHECK(sent(&s, there(4), RS_MSG_OBJECT_ASK) && pulled(&s, PROGRAM) == 1);
+  allow(&s, there(4), 2);
+  done(&s, RS_IN_COPY_DONE, 2, RS_ERR_OK);
+  CHECK_EQ(pulled(&s, PROGRAM), RS_ERR_OK);
+  end(&s);
+}
+
+/* Who does not want to wait any longer gets no turn. */
+static void asks_no_more(void)
+{
+  struct solo s = {0};
+  rs_config_defaults(&s.config);
+  begin(&s, 10 << 20);
+  seal(&s, PROGRAM, 1, 2 << 20);
+  for (uint32_t node = 2; node < 6; node++)
+    ask(&s, there(node), 1);
+  struct rs_m_object_taken *m = rs_msg_new(RS_MSG_OBJECT_TAKEN);
+  m->object = object(1);
+  m->status = RS_ERR_CANCELLED;
+  hear(&s, there(4), m);
+  taken(&s, there(2), 1);
+  CHECK(!given(&s, there(4)));
+  CHECK(given(&s, there(5)) && given(&s, there(5))->status == RS_ERR_OK);
+  end(&s);
+}
+
 /* ---- a cluster ---- */
 
 /* Everything fits neither in memory nor stays there: all tasks end, within the capacity, and nothing is left. */
@@ -403,6 +493,8 @@ const struct rs_test rs_tests[] = {
     {"store: urgent pulls first", urgent_first},
     {"store: giving to many", gives},
     {"store: sources one after the other", sources},
+    {"store: silent sources", silent_sources},
+    {"store: a turn that is not wanted", asks_no_more},
     {"store: a cluster that spills", cluster_spills},
     {0},
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/raysim_int.h"
+#include "uv/settings.h"
 
 static _Thread_local char last_error[RS_UV_ERROR_MAX];
 
@@ -124,11 +125,46 @@ void raysim_release(struct raysim *ray, raysim_ref ref)
 /* A program may define it, a daemon does not. */
 extern void raysim_register_functions(void) __attribute__((weak));
 
+static int settings_of(const struct raysim_options *options, struct rs_config *config)
+{
+  rs_config_defaults(config);
+  if (rs_settings_from_environment(config, last_error) != 0)
+    return RAYSIM_ERR_INVALID;
+  if (!options->settings && options->setting_count)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "settings: %zu of them at NULL", options->setting_count);
+  for (size_t i = 0; i < options->setting_count; i++)
+    if (!options->settings[i] || rs_settings_add(config, options->settings[i], last_error) != 0)
+      return options->settings[i] ? RAYSIM_ERR_INVALID
+                                  : raysim_set_error(RAYSIM_ERR_INVALID, "settings: number %zu is NULL", i);
+  return 0;
+}
+
+/* What a cluster that runs already has is not for a program to say. */
+static int nothing_to_start(const struct raysim_options *options)
+{
+  const char *said = options->nodes                ? "nodes"
+                     : options->num_cpus != 0      ? "num_cpus"
+                     : options->num_gpus != 0      ? "num_gpus"
+                     : options->memory_bytes       ? "memory_bytes"
+                     : options->object_store_bytes ? "object_store_bytes"
+                     : options->resource_count     ? "resources"
+                     : options->label_count        ? "labels"
+                     : options->setting_count      ? "settings"
+                                                   : NULL;
+  if (!said)
+    return 0;
+  return raysim_set_error(RAYSIM_ERR_INVALID, "%s: for a cluster that is started; with an address there is one already",
+                          said);
+}
+
 static int start(const struct raysim_options *options, struct rs_uv_cluster **cluster)
 {
   uint32_t count = options->nodes ? options->nodes : 1;
   struct rs_node_info *info;
-  int rc = raysim_total_of(options, &info);
+  struct rs_config config;
+  int rc = settings_of(options, &config);
+  if (rc == 0)
+    rc = raysim_total_of(options, &info);
   if (rc != 0)
     return rc;
   struct rs_node_info **infos = rs_alloc(count * sizeof *infos);
@@ -136,7 +172,8 @@ static int start(const struct raysim_options *options, struct rs_uv_cluster **cl
     infos[i] = info;
   bool self = !options->load && (raysim_register_functions || raysim_registered());
   rc = rs_uv_local_cluster_start(
-      &(struct rs_uv_cluster_options){.node_count = count, .infos = infos, .load = options->load, .self = self},
+      &(struct rs_uv_cluster_options){
+          .config = &config, .node_count = count, .infos = infos, .load = options->load, .self = self},
       cluster, last_error);
   free(infos);
   rs_node_info_unref(info);
@@ -168,7 +205,9 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
   last_error[0] = 0;
   if (!options)
     options = &none;
-  if (options->address && options->load)
+  if (options->address)
+    rc = nothing_to_start(options);
+  if (rc == 0 && options->address && options->load)
     rc = find_library(options->load, &ray->load);
   if (rc == 0 && !options->address)
     rc = start(options, &ray->cluster);

@@ -109,7 +109,13 @@ enum raysim_error_code {
   RAYSIM_ERR_STORE_FULL = -14,
   RAYSIM_ERR_NAME_TAKEN = -15,
   RAYSIM_ERR_TIMED_OUT = -16,
-  RAYSIM_ERR_PEER_LOST = -17, /* the cluster is gone */
+  RAYSIM_ERR_PEER_LOST = -17,         /* the cluster is gone */
+  RAYSIM_ERR_OWNER_DIED = -18,        /* the process that made the object, and with it the object */
+  RAYSIM_ERR_DISK_FULL = -22,         /* and the object store too */
+  RAYSIM_ERR_PENDING_CALLS = -26,     /* max_pending_calls */
+  RAYSIM_ERR_ACTOR_UNAVAILABLE = -27, /* the connection broke under the call, which may have run; the actor lives */
+  RAYSIM_ERR_NO_ACTOR = -28,
+  RAYSIM_ERR_UNKNOWN_GROUP = -29, /* the actor has no such concurrency group */
   RAYSIM_ERR_GROUP_REMOVED = -30,
   RAYSIM_ERR_GROUP_UNKNOWN = -31,
   RAYSIM_ERR_GROUP_TOO_SMALL = -33, /* no bundle of the placement group could ever hold it */
@@ -119,6 +125,7 @@ enum raysim_error_code {
   RAYSIM_ERR_INVALID = -38,      /* an argument of the call; raysim_last_error() says which */
   RAYSIM_ERR_INTERRUPTED = -39,  /* by raysim_interrupt */
   RAYSIM_ERR_OBJECT_FREED = -40, /* by raysim_free */
+  RAYSIM_ERR_WORKER_START = -44, /* no worker process could be started */
 };
 
 const char *raysim_error_text(int error);
@@ -149,7 +156,8 @@ struct raysim_label {
 
 struct raysim_options {
   /* NULL: starts a cluster of processes that ends with this program. "auto": the newest running one of this user on
-   * this host, or $RAYSIM_SESSION. Otherwise the folder of its session. */
+   * this host, or $RAYSIM_SESSION. Otherwise the folder of its session, or HOST:PORT of its head, as `raysim start
+   * --head` prints it: the session must be on this host. */
   const char *address;
   /* Functions for the workers, a shared library that defines raysim_register_functions; each node must find it under
    * its path. NULL: a cluster that is started has the functions of this very program, where it defines or registers
@@ -157,15 +165,19 @@ struct raysim_options {
    * in them. One that runs already has the library that it was started with. */
   const char *load;
   const char *name_space; /* for the names of actors; NULL: one of this program's own */
-  /* Of each node of a cluster that is started: */
+  /* Of each node of a cluster that is started (with an address they are refused, as in Ray): */
   uint32_t nodes;  /* 0: 1 */
-  double num_cpus; /* logical; 0: this machine's */
+  double num_cpus; /* logical; 0: those that this program may use (its affinity and its control group's quota) */
   int num_gpus;
   uint64_t memory_bytes, object_store_bytes;
   const struct raysim_resource *resources; /* custom ones */
   size_t resource_count;
   const struct raysim_label *labels;
   size_t label_count;
+  /* Of a cluster that is started: NAME=VALUE, as `raysim list settings` has them; Ray's _system_config. Those before
+   * are the variables RAYSIM_<name> of the environment, as Ray's RAY_<name>. */
+  const char *const *settings;
+  size_t setting_count;
 };
 
 /* 0, or negative; then *ray is NULL and raysim_last_error() has one line about it. NULL options: all defaults. */
@@ -303,7 +315,8 @@ int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags);
 raysim_ref raysim_put(struct raysim *ray, const void *bytes, size_t size);
 raysim_ref raysim_put_data(struct raysim *ray, const struct raysim_data *data);
 
-/* Room of the object store, to be written in place and sealed: then it is an object, and must not be written again. */
+/* Room of the object store, to be written in place and sealed: then it is an object, and must not be written again.
+ * What a task creates and does not seal is discarded at its end; an actor may keep it from call to call. */
 struct raysim_buffer {
   void *bytes;
   size_t size;
@@ -545,6 +558,15 @@ uint32_t raysim_node(const struct raysim_context *context);                     
 size_t raysim_gpus(const struct raysim_context *context, int *devices, size_t room); /* how many; their numbers */
 size_t raysim_return_count(const struct raysim_context *context);
 
+/* What the task has been given ("CPU", "GPU", "memory" and custom ones that are not 0), or its actor. Fills in at most
+ * `room`, and returns how many there are. Names are valid during the call. CUDA_VISIBLE_DEVICES has the GPUs of a task
+ * with some, and OMP_NUM_THREADS its CPUs (at least 1) unless the user has set it. */
+size_t raysim_assigned(const struct raysim_context *context, struct raysim_resource *resources, size_t room);
+raysim_actor raysim_own_actor(const struct raysim_context *context); /* none outside; it keeps nothing alive */
+int raysim_was_restarted(const struct raysim_context *context);      /* 1: this actor has been */
+int raysim_attempt(const struct raysim_context *context);            /* of a plain task: tries before this one */
+uint64_t raysim_worker(const struct raysim_context *context);        /* its process, unique in the cluster's life */
+
 void raysim_set_self(struct raysim_context *context, void *self); /* of an actor */
 void *raysim_self(const struct raysim_context *context);
 
@@ -579,7 +601,8 @@ int raysim_nodes(struct raysim *ray, struct raysim_node_info **nodes, size_t *co
 int raysim_cluster_resources(struct raysim *ray, struct raysim_resources *resources);   /* of the nodes alive */
 int raysim_available_resources(struct raysim *ray, struct raysim_resources *resources); /* as last reported */
 
-/* The number of this driver program among the jobs of the cluster, from 1 on; 0 in a task. */
+/* The number of this driver program among the jobs of the cluster, from 1 on; in a task: of the program that it works
+ * for (asks the head). 0: nobody answered. */
 uint64_t raysim_job(struct raysim *ray);
 
 #ifdef __cplusplus

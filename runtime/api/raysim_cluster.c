@@ -218,8 +218,18 @@ int raysim_available_resources(struct raysim *ray, struct raysim_resources *reso
 
 uint64_t raysim_job(struct raysim *ray)
 {
+  if (raysim_connected(ray, "raysim_job") != 0)
+    return 0;
   struct rs_proc *proc = ray->front->proc;
   uint64_t number = 0;
+  if (!ray->client && ray->front->about) {
+    struct rs_id parent;
+    rs_addr driver;
+    pthread_mutex_lock(&proc->lock);
+    ray->front->about(ray->front, &parent, &driver);
+    pthread_mutex_unlock(&proc->lock);
+    return raysim_job_of(ray, driver);
+  }
   for (int i = 0; i < 1000 && ray->client; i++) { /* the head's answer to our beginning is on its way */
     pthread_mutex_lock(&proc->lock);
     number = proc->job_number;

@@ -115,14 +115,27 @@ bool raysim_load_of(const struct rs_task *task, char *path)
   return true;
 }
 
+size_t raysim_args_end(const struct rs_task *task, uint32_t part)
+{
+  size_t end = task->args_bytes;
+  uint32_t flags = end >= 8 ? get_u32(task->args) : 0;
+  if (!(flags & part))
+    return 0;
+  if (flags & RAYSIM_ARGS_LOAD) {
+    uint32_t load = get_u32(task->args + end - 4);
+    end = load <= end - 8 ? end - 4 - load : 0;
+  }
+  if (part != RAYSIM_ARGS_ENV && flags & RAYSIM_ARGS_ENV)
+    end = end >= 8 ? end - 8 : 0;
+  return end;
+}
+
 uint64_t raysim_env_in(const struct rs_task *task)
 {
   uint64_t env = 0;
-  uint32_t flags = task->args_bytes >= 12 ? get_u32(task->args) : 0, load = 0;
-  if (flags & RAYSIM_ARGS_LOAD)
-    load = 4 + get_u32(task->args + task->args_bytes - 4);
-  if (flags & RAYSIM_ARGS_ENV && load <= task->args_bytes - 12)
-    memcpy(&env, task->args + task->args_bytes - load - 8, 8);
+  size_t end = raysim_args_end(task, RAYSIM_ARGS_ENV);
+  if (end >= 12)
+    memcpy(&env, task->args + end - 8, 8);
   return env;
 }
 
@@ -159,8 +172,7 @@ static int run(struct rs_uv_context *inner)
   *context = (struct raysim_context){.inner = inner, .task = rs_uv_context_task(inner)};
   struct box *box = rs_uv_context_data(inner);
   if (context->task->args_bytes > 0) {
-    context->arg_count =
-        context->task->args_bytes >= 4 ? get_u32(context->task->args) & ~(RAYSIM_ARGS_LOAD | RAYSIM_ARGS_ENV) : 0;
+    context->arg_count = context->task->args_bytes >= 4 ? get_u32(context->task->args) & ~RAYSIM_ARGS_FLAGS : 0;
     if (!well_formed(context->task, context->arg_count))
       return raysim_fail(context, "the arguments are malformed");
   }
@@ -172,6 +184,8 @@ static int run(struct rs_uv_context *inner)
     inner->status = RS_ERR_RUNTIME_ENV;
     rs_uv_fail(inner, why);
   }
+  if (rc == 0)
+    raysim_about_begin(context->task, inner->gpus);
   if (rc == 0)
     rc = open_objects(context);
   if (rc == 0)

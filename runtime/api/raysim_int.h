@@ -89,7 +89,22 @@ int raysim_retries_of(const char *what, int wanted, int32_t by_default, int32_t 
 enum { RAYSIM_ARG_BYTES = 16 };
 #define RAYSIM_ARG_OBJECT UINT32_MAX
 #define RAYSIM_ARGS_LOAD (UINT32_C(1) << 31)
-#define RAYSIM_ARGS_ENV (UINT32_C(1) << 30) /* before that, or at the end, stands the hash of its environment, u64 */
+#define RAYSIM_ARGS_ENV (UINT32_C(1) << 30)   /* before that, or at the end, stands the hash of its environment, u64 */
+#define RAYSIM_ARGS_GIVEN (UINT32_C(1) << 29) /* before that what it was given, see raysim_about.c */
+#define RAYSIM_ARGS_FLAGS (RAYSIM_ARGS_LOAD | RAYSIM_ARGS_ENV | RAYSIM_ARGS_GIVEN)
+
+/* Where in a task's bytes the part of ENV or GIVEN ends; 0: it has none. */
+size_t raysim_args_end(const struct rs_task *task, uint32_t part);
+
+/* raysim_about.c: what a task was given, as bytes (free() them; none: one CPU, of an actor nothing). */
+struct raysim_given {
+  const uint8_t *bytes;
+  size_t size;
+};
+struct raysim_given raysim_given_of(const struct raysim_demand *in, const struct rs_demand *demand);
+/* Before a task's function runs: its process's variables. */
+void raysim_about_begin(const struct rs_task *task, rs_gpu_mask gpus);
+uint64_t raysim_job_of(struct raysim *ray, rs_addr driver); /* asks the head; 0: it does not know */
 
 /* The library's path in a task; false: none. `path` has RS_UV_PATH_MAX bytes. */
 bool raysim_load_of(const struct rs_task *task, char *path);
@@ -106,7 +121,8 @@ int raysim_env_enter(struct rs_front *front, uint64_t env, char *why, size_t cap
 /* A task with these arguments; what is too large to travel inside it is put first: held[0 .. *held_count) are to be
  * released once the task is submitted (held: as many as there are arguments). NULL: the reason is raysim_last_error. */
 struct rs_task *raysim_task_new(struct raysim *ray, const char *name, const struct raysim_argument *args,
-                                size_t arg_count, uint64_t env, struct rs_id *held, uint32_t *held_count);
+                                size_t arg_count, uint64_t env, struct raysim_given given, struct rs_id *held,
+                                uint32_t *held_count);
 
 /* Why there is no value, as the public structure; free() it. */
 struct raysim_error *raysim_error_of(const struct rs_front *front, int status, const struct rs_result *result);

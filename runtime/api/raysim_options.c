@@ -1,8 +1,8 @@
 /* raysim_options.c -- what the structures of options mean, and what is wrong with one. */
 #include <math.h>
-#include <unistd.h>
 
 #include "api/raysim_int.h"
+#include "uv/host.h"
 
 static int amount(const char *what, double in, double max, int64_t *out_e4)
 {
@@ -120,9 +120,7 @@ int raysim_demand_of(struct raysim *ray, const struct raysim_demand *in, double 
 int raysim_total_of(const struct raysim_options *in, struct rs_node_info **out)
 {
   struct rs_res total = {0};
-  double cpus = in->num_cpus == 0             ? (double)sysconf(_SC_NPROCESSORS_ONLN)
-                : in->num_cpus == RAYSIM_NONE ? 0
-                                              : in->num_cpus;
+  double cpus = in->num_cpus == 0 ? rs_host_cpus() : in->num_cpus == RAYSIM_NONE ? 0 : in->num_cpus;
   int rc = amount("num_cpus", cpus, 1e6, &total.cpu_e4);
   if (rc == 0 && (in->num_gpus < 0 || in->num_gpus > RS_GPU_MAX))
     rc = raysim_set_error(RAYSIM_ERR_INVALID, "num_gpus: a node has at most %d", RS_GPU_MAX);

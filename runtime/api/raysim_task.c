@@ -105,8 +105,8 @@ static void put_args(struct rs_task *task, const struct raysim_argument *args, s
 }
 
 static struct rs_task *task_of_ways(struct raysim *ray, const char *name, const struct raysim_argument *args,
-                                    size_t arg_count, const uint8_t *ways, uint64_t env, struct rs_id *held,
-                                    uint32_t *held_count)
+                                    size_t arg_count, const uint8_t *ways, uint64_t env, struct raysim_given given,
+                                    struct rs_id *held, uint32_t *held_count)
 {
   size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count, load = ray->load ? strlen(ray->load) : 0;
   for (size_t i = 0; i < arg_count; i++) {
@@ -114,7 +114,7 @@ static struct rs_task *task_of_ways(struct raysim *ray, const char *name, const 
     inner += ways[i] != WAY_VALUE ? 0 : args[i].value.ref_count;
     bytes = align8(bytes) + (ways[i] != WAY_VALUE ? 0 : args[i].value.size);
   }
-  bytes += (load ? load + 4 : 0) + (env ? 8 : 0);
+  bytes += (load ? load + 4 : 0) + (env ? 8 : 0) + given.size;
   if (deps > RS_TASK_DEPS_MAX || inner > RS_TASK_DEPS_MAX || bytes > RS_INLINE_MAX) {
     raysim_set_error(RAYSIM_ERR_TOO_LARGE,
                      "a task takes at most %d objects, %d references and %u MiB of values and their descriptions",
@@ -125,7 +125,10 @@ static struct rs_task *task_of_ways(struct raysim *ray, const char *name, const 
     return NULL;
   uint8_t name_bytes = name ? (uint8_t)strlen(name) : 0;
   struct rs_task *task = rs_task_new_named((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes, name, name_bytes);
-  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0) | (env ? RAYSIM_ARGS_ENV : 0));
+  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0) | (env ? RAYSIM_ARGS_ENV : 0) |
+                          (given.size ? RAYSIM_ARGS_GIVEN : 0));
+  if (given.size)
+    memcpy(task->args + bytes - (load ? load + 4 : 0) - (env ? 8 : 0) - given.size, given.bytes, given.size);
   if (env)
     memcpy(task->args + bytes - (load ? load + 4 : 0) - 8, &env, 8);
   if (load) {
@@ -137,7 +140,8 @@ static struct rs_task *task_of_ways(struct raysim *ray, const char *name, const 
 }
 
 struct rs_task *raysim_task_new(struct raysim *ray, const char *name, const struct raysim_argument *args,
-                                size_t arg_count, uint64_t env, struct rs_id *held, uint32_t *held_count)
+                                size_t arg_count, uint64_t env, struct raysim_given given, struct rs_id *held,
+                                uint32_t *held_count)
 {
   *held_count = 0;
   if (name && strlen(name) > RS_TASK_NAME_MAX) {
@@ -146,7 +150,7 @@ struct rs_task *raysim_task_new(struct raysim *ray, const char *name, const stru
   }
   uint8_t few[64], *ways = arg_count <= sizeof few ? few : rs_alloc(arg_count);
   choose_ways(ray, args, arg_count, ways);
-  struct rs_task *task = task_of_ways(ray, name, args, arg_count, ways, env, held, held_count);
+  struct rs_task *task = task_of_ways(ray, name, args, arg_count, ways, env, given, held, held_count);
   if (ways != few)
     free(ways);
   return task;
@@ -200,8 +204,13 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
     rc = raysim_retries_of("max_retries", options->max_retries, 3, &call->max_retries);
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held);
   uint32_t held_count = 0;
-  struct rs_task *task =
-      rc == 0 ? raysim_task_new(ray, options->name, args, arg_count, call->demand.env, held, &held_count) : NULL;
+  struct raysim_given given = {NULL, 0};
+  if (rc == 0)
+    given = raysim_given_of(&options->demand, &call->demand);
+  struct rs_task *task = NULL;
+  if (rc == 0)
+    task = raysim_task_new(ray, options->name, args, arg_count, call->demand.env, given, held, &held_count);
+  free((void *)(uintptr_t)given.bytes);
   if (task) {
     fill(ray, task, function, returns, RS_TASK_KEEP | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     raysim_capture(&options->demand.strategy, task);
@@ -273,8 +282,13 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
     rc = raysim_retries_of("max_task_retries", options->max_task_retries, 0, &call->max_retries);
   if (rc == 0)
     rc = raysim_actor_opts_of(ray, options, &call->actor);
-  struct rs_task *task =
-      rc == 0 ? raysim_task_new(ray, NULL, args, arg_count, call->hold.env, held, &held_count) : NULL;
+  struct raysim_given given = {NULL, 0};
+  if (rc == 0)
+    given = raysim_given_of(&options->demand, &call->hold);
+  struct rs_task *task = NULL;
+  if (rc == 0)
+    task = raysim_task_new(ray, NULL, args, arg_count, call->hold.env, given, held, &held_count);
+  free((void *)(uintptr_t)given.bytes);
   if (task) {
     fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE | (options->async ? RS_TASK_ASYNC : 0));
     raysim_capture(&options->demand.strategy, task);
@@ -315,7 +329,9 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
   int32_t retries = 0;
   if (rc == 0)
     rc = raysim_retries_of("max_task_retries", options->max_task_retries, RS_RETRIES_OF_ACTOR, &retries);
-  struct rs_task *task = rc == 0 ? raysim_task_new(ray, options->name, args, arg_count, 0, held, &held_count) : NULL;
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, options->name, args, arg_count, 0,
+                                                   (struct raysim_given){NULL, 0}, held, &held_count)
+                                 : NULL;
   if (task) {
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
     call->max_retries = retries;
@@ -366,18 +382,22 @@ int raysim_kill(struct raysim *ray, raysim_actor actor, int flags)
 /* Takes the call over. */
 static raysim_stream submit_stream(struct raysim *ray, struct rs_call *call, const char *function, const char *name,
                                    const struct raysim_argument *args, size_t arg_count, uint32_t backpressure,
-                                   unsigned flags, raysim_actor actor, const struct raysim_strategy *strategy)
+                                   unsigned flags, raysim_actor actor, const struct raysim_demand *demand)
 {
   raysim_stream stream = {{{0}}};
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
   uint32_t held_count = 0;
-  struct rs_task *task = raysim_task_new(ray, name, args, arg_count, call->demand.env, held, &held_count);
+  struct raysim_given given = {NULL, 0};
+  if (demand)
+    given = raysim_given_of(demand, &call->demand);
+  struct rs_task *task = raysim_task_new(ray, name, args, arg_count, call->demand.env, given, held, &held_count);
+  free((void *)(uintptr_t)given.bytes);
   if (task) {
     fill(ray, task, function, 0, RS_TASK_STREAM | flags);
     task->backpressure = backpressure;
     task->actor = raysim_id_of(actor.ref);
-    if (strategy)
-      raysim_capture(strategy, task);
+    if (demand)
+      raysim_capture(&demand->strategy, task);
     call->tasks[0] = task;
     int rc = rs_front_submit(ray->front, call, &id);
     if (rc == 0)
@@ -412,8 +432,7 @@ raysim_stream raysim_submit_stream(struct raysim *ray, const char *function, con
     return (raysim_stream){{{0}}};
   }
   return submit_stream(ray, call, function, options->name, args, arg_count, backpressure,
-                       options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0, (raysim_actor){{{0}}},
-                       &options->demand.strategy);
+                       options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0, (raysim_actor){{{0}}}, &options->demand);
 }
 
 raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const char *method,

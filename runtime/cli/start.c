@@ -15,8 +15,10 @@
 
 #include "base/alloc.h"
 #include "dl/policy_library.h"
+#include "uv/host.h"
 #include "uv/node_text.h"
 #include "uv/session.h"
+#include "uv/settings.h"
 #include "uv/uv.h"
 
 extern char **environ;
@@ -30,7 +32,7 @@ static const char help[] =
     "  NODE          what each node has: [--num-cpus K] [--num-gpus G] [--memory BYTES] [--object-store-memory BYTES]\n"
     "                [--resources NAME=AMOUNT,NAME=AMOUNT...] [--labels KEY=VALUE,KEY=VALUE...]\n"
     "  --head        start a cluster on this host: a head and N - 1 more nodes (default 1), each with K logical CPUs\n"
-    "                (default: this machine's), until `raysim stop`\n"
+    "                (default: those that this command may use), until `raysim stop`\n"
     "  --address     add a node of this host to the cluster whose head listens there\n"
     "  --bind        numeric address to listen on; default 127.0.0.1, so that nobody else reaches it\n"
     "  --token-file  the cluster's token, copied from the head's session folder; default: that of the newest session "
@@ -82,18 +84,11 @@ static bool numeric(const char *address)
 
 static int set_config(struct arguments *a, const char *text)
 {
-  char name[128];
-  const char *equals = strchr(text, '=');
-  double value;
-  if (!equals || (size_t)(equals - text) >= sizeof name || !number(equals + 1, -1, 1e15, &value))
-    return wrong("--set", text, "SETTING=VALUE with a whole number is wanted");
-  memcpy(name, text, (size_t)(equals - text));
-  name[equals - text] = 0;
-  switch (rs_config_set(&a->config, name, (int64_t)value)) {
-  case 0: return 0;
-  case -1: return wrong("--set", text, "there is no such setting; `raysim list settings` has them all");
-  default: return wrong("--set", text, "out of range");
-  }
+  char error[RS_UV_ERROR_MAX];
+  if (rs_settings_add(&a->config, text, error) == 0)
+    return 0;
+  fprintf(stderr, "raysim start: --set: %s\n", error);
+  return 2;
 }
 
 static int set_policy(struct arguments *a, const char *text)
@@ -114,8 +109,13 @@ static int set_policy(struct arguments *a, const char *text)
 static int parse(int argc, char **argv, struct arguments *a)
 {
   a->nodes = 1;
-  a->has.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN);
+  a->has.cpus = rs_host_cpus();
   rs_config_defaults(&a->config);
+  char error[RS_UV_ERROR_MAX];
+  if (rs_settings_from_environment(&a->config, error) != 0) {
+    fprintf(stderr, "raysim start: %s\n", error);
+    return 2;
+  }
   for (int i = 1; i < argc; i++) {
     char *name = argv[i], *equals = strchr(name, '='), *value = NULL;
     double n;

@@ -67,8 +67,9 @@ struct gcs_groups {
   struct rs_bundles *policy;
   struct rs_link all, waiting;
   struct rs_map by_id, by_name;
-  struct rs_map nodes;     /* raylet -> bundle_node */
-  struct rs_map concerned; /* subscribers and lives -> in how many places */
+  struct rs_graves removed; /* that were, and are no more */
+  struct rs_map nodes;      /* raylet -> bundle_node */
+  struct rs_map concerned;  /* subscribers and lives -> in how many places */
   uint64_t changes, last_attempt;
   uint64_t next_try;   /* the earliest retry_at of those that wait and have something to try */
   uint64_t idle_try;   /* and of the others: nothing has changed since they found no place */
@@ -82,6 +83,7 @@ struct gcs_groups *rs_gcs_group_new(void)
   groups->policy = rs_bundles_new();
   rs_list_init(&groups->all);
   rs_list_init(&groups->waiting);
+  rs_graves_init(&groups->removed);
   groups->next_try = groups->idle_try = groups->next_actor = RS_TIME_NEVER;
   groups->changes = 1;
   return groups;
@@ -102,6 +104,7 @@ void rs_gcs_group_free_all(struct gcs_groups *groups)
       free((void *)(uintptr_t)groups->nodes.slots[i].value);
   rs_map_free(&groups->by_id);
   rs_map_free(&groups->by_name);
+  rs_graves_free(&groups->removed);
   rs_map_free(&groups->nodes);
   rs_map_free(&groups->concerned);
   rs_bundles_free(groups->policy);
@@ -327,6 +330,8 @@ static void remove_group(struct rs_endpoint *ep, struct gcs_group *group, int re
   if (group->name)
     rs_map_remove(&g->groups->by_name, group->name, NULL);
   rs_map_remove(&g->groups->by_id, rs_id_key(group->id), NULL);
+  rs_graves_add(&g->groups->removed, group->id, 0, reason, NULL, 0, NULL,
+                (uint64_t)ep->config->maximum_gcs_destroyed_actor_cached_count);
   rs_list_remove(&group->all_link);
   g->groups->count--;
   g->stirred = true; /* actors that waited for it */
@@ -538,6 +543,12 @@ static void on_prepared(struct rs_endpoint *ep, rs_addr raylet, const struct rs_
     conclude(ep, group);
 }
 
+/* Why there is no such group: it was removed, or there never was one (as far as is remembered). */
+static int gone(const struct rs_gcs *g, struct rs_id id)
+{
+  return rs_graves_find(&g->groups->removed, id) ? RS_ERR_GROUP_REMOVED : RS_ERR_GROUP_UNKNOWN;
+}
+
 static void on_get(struct rs_endpoint *ep, rs_addr from, const struct rs_m_group_get *m)
 {
   struct rs_gcs *g = ep->gcs;
@@ -553,7 +564,7 @@ static void on_get(struct rs_endpoint *ep, rs_addr from, const struct rs_m_group
   none->seq = m->seq;
   none->name = m->name;
   none->state = RS_GROUP_REMOVED;
-  none->reason = m->name ? RS_ERR_GROUP_UNKNOWN : RS_ERR_GROUP_REMOVED;
+  none->reason = m->name ? RS_ERR_GROUP_UNKNOWN : gone(g, (struct rs_id){m->owner, m->seq});
   none->version = UINT64_MAX;
   rs_send(ep, from, none);
 }
@@ -640,8 +651,10 @@ enum rs_pick rs_gcs_group_pick(struct rs_endpoint *ep, const struct rs_demand *d
   struct rs_gcs *g = ep->gcs;
   struct gcs_group *group = find(g, (struct rs_id){demand->group_owner, demand->group_seq});
   *reason = RS_ERR_GROUP_REMOVED;
-  if (!group)
+  if (!group) {
+    *reason = gone(g, (struct rs_id){demand->group_owner, demand->group_seq});
     return RS_PICK_NEVER;
+  }
   bool possible = false, waits = ep->now < group->actors_at;
   for (uint32_t i = 0; i < group->bundle_count; i++) {
     uint32_t at = (group->turn + i) % group->bundle_count;

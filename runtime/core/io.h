@@ -53,7 +53,8 @@ enum rs_input_kind {
   RS_IN_PEER_DOWN,      /* peer: its process has ended, or the connection broke, or the health check failed */
   RS_IN_TASK_FINISHED,  /* result: of an earlier TASK_RUN */
   RS_IN_TASK_FAILED,    /* result with a status: the function reported an error, or was killed */
-  RS_IN_COPY_DONE,      /* object, status: of an earlier COPY or RESTORE */
+  RS_IN_COPY_DONE,      /* object, status: of an earlier COPY or RESTORE; TIMED_OUT: nothing has come of a COPY for
+                           object_manager_pull_timeout_ms */
   RS_IN_HOST_UP,        /* host: the provider started it (its raylet registers by itself) */
   RS_IN_HOST_DOWN,      /* host, peer: it could not be started (peer 0), or is gone */
   RS_IN_CALL,           /* call: from the local application */

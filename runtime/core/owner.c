@@ -17,10 +17,11 @@
 struct rs_owner *rs_owner_new(void)
 {
   struct rs_owner *o = rs_alloc_zero(1, sizeof *o);
-  struct rs_link *lists[] = {
-      &o->keys,      &o->dirty,         &o->delayed, &o->actors, &o->stored, &o->ready,         &o->dirty_actors,
-      &o->postponed, &o->borrowed_list, &o->lent,    &o->doomed, &o->adds,   &o->deferred,      &o->carried,
-      &o->lineages,  &o->dying,         &o->rebuild, &o->unsure, &o->groups, &o->dirty_streams, &o->doubts};
+  struct rs_link *lists[] = {&o->keys,          &o->idle_keys, &o->dirty,        &o->delayed,   &o->actors,
+                             &o->stored,        &o->ready,     &o->dirty_actors, &o->postponed, &o->borrowed_list,
+                             &o->lent,          &o->doomed,    &o->adds,         &o->deferred,  &o->carried,
+                             &o->lineages,      &o->dying,     &o->rebuild,      &o->unsure,    &o->groups,
+                             &o->dirty_streams, &o->doubts};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   rs_graves_init(&o->graves);
@@ -165,6 +166,8 @@ void rs_owner_task_fail_text(struct rs_endpoint *ep, struct owned_task *t, int s
 void rs_owner_task_retry(struct rs_endpoint *ep, struct owned_task *t, uint64_t delay_ns)
 {
   t->retries++;
+  if (!t->actor)
+    rs_owner_task_writable(t)->actor_restart = t->retries;
   rs_trace(ep, RS_TRACE_TASK_RETRIED, ep->self, t->task->id.seq, (uint64_t)(int64_t)t->retries_left);
   if (delay_ns == 0 || t->actor) {
     rs_owner_task_ready(ep, t);
@@ -549,6 +552,7 @@ void rs_owner_settle(struct rs_endpoint *ep)
   rs_owner_stream_settle(ep);
   rs_owner_events_settle(ep);
   rs_owner_borrow_settle(ep);
+  rs_owner_keys_trim(o);
 }
 
 uint64_t rs_owner_deadline(const struct rs_endpoint *ep)
@@ -564,6 +568,10 @@ uint64_t rs_owner_deadline(const struct rs_endpoint *ep)
 void rs_owner_sanity_check(const struct rs_owner *o)
 {
   rs_owner_ref_sanity_check(o);
+  uint32_t idle = 0;
+  for (const struct rs_link *at = o->idle_keys.next; at != &o->idle_keys; at = at->next)
+    idle++;
+  RS_ASSERT(idle == o->idle_key_count);
   for (const struct rs_link *at = o->keys.next; at != &o->keys; at = at->next) {
     const struct sched_key *key = RS_ENTRY(at, struct sched_key, link);
     uint32_t queued = 0, leases = 0, requests = 0;

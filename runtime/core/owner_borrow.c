@@ -21,7 +21,6 @@
 #include "core/owner_int.h"
 
 #define ADDS_MAX 1024u
-#define LOCATIONS_MAX 64u
 
 /* ---- the barrier ---- */
 

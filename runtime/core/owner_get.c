@@ -11,8 +11,6 @@
 #include "core/owner_int.h"
 #include "core/store.h"
 
-#define LOCATIONS_MAX 64u
-
 static struct rs_reply *reply_new(struct rs_endpoint *ep, struct rs_id id, int status)
 {
   struct rs_reply *r = rs_alloc_zero(1, sizeof *r);

@@ -35,14 +35,15 @@ struct owned_task {
 /* Tasks that may share leases: Ray's scheduling key. */
 struct sched_key {
   struct rs_link link;       /* in owner->keys */
-  struct sched_key *base;    /* of one with arguments: that without, which is never freed */
+  struct rs_link idle;       /* in owner->idle_keys, from the first time that nothing used it */
+  struct sched_key *base;    /* of one with arguments: that without, of which it holds a reference */
   struct rs_link dirty_link; /* in owner->dirty */
   struct rs_link queue, leases, requests, hungry;
   uint64_t hash;
   struct rs_shared_demand *demand;
   rs_addr home;         /* the raylet that is asked first */
   uint64_t mean_run_ns; /* moving average; 0: not known */
-  uint32_t refs;        /* tasks, leases and requests */
+  uint32_t refs;        /* tasks, lineages, leases, requests, and keys with arguments */
   uint32_t queued, lease_count, request_count;
   rs_node_id target;
   uint8_t strategy;
@@ -108,6 +109,8 @@ struct owned_actor {
 
 /* What this process knows of an object: PENDING it is not made (or, of another owner's, not known yet); FREED its bytes
  * are gone and nobody may ask for it, but the task that made it may have to run again for another's sake. */
+#define LOCATIONS_MAX 64u /* of one object, in a message */
+
 enum ref_fate { REF_PENDING, REF_INLINE, REF_STORED, REF_GONE, REF_FREED };
 
 /* How it came to be; decides whether it can be made again, and what an error says. */
@@ -199,9 +202,11 @@ struct rs_owner {
   struct rs_map tasks; /* sequence number -> owned_task */
   struct rs_map key_by_hash, request_by_number, lease_by_worker;
   struct rs_map actor_by_id, actor_by_worker;
-  struct rs_map refs;      /* own: sequence number -> ref */
-  struct rs_map borrowed;  /* other owners': rs_id_key -> ref */
-  struct rs_map borrowers; /* address -> objects of ours that it borrows or asks for */
+  struct rs_map refs;       /* own: sequence number -> ref */
+  struct rs_map borrowed;   /* other owners': rs_id_key -> ref */
+  struct rs_map borrowers;  /* address -> objects of ours that it borrows or asks for */
+  struct rs_link idle_keys; /* no more than KEYS_IDLE_MAX between steps */
+  uint32_t idle_key_count;
   struct rs_link keys, dirty, delayed, actors, stored, postponed, doubts;
   struct rs_link borrowed_list, lent, doomed, adds, deferred, carried, lineages, dying, rebuild;
   uint64_t last_add; /* number of the newest BORROW_ADD */
@@ -262,6 +267,7 @@ void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool fron
 struct sched_key *rs_owner_key_of(struct rs_endpoint *ep, const struct rs_demand *demand, uint8_t strategy,
                                   rs_node_id target, bool retriable);
 void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key);
+void rs_owner_keys_trim(struct rs_owner *o); /* at the end of a step: the keys that were idle for longest go */
 void rs_owner_key_changed(struct rs_owner *o, struct sched_key *key); /* looked at when the step settles */
 void rs_owner_lease_settle(struct rs_endpoint *ep);
 uint64_t rs_owner_lease_deadline(const struct rs_owner *o);

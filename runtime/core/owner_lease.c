@@ -23,6 +23,7 @@
 
 #define FIRST_REQUESTS 10
 #define REQUEST_STEPS 16
+#define KEYS_IDLE_MAX 256 /* keys of which nothing is left but how long their tasks take; the oldest goes first */
 
 static void key_free(struct sched_key *key)
 {
@@ -32,15 +33,39 @@ static void key_free(struct sched_key *key)
   free(key);
 }
 
-void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key)
+static void key_forget(struct rs_owner *o, struct sched_key *key)
 {
-  if (--key->refs > 0 || key->dep_count == 0) /* keys without arguments are kept: they know how long their tasks take */
-    return;
   RS_ASSERT(key->queued == 0 && key->lease_count == 0 && key->request_count == 0);
   rs_list_remove(&key->link);
   rs_list_remove(&key->dirty_link);
   rs_map_remove(&o->key_by_hash, key->hash, NULL);
   key_free(key);
+}
+
+void rs_owner_key_unref(struct rs_owner *o, struct sched_key *key)
+{
+  if (--key->refs > 0)
+    return;
+  if (key->dep_count == 0) { /* it knows how long its tasks take */
+    o->idle_key_count += rs_list_empty(&key->idle);
+    rs_list_remove(&key->idle);
+    rs_list_push_back(&o->idle_keys, &key->idle);
+    return;
+  }
+  struct sched_key *base = key->base;
+  key_forget(o, key);
+  rs_owner_key_unref(o, base);
+}
+
+void rs_owner_keys_trim(struct rs_owner *o)
+{
+  while (o->idle_key_count > KEYS_IDLE_MAX) {
+    struct sched_key *key = RS_ENTRY(o->idle_keys.next, struct sched_key, idle);
+    rs_list_remove(&key->idle);
+    o->idle_key_count--;
+    if (key->refs == 0) /* else it will be here again when it is idle */
+      key_forget(o, key);
+  }
 }
 
 /* Takes over the reference to the demand. */
@@ -55,7 +80,7 @@ static struct sched_key *key_new(struct rs_endpoint *ep, struct rs_shared_demand
   key->target = target;
   key->retriable = retriable;
   key->home = ep->raylet;
-  struct rs_link *lists[] = {&key->queue, &key->leases, &key->requests, &key->dirty_link, &key->hungry};
+  struct rs_link *lists[] = {&key->queue, &key->leases, &key->requests, &key->dirty_link, &key->hungry, &key->idle};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   rs_list_push_back(&o->keys, &key->link);
@@ -104,6 +129,7 @@ static void own_key(struct rs_endpoint *ep, struct owned_task *t)
   struct sched_key *key =
       key_new(ep, rs_shared_demand_ref(t->key->demand), t->key->strategy, t->key->target, t->key->retriable, hash);
   key->base = t->key->base ? t->key->base : t->key;
+  key->base->refs++;
   key->deps = rs_alloc(stored * sizeof *key->deps);
   for (uint32_t i = 0; i < task->dep_count; i++)
     if (task->deps[i].location != RS_ADDR_NONE) {
@@ -487,6 +513,14 @@ static void on_group_reject(struct rs_endpoint *ep, struct request *request, int
   rs_owner_key_unref(o, key);
 }
 
+static void on_infeasible(struct rs_endpoint *ep, const struct rs_m_lease_infeasible *m)
+{
+  const struct request *request = rs_map_get_ptr(&ep->owner->request_by_number, m->request);
+  if (request)
+    rs_trace(ep, RS_TRACE_INFEASIBLE, (uint64_t)request->key->demand->is.cpu_e4, request->key->demand->is.gpu_e4,
+             request->key->queued);
+}
+
 static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_lease_reject *m)
 {
   struct rs_owner *o = ep->owner;
@@ -602,6 +636,7 @@ bool rs_owner_lease_on_message(struct rs_endpoint *ep, rs_addr from, const struc
   switch (msg->type) {
   case RS_MSG_LEASE_GRANT: on_grant(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_REJECT: on_reject(ep, from, (const void *)msg); return true;
+  case RS_MSG_LEASE_INFEASIBLE: on_infeasible(ep, (const void *)msg); return true;
   case RS_MSG_LEASE_ARG_LOST: on_arg_lost(ep, (const void *)msg); return true;
   case RS_MSG_TASKS_RETURNED: on_returned(ep, from, (const void *)msg); return true;
   case RS_MSG_LEASE_SPILL: on_spill(ep, (const void *)msg); return true;

@@ -80,6 +80,7 @@ void rs_owner_lineage_unref(struct rs_endpoint *ep, struct lineage *lineage)
     each_argument(ep, next, argument_dropped);
     each_left_out(ep, next, rs_owner_ref_drop);
     o->lineage_bytes -= next->bytes;
+    rs_owner_key_unref(o, next->key);
     rs_task_unref(next->task);
     free(next);
   }
@@ -137,6 +138,7 @@ void rs_owner_lineage_keep(struct rs_endpoint *ep, struct owned_task *t)
         lineage = rs_alloc_zero(1, sizeof *lineage);
         lineage->task = rs_task_ref(t->task);
         lineage->key = t->key->base ? t->key->base : t->key;
+        lineage->key->refs++;
         lineage->bytes = bytes_of(t->task);
         rs_list_init(&lineage->todo);
         rs_list_push_back(&o->lineages, &lineage->link);

@@ -423,9 +423,20 @@ static void on_pulled(struct rs_endpoint *ep, const struct rs_m_pulled *m)
     rs_owner_get_on_pulled(ep, ref, m->status);
 }
 
+static void on_locate(struct rs_endpoint *ep, rs_addr raylet, struct rs_id id)
+{
+  const struct ref *ref = id.owner == ep->self ? rs_owner_ref_find(ep->owner, ep->self, id) : NULL;
+  if (!ref || ref->fate != REF_STORED)
+    return;
+  struct rs_m_object_at *m = rs_msg_new(RS_MSG_OBJECT_AT);
+  m->object = id;
+  m->locations_count = ref->location_count < LOCATIONS_MAX ? ref->location_count : LOCATIONS_MAX;
+  m->locations = rs_memdup(ref->locations, m->locations_count * sizeof *m->locations);
+  rs_send(ep, raylet, m);
+}
+
 bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg)
 {
-  (void)from;
   switch (msg->type) {
   case RS_MSG_OBJECT_ADDED: {
     const struct rs_m_object_added *m = (const void *)msg;
@@ -450,6 +461,9 @@ bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const stru
       rs_owner_object_free(ep, id);
     return true;
   }
+  case RS_MSG_OBJECT_LOCATE:
+    on_locate(ep, from, ((const struct rs_m_object_locate *)(const void *)msg)->object);
+    return true;
   case RS_MSG_PULLED: on_pulled(ep, (const void *)msg); return true;
   default: return false;
   }

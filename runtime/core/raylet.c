@@ -473,7 +473,9 @@ static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
   shape = shape ? shape : 1;
   if (rs_map_find(&r->full, shape))
     return false;
-  bool found = rs_raylet_view_pick(ep, w, &choice) == RS_PICK_OK;
+  enum rs_pick picked = rs_raylet_view_pick(ep, w, &choice);
+  bool found = picked == RS_PICK_OK;
+  rs_raylet_view_never(ep, class, picked == RS_PICK_NEVER);
   if (!found || (r->draining && choice.node == rs_addr_node(ep->self))) { /* a node that drains still sends elsewhere */
     rs_map_put(&r->full, shape, 1); /* nor for any other class of this shape in this round: room only shrinks in it */
     return false;

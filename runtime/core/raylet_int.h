@@ -28,8 +28,9 @@ struct lease_class {
   uint32_t refs;   /* waiting entries, grants and deductions */
   rs_node_id target;
   uint8_t strategy;
-  bool here;    /* these wait for this node alone */
-  bool blocked; /* nothing has changed since the last LATER */
+  uint64_t never_since; /* no node that is known could hold them; 0: one could */
+  bool here;            /* these wait for this node alone */
+  bool blocked;         /* nothing has changed since the last LATER */
 };
 
 /* `count` requests with consecutive numbers. */
@@ -43,6 +44,7 @@ struct waiting {
   uint32_t held;     /* the first so many arguments are here and pinned */
   bool actor, retriable;
   bool pinned; /* its arguments are here and pinned */
+  bool told;   /* its owner has been told that no node could hold it */
   uint32_t dep_count;
   struct rs_dep *deps;
 };
@@ -152,6 +154,7 @@ struct rs_raylet {
   struct deduction *deductions;
   uint32_t deduction_count, deduction_cap;
   uint64_t deduction_expires_at; /* of the first to expire */
+  uint64_t never_at;             /* when the first owner is told that no node could hold what it asks for; 0: none */
   bool own_changed;              /* our own entry in the view lags behind `left` */
   bool watching;                 /* the GCS sends us the view */
   struct rs_map full;            /* shapes that nobody has room for, during one round of scheduling */
@@ -215,6 +218,8 @@ enum rs_pick rs_raylet_view_pick(struct rs_endpoint *ep, const struct waiting *w
 struct rs_view_node rs_raylet_own_entry(const struct rs_endpoint *ep); /* what the view should say of this node */
 uint32_t rs_raylet_view_alive(const struct rs_raylet *r);
 void rs_raylet_view_settle(struct rs_endpoint *ep); /* deductions that have expired end */
+/* What the policy said of the first that waits in this class. */
+void rs_raylet_view_never(struct rs_endpoint *ep, struct lease_class *class, bool never);
 uint64_t rs_raylet_view_deadline(const struct rs_raylet *r);
 void rs_raylet_view_free(struct rs_raylet *r);
 void rs_raylet_report_settle(struct rs_endpoint *ep);

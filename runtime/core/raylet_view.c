@@ -14,6 +14,8 @@
 #include "core/raylet_int.h"
 #include "core/store.h"
 
+#define NEVER_NS (5 * RS_S) /* no node that is known could hold it for so long: its owner is told */
+
 static struct rs_view *current(struct rs_raylet *r)
 {
   if (!r->view)
@@ -107,13 +109,46 @@ void rs_raylet_view_settle(struct rs_endpoint *ep)
   struct rs_raylet *r = ep->local;
   if (rs_raylet_view_deadline(r) > ep->now)
     return;
-  rebase(ep, r->published);
+  if (r->deduction_count && r->deduction_expires_at <= ep->now)
+    rebase(ep, r->published);
+  if (r->never_at && r->never_at <= ep->now)
+    r->never_at = 0;
   r->stirred = true;
 }
 
 uint64_t rs_raylet_view_deadline(const struct rs_raylet *r)
 {
-  return r->queued && r->deduction_count ? r->deduction_expires_at : RS_TIME_NEVER;
+  if (!r->queued)
+    return RS_TIME_NEVER;
+  uint64_t expires = r->deduction_count ? r->deduction_expires_at : RS_TIME_NEVER;
+  return r->never_at ? rs_time_min(expires, r->never_at) : expires;
+}
+
+/* Their owners may want to know what they wait for, once it is not only that the cluster begins. */
+void rs_raylet_view_never(struct rs_endpoint *ep, struct lease_class *class, bool never)
+{
+  struct rs_raylet *r = ep->local;
+  if (!never || class->never_since == 0) {
+    class->never_since = never ? ep->now : 0;
+    if (never && (!r->never_at || r->never_at > ep->now + NEVER_NS))
+      r->never_at = ep->now + NEVER_NS;
+    return;
+  }
+  if (ep->now < class->never_since + NEVER_NS) {
+    r->never_at = r->never_at ? rs_time_min(r->never_at, class->never_since + NEVER_NS) : class->never_since + NEVER_NS;
+    return;
+  }
+  for (struct rs_link *at = class->queue.prev; at != &class->queue; at = at->prev) {
+    struct waiting *w = RS_ENTRY(at, struct waiting, link);
+    if (w->told)
+      return; /* and all before it */
+    w->told = true;
+    if (w->actor)
+      continue;
+    struct rs_m_lease_infeasible *m = rs_msg_new(RS_MSG_LEASE_INFEASIBLE);
+    m->request = w->request;
+    rs_send(ep, w->owner, m);
+  }
 }
 
 static void apply_entry(struct rs_view **view, const struct rs_entry *entry)

@@ -28,7 +28,7 @@ struct rs_store *rs_store_new(uint64_t capacity_bytes)
   struct rs_store *s = rs_alloc_zero(1, sizeof *s);
   s->capacity_bytes = capacity_bytes;
   s->stuck_since = RS_TIME_NEVER;
-  struct rs_link *lists[] = {&s->creates, &s->lru, &s->spillable, &s->asked};
+  struct rs_link *lists[] = {&s->creates, &s->lru, &s->spillable, &s->asked, &s->asking};
   for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
     rs_list_init(lists[i]);
   for (unsigned i = 0; i < 2 * PULL_REASONS; i++)
@@ -171,6 +171,7 @@ static struct rs_link *list_of(struct rs_store *s, const struct object *o)
   switch (o->state) {
   case OBJECT_ROOM: return &s->creates;
   case OBJECT_QUEUED: return &s->pulls[o->on_disk][o->reason];
+  case OBJECT_ASKING: return &s->asking;
   case OBJECT_HERE: return in_use(o) || o->in_file ? NULL : o->primary && !o->on_disk ? &s->spillable : &s->lru;
   default: return NULL;
   }
@@ -179,6 +180,8 @@ static struct rs_link *list_of(struct rs_store *s, const struct object *o)
 void rs_store_place(struct rs_store *s, struct object *o)
 {
   struct rs_link *list = list_of(s, o);
+  if (o->state == OBJECT_ASKING && !rs_list_empty(&o->link))
+    return; /* it keeps its place */
   rs_list_remove(&o->link);
   if (list)
     rs_list_push_back(list, &o->link);
@@ -686,6 +689,7 @@ void rs_store_prefetch(const struct rs_store *s)
 void rs_store_settle(struct rs_endpoint *ep)
 {
   struct rs_store *s = ep->local->store;
+  rs_store_settle_asks(ep);
   if (s->stirred || s->short_bytes) {
     s->stirred = false;
     s->short_bytes = 0;
@@ -723,6 +727,8 @@ void rs_store_sanity_check(const struct rs_store *s)
     RS_ASSERT(o->state != OBJECT_SPILLED || (o->on_disk && o->primary && !o->in_file));
     RS_ASSERT(!o->in_file || o->state != OBJECT_RESTORING);
     RS_ASSERT(o->state != OBJECT_QUEUED || o->want_count > 0);
+    RS_ASSERT(o->state != OBJECT_ASKING || o->link.next == &s->asking ||
+              RS_ENTRY(o->link.next, struct object, link)->asked_at >= o->asked_at);
     spilling += o->spilling;
   }
   for (uint32_t i = 0; i < s->batch_count; i++)

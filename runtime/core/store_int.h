@@ -31,7 +31,7 @@ struct reader {
 };
 
 struct object {
-  struct rs_link link;     /* in creates, pulls, lru or spillable */
+  struct rs_link link;     /* in creates, pulls, asking, lru or spillable */
   struct rs_link ask_link; /* in asked while somebody waits to take it */
   struct rs_id id;
   uint64_t size_bytes;
@@ -42,12 +42,15 @@ struct object {
   rs_addr source;        /* while ASKING or PULLING */
   uint8_t reason;        /* enum rs_pull_reason: the most urgent of those who want it */
   bool primary, freed;
-  bool made;     /* created here while it is being pulled: the pull's end makes it primary */
-  bool sealed;   /* in ROOM or MAKING: nobody writes it, it is there with its room */
-  bool spilling; /* SPILL is under way */
-  bool on_disk;  /* the disk has its bytes */
-  bool in_file;  /* it takes no memory: it is written to or read from its file */
-  bool granted;  /* its source waits for our OBJECT_TAKEN */
+  bool made;                   /* created here while it is being pulled: the pull's end makes it primary */
+  bool sealed;                 /* in ROOM or MAKING: nobody writes it, it is there with its room */
+  bool spilling;               /* SPILL is under way */
+  bool on_disk;                /* the disk has its bytes */
+  bool in_file;                /* it takes no memory: it is written to or read from its file */
+  bool granted;                /* its source waits for our OBJECT_TAKEN */
+  bool wary;                   /* a source was silent: from now on each is asked first */
+  bool late;                   /* its source is, and its owner has been asked for others */
+  uint64_t asked_at, fails_at; /* while ASKING or PULLING */
   rs_addr *locations;
   uint32_t location_count, location_tried, location_cap; /* the first location_tried have been asked */
   struct want *wants;
@@ -74,6 +77,7 @@ struct rs_store {
   struct rs_link lru;                    /* copies that may go: secondary, or also on the disk */
   struct rs_link spillable;              /* primary copies without one on the disk, least recently used first */
   struct rs_link asked;
+  struct rs_link asking;   /* in the order of their asked_at */
   uint64_t capacity_bytes; /* 0: no limit */
   /* sums over the objects: see rs_store_count */
   uint64_t used_bytes, pulling_bytes, leased_bytes, unspilled_bytes, spilling_bytes, disk_bytes, sending_bytes;
@@ -123,6 +127,8 @@ void rs_store_enqueue_pull(struct rs_endpoint *ep, struct object *o);
 void rs_store_unwanted(struct rs_endpoint *ep, struct object *o); /* a queued pull that nobody waits for ends */
 void rs_store_settle_pulls(struct rs_endpoint *ep);
 void rs_store_settle_sends(struct rs_endpoint *ep);
+void rs_store_settle_asks(struct rs_endpoint *ep);
+uint64_t rs_store_ask_deadline(const struct rs_endpoint *ep); /* of the source that has been silent for longest */
 void rs_store_refuse_asks(struct rs_endpoint *ep, struct object *o);
 bool rs_store_pull_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
 bool rs_store_pull_concerns(const struct object *o, rs_addr peer);

@@ -7,6 +7,12 @@
  * the next; when none is left it fails for all who wait. What finds no room for oom_grace_period_s goes to the disk
  * instead, and what is there is read there.
  *
+ * A source that hangs is not waited for until the health check finds it. One that has not answered, or of whose copy
+ * nothing has come, for object_manager_pull_timeout_ms (as in Ray) is left for one that has not been asked, and counts
+ * as not asked again, so that two that are silent are asked by turns. Where no other is known the owner is asked for
+ * more (OBJECT_LOCATE), and the source is waited for. After fetch_fail_timeout_milliseconds in
+ * all those who wait hear TIMED_OUT. Ray draws any of the known ones each time.
+ *
  * Objects of object_manager_ask_bytes and more are asked for first (OBJECT_ASK). A source lets an object be taken by
  * object_manager_max_pushes_per_object nodes at a time, and by as many as object_manager_max_bytes_in_flight allows for
  * all objects; the others wait with it. Each time that a node has taken the object, half of those who wait are sent
@@ -173,6 +179,7 @@ static void start_restore(struct rs_endpoint *ep, struct object *o)
 static void copy(struct rs_endpoint *ep, struct object *o)
 {
   struct rs_store *s = ep->local->store;
+  rs_list_remove(&o->link);
   rs_store_uncount(s, o);
   o->state = OBJECT_PULLING;
   rs_store_count(s, o);
@@ -190,13 +197,17 @@ static void take_from(struct rs_endpoint *ep, struct object *o, rs_addr source)
   struct rs_store *s = ep->local->store;
   o->source = source;
   o->granted = false;
-  if (o->size_bytes < (uint64_t)ep->config->object_manager_ask_bytes) {
+  if (o->size_bytes < (uint64_t)ep->config->object_manager_ask_bytes && !o->wary) {
     copy(ep, o);
     return;
   }
   rs_store_uncount(s, o);
   o->state = OBJECT_ASKING;
   rs_store_count(s, o);
+  o->asked_at = ep->now;
+  o->late = false;
+  rs_list_remove(&o->link);
+  rs_list_push_back(&s->asking, &o->link);
   struct rs_m_object_ask *m = rs_msg_new(RS_MSG_OBJECT_ASK);
   m->object = o->id;
   rs_send(ep, source, m);
@@ -241,6 +252,86 @@ static void source_failed(struct rs_endpoint *ep, struct object *o, int status)
   rs_store_give_up(ep, o, status);
 }
 
+static void taken(struct rs_endpoint *ep, rs_addr source, struct rs_id id, int status)
+{
+  struct rs_m_object_taken *m = rs_msg_new(RS_MSG_OBJECT_TAKEN);
+  m->object = id;
+  m->status = status;
+  rs_send(ep, source, m);
+}
+
+/* The source has been silent for too long: another one that has not been asked, or it again. */
+static void source_silent(struct rs_endpoint *ep, struct object *o)
+{
+  rs_addr silent = o->source;
+  if (o->made || o->freed) {
+    source_failed(ep, o, RS_ERR_OBJECT_LOST);
+    return;
+  }
+  rs_addr source = next_source(ep, o);
+  if (source == RS_ADDR_NONE)
+    source = silent;
+  else
+    mark(o, silent, false);
+  o->wary = true;
+  take_from(ep, o, source);
+}
+
+static void leave_silent(struct rs_endpoint *ep, struct object *o)
+{
+  taken(ep, o->source, o->id, RS_ERR_CANCELLED);
+  source_silent(ep, o);
+}
+
+/* The owner knows more copies than those who wanted it did: the silent source is left now. */
+static void on_at(struct rs_endpoint *ep, const struct rs_m_object_at *m)
+{
+  struct object *o = rs_store_find(ep->local->store, m->object);
+  if (!o || o->state != OBJECT_ASKING || !o->late)
+    return;
+  for (uint32_t i = 0; i < m->locations_count; i++)
+    add_location(ep, o, m->locations[i]);
+  if (o->location_tried < o->location_count)
+    leave_silent(ep, o);
+}
+
+static uint64_t ask_deadline(const struct rs_endpoint *ep, const struct object *o)
+{
+  return rs_time_add(o->asked_at, (uint64_t)ep->config->object_manager_pull_timeout_ms * RS_MS);
+}
+
+uint64_t rs_store_ask_deadline(const struct rs_endpoint *ep)
+{
+  const struct rs_store *s = ep->local->store;
+  return rs_list_empty(&s->asking) ? RS_TIME_NEVER
+                                   : ask_deadline(ep, RS_ENTRY(s->asking.next, const struct object, link));
+}
+
+void rs_store_settle_asks(struct rs_endpoint *ep)
+{
+  struct rs_store *s = ep->local->store;
+  while (ep->now >= rs_store_ask_deadline(ep)) {
+    struct object *o = RS_ENTRY(s->asking.next, struct object, link);
+    ep->work.objects++;
+    if (ep->now >= o->fails_at && !o->made && !o->freed) {
+      taken(ep, o->source, o->id, RS_ERR_CANCELLED);
+      rs_store_give_up(ep, o, RS_ERR_TIMED_OUT);
+      continue;
+    }
+    if (o->location_count == o->location_tried && !o->made && !o->freed) { /* nobody else: it may have a long queue */
+      o->asked_at = ep->now;
+      o->late = true;
+      rs_list_remove(&o->link);
+      rs_list_push_back(&s->asking, &o->link);
+      struct rs_m_object_locate *m = rs_msg_new(RS_MSG_OBJECT_LOCATE);
+      m->object = o->id;
+      rs_send(ep, o->id.owner, m);
+      continue;
+    }
+    leave_silent(ep, o);
+  }
+}
+
 /* Starts the first of one queue, if it may; false: it has to wait, and with it those behind it. */
 static bool start_first(struct rs_endpoint *ep, bool from_disk, unsigned reason)
 {
@@ -279,6 +370,7 @@ static bool start_first(struct rs_endpoint *ep, bool from_disk, unsigned reason)
   rs_store_uncount(s, o);
   o->in_file = !room;
   o->state = OBJECT_ASKING; /* its room is taken from now on */
+  o->fails_at = rs_time_add(ep->now, (uint64_t)ep->config->fetch_fail_timeout_milliseconds * RS_MS);
   rs_store_count(s, o);
   source_failed(ep, o, RS_ERR_OBJECT_LOST);
   return true;
@@ -292,14 +384,6 @@ void rs_store_settle_pulls(struct rs_endpoint *ep)
       while (!rs_list_empty(&s->pulls[1 - from_disk][reason]))
         if (!start_first(ep, from_disk == 0, reason))
           break;
-}
-
-static void taken(struct rs_endpoint *ep, rs_addr source, struct rs_id id, int status)
-{
-  struct rs_m_object_taken *m = rs_msg_new(RS_MSG_OBJECT_TAKEN);
-  m->object = id;
-  m->status = status;
-  rs_send(ep, source, m);
 }
 
 static void restored(struct rs_endpoint *ep, struct object *o, int status)
@@ -343,6 +427,10 @@ void rs_store_on_copy_done(struct rs_endpoint *ep, struct rs_id id, int status)
     taken(ep, o->source, id, status);
   if (status == RS_ERR_DISK_FULL)
     s->disk_retry_at = rs_time_add(ep->now, RS_S);
+  if (status == RS_ERR_TIMED_OUT) {
+    source_silent(ep, o);
+    return;
+  }
   if (status == RS_ERR_STORE_FULL || status == RS_ERR_DISK_FULL)
     o->location_tried = o->location_count; /* not the source's fault: no other one would help */
   if (status != RS_ERR_OK) {
@@ -361,6 +449,8 @@ static void on_give(struct rs_endpoint *ep, rs_addr from, const struct rs_m_obje
 {
   struct rs_store *s = ep->local->store;
   struct object *o = rs_store_find(s, m->object);
+  if (o && o->state == OBJECT_PULLING && o->source == from && o->granted)
+    return; /* it was asked twice */
   if (!o || o->state != OBJECT_ASKING || o->source != from) {
     if (m->status == RS_ERR_OK)
       taken(ep, from, m->object, RS_ERR_CANCELLED); /* it was given up meanwhile */
@@ -392,6 +482,14 @@ static void give(struct rs_endpoint *ep, rs_addr to, struct rs_id id, int status
   m->status = status;
   m->raylet = raylet;
   rs_send(ep, to, m);
+}
+
+static bool holds(const rs_addr *list, uint32_t count, rs_addr what)
+{
+  for (uint32_t i = 0; i < count; i++)
+    if (list[i] == what)
+      return true;
+  return false;
 }
 
 static void drop(rs_addr *list, uint32_t *count, rs_addr what)
@@ -494,17 +592,14 @@ static void on_taken(struct rs_endpoint *ep, rs_addr from, const struct rs_m_obj
       send_ended(ep, o, from, m->status == RS_ERR_OK);
       return;
     }
+  if (o && m->status != RS_ERR_OK && holds(o->asks, o->ask_count, from)) { /* it has waited here for long enough */
+    drop(o->asks, &o->ask_count, from);
+    asks_changed(ep->local->store, o);
+    rs_store_rest(ep, o);
+  }
 }
 
 /* ---- the rest ---- */
-
-static bool holds(const rs_addr *list, uint32_t count, rs_addr what)
-{
-  for (uint32_t i = 0; i < count; i++)
-    if (list[i] == what)
-      return true;
-  return false;
-}
 
 bool rs_store_pull_concerns(const struct object *o, rs_addr peer)
 {
@@ -537,6 +632,7 @@ bool rs_store_pull_on_message(struct rs_endpoint *ep, rs_addr from, const struct
   case RS_MSG_OBJECT_ASK: on_ask(ep, from, ((const struct rs_m_object_ask *)(const void *)msg)->object); return true;
   case RS_MSG_OBJECT_GIVE: on_give(ep, from, (const void *)msg); return true;
   case RS_MSG_OBJECT_TAKEN: on_taken(ep, from, (const void *)msg); return true;
+  case RS_MSG_OBJECT_AT: on_at(ep, (const void *)msg); return true;
   default: return false;
   }
 }

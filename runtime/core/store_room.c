@@ -94,9 +94,10 @@ bool rs_store_may_use_disk(struct rs_endpoint *ep, uint64_t size_bytes)
 uint64_t rs_store_deadline(const struct rs_endpoint *ep)
 {
   const struct rs_store *s = ep->local->store;
+  uint64_t asked = rs_store_ask_deadline(ep);
   if (s->short_bytes == 0 || s->spilling_bytes > 0)
-    return RS_TIME_NEVER;
-  uint64_t deadline = rs_time_add(s->stuck_since, grace_ns(ep));
+    return asked;
+  uint64_t deadline = rs_time_min(asked, rs_time_add(s->stuck_since, grace_ns(ep)));
   if (ep->now < s->disk_retry_at)
     deadline = rs_time_min(deadline, s->disk_retry_at);
   return deadline;

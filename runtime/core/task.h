@@ -78,7 +78,7 @@ struct rs_task {
   uint64_t function;
   struct rs_id actor;     /* of a creation or a call; {0, 0} otherwise */
   uint64_t actor_seq;     /* order of a call at its actor, from 1; restarts at 1 for each incarnation of the actor */
-  uint32_t actor_restart; /* the incarnation of the actor that the call is meant for */
+  uint32_t actor_restart; /* the incarnation of the actor that the call is meant for; of a plain task: its retries */
   uint32_t backpressure;  /* of a STREAM: its function waits while that many items are unread; 0: never */
   uint64_t group;         /* of a call with GROUP: rs_name_hash of the concurrency group's name; 0: the default one */
   rs_addr job;            /* the driver program that it works for; RS_ADDR_NONE: its owner */

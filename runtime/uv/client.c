@@ -165,6 +165,8 @@ static int begin(struct rs_uv_client *client, const char *session, char *error)
     snprintf(error, RS_UV_ERROR_MAX, "cannot start a loop");
     return RS_ERR_REFUSED;
   }
+  proc->trace = rs_front_trace;
+  proc->trace_ctx = &client->front;
   snprintf(proc->session, sizeof proc->session, "%s", found);
   memcpy(proc->token, token, sizeof token);
   rs_socket_path(path, sizeof path, found, rs_addr_make(0, 1, RS_EP_RAYLET));

@@ -523,6 +523,8 @@ static void read_direct(struct rs_conn *conn)
     rs_conn_fail(conn, "the connection was closed");
   } else if (conn->state != RS_CONN_CLOSED) {
     proc->bytes_in += (uint64_t)n;
+    if (conn->peer)
+      conn->peer->heard_at = rs_proc_now(proc);
     conn->direct_to += n;
     conn->direct_left -= (uint64_t)n;
     if (conn->direct_left == 0)

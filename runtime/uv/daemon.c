@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "uv/function.h"
+#include "uv/host.h"
 #include "uv/node.h"
 #include "uv/node_text.h"
 #include "uv/session.h"
@@ -87,7 +88,7 @@ static int join_main(int argc, char **argv)
   struct rs_node_options *o = rs_alloc_zero(1, sizeof *o);
   char error[RS_UV_ERROR_MAX];
   const char *address = NULL, *token = NULL, *load = NULL;
-  struct rs_node_text has = {.cpus = (double)sysconf(_SC_NPROCESSORS_ONLN)};
+  struct rs_node_text has = {.cpus = rs_host_cpus()};
   snprintf(o->bind, sizeof o->bind, "127.0.0.1");
   rs_config_defaults(&o->setup.config);
   for (int i = 1; i < argc; i += 2) {

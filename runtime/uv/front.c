@@ -34,6 +34,9 @@ struct waiter {
   pthread_cond_t cond;
   uint32_t left;
   bool interrupted;
+  const struct front_want *wants; /* of a get: `count` of them, of these objects; NULL otherwise */
+  const struct rs_id *ids;
+  uint32_t count;
 };
 
 struct front_want {
@@ -524,6 +527,16 @@ static void ask(struct rs_front *front, struct front_want *want, struct rs_id id
   }
 }
 
+/* A get that takes long says so. */
+static void warn(const struct waiter *waiter, uint64_t waited_ns)
+{
+  uint32_t first = 0;
+  for (uint32_t i = waiter->count; i-- > 0;)
+    if (!waiter->wants[i].answered)
+      first = i;
+  rs_front_warn_get(waiter->ids[first], waiter->left, waiter->count, waited_ns);
+}
+
 /* Sleeps until enough wants are answered. 0, or TIMED_OUT or INTERRUPTED. */
 static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t timeout_ns)
 {
@@ -533,7 +546,8 @@ static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t t
   if (timeout_ns == 0)
     return RS_ERR_TIMED_OUT;
   uint64_t end = rs_time_add(uv_hrtime(), timeout_ns);
-  struct timespec until = {.tv_sec = (time_t)(end / RS_S), .tv_nsec = (long)(end % RS_S)};
+  uint64_t begin = uv_hrtime(), patience = (uint64_t)front->proc->setup.config.fetch_warn_timeout_milliseconds * RS_MS;
+  uint64_t warn_at = patience && waiter->wants ? rs_time_add(begin, patience) : RS_TIME_NEVER;
   pthread_condattr_t attr;
   pthread_condattr_init(&attr);
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -542,8 +556,14 @@ static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t t
   rs_list_push_back(&front->waiters, &waiter->link);
   if (front->blocked)
     front->blocked(front, true);
-  while (waiter->left > 0 && !waiter->interrupted && (timeout_ns == RS_TIME_NEVER || uv_hrtime() < end)) {
-    if (timeout_ns == RS_TIME_NEVER)
+  for (uint64_t now = begin; waiter->left > 0 && !waiter->interrupted && now < end; now = uv_hrtime()) {
+    if (now >= warn_at) {
+      warn(waiter, now - begin);
+      warn_at = rs_time_add(now, now - begin);
+    }
+    uint64_t next = rs_time_min(end, warn_at);
+    struct timespec until = {.tv_sec = (time_t)(next / RS_S), .tv_nsec = (long)(next % RS_S)};
+    if (next == RS_TIME_NEVER)
       pthread_cond_wait(&waiter->cond, &front->proc->lock);
     else
       pthread_cond_timedwait(&waiter->cond, &front->proc->lock, &until);
@@ -605,7 +625,7 @@ int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count
                  struct rs_front_value *values)
 {
   struct front_want few[FEW], *wants = count <= FEW ? few : rs_alloc(count * sizeof *wants);
-  struct waiter waiter = {.left = count};
+  struct waiter waiter = {.left = count, .wants = wants, .ids = ids, .count = count};
   pthread_mutex_lock(&front->proc->lock);
   for (uint32_t i = 0; i < count; i++) {
     wants[i] = (struct front_want){.waiter = &waiter, .value = &values[i], .kind = WANT_BYTES};
@@ -676,6 +696,7 @@ int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeou
   *id = (struct rs_id){front->proc->self, front->next_seq++};
   rs_front_unpin_all(front);
   int rc = front->failed ? front->status : rs_objects_create(front->proc, *id, size_bytes, timeout_ns, bytes);
+  front->unsealed += rc == 0;
   pthread_mutex_unlock(&front->proc->lock);
   return rc;
 }
@@ -688,6 +709,7 @@ int rs_front_seal(struct rs_front *front, struct rs_id id, uint64_t size_bytes, 
     return RS_ERR_TOO_LARGE;
   }
   pthread_mutex_lock(&front->proc->lock);
+  front->unsealed -= front->unsealed > 0;
   int rc = front->failed ? front->status : rs_objects_seal(front->proc, id);
   if (rc == 0)
     rc = put_stored(front, id, size_bytes, inner, inner_count);
@@ -697,9 +719,17 @@ int rs_front_seal(struct rs_front *front, struct rs_id id, uint64_t size_bytes, 
   return rc;
 }
 
+void rs_front_discard_all(struct rs_front *front)
+{
+  if (front->unsealed)
+    rs_objects_discard_own(front->proc);
+  front->unsealed = 0;
+}
+
 void rs_front_discard(struct rs_front *front, struct rs_id id)
 {
   pthread_mutex_lock(&front->proc->lock);
+  front->unsealed -= front->unsealed > 0;
   rs_objects_discard(front->proc, id);
   pthread_mutex_unlock(&front->proc->lock);
 }

@@ -40,6 +40,8 @@ struct rs_front {
   struct rs_map groups;   /* rs_objects_key -> struct front_group: placement groups that the application asked about */
   struct rs_map heard;    /* what is waited for: names of actors, items of streams (front_actor.c) */
   struct rs_map named;    /* name -> 1 + RS_ERR of a look-up that found nothing */
+  uint64_t warn_after;    /* nothing is said about demands before */
+  uint32_t unsealed;      /* rooms that were created and are neither sealed nor discarded */
   uint32_t interruptions; /* how often rs_front_interrupt has ended what waited */
   bool failed;
   int status;
@@ -101,6 +103,7 @@ int rs_front_create(struct rs_front *front, uint64_t size_bytes, uint64_t timeou
 int rs_front_seal(struct rs_front *front, struct rs_id id, uint64_t size_bytes, const struct rs_id *inner,
                   uint32_t inner_count);
 void rs_front_discard(struct rs_front *front, struct rs_id id);
+void rs_front_discard_all(struct rs_front *front); /* what was created and is not sealed; with the lock */
 
 /* Cancels the task that makes object `id`; nothing happens where there is none, or it has ended. */
 int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive);
@@ -165,5 +168,10 @@ int rs_front_group_find(struct rs_front *front, uint64_t name, uint64_t timeout_
 
 void rs_front_group_on_reply(struct rs_front *front, const struct rs_reply *reply); /* with the lock */
 void rs_front_group_free(struct rs_front *front);
+
+/* front_warn.c: lines on stderr. A get of `count` objects has waited so long for `left` of them. */
+void rs_front_warn_get(struct rs_id first, uint32_t left, uint32_t count, uint64_t waited_ns);
+/* For proc->trace of a program's or a worker's process: demands that no node can hold, actors with long queues. */
+void rs_front_trace(void *ctx, uint64_t now, rs_addr self, const struct rs_effect *effect);
 
 #endif

@@ -593,6 +593,7 @@ static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
     }
   }
   deadline = rs_time_min(deadline, rs_memory_watch(proc, &node->worker_pids, &node->memory_at, now));
+  deadline = rs_time_min(deadline, rs_transfer_timer(proc, now));
   if (node->leaving) {
     if (now >= node->leave_at)
       rs_proc_stop(proc);

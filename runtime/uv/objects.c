@@ -220,6 +220,19 @@ void rs_objects_discard(struct rs_proc *proc, struct rs_id id)
   step(proc, RS_CALL_ABORT, id, 0);
 }
 
+void rs_objects_discard_own(struct rs_proc *proc)
+{
+  for (uint32_t i = 0; i < proc->objects.cap;) {
+    const struct object *o = proc->objects.slots[i].key ? (const void *)(uintptr_t)proc->objects.slots[i].value : NULL;
+    if (!o || o->state != WRITING || o->id.owner != proc->self) {
+      i++;
+      continue;
+    }
+    rs_objects_discard(proc, o->id);
+    i = 0; /* the table has changed */
+  }
+}
+
 /* ---- reading ---- */
 
 static void rest(struct rs_proc *proc, struct object *o)

@@ -31,6 +31,7 @@ int rs_objects_seal(struct rs_proc *proc, struct rs_id id);
 
 /* It will not be sealed, or what has been sealed will not be told. */
 void rs_objects_discard(struct rs_proc *proc, struct rs_id id);
+void rs_objects_discard_own(struct rs_proc *proc); /* every one of this owner that is still written */
 
 /* The bytes of an object of the node's store: after a GET was answered so, or of an argument of the running task. Each
  * successful call needs one release. About a microsecond while the object is held already. */

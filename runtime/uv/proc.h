@@ -277,6 +277,8 @@ bool rs_transfer_next(struct rs_proc *proc, struct rs_peer *peer);
 bool rs_transfer_send(struct rs_proc *proc, struct rs_peer *peer, int fd);
 /* A DATA frame begins whose body has not come yet: sets conn->direct_*. False: it is malformed. ended: it is there. */
 bool rs_transfer_begin(struct rs_proc *proc, struct rs_conn *conn, const uint8_t *head, uint64_t body_bytes);
+/* Tells the core of copies of which nothing comes; when to look again. */
+uint64_t rs_transfer_timer(struct rs_proc *proc, uint64_t now);
 void rs_transfer_ended(struct rs_proc *proc, struct rs_conn *conn);
 
 /* objects.c: ARENA, ROOM and PLACE */

@@ -202,11 +202,27 @@ static void clean_all(const char *base)
     closedir(dir);
 }
 
+/* Does the head of this session listen there? */
+static bool listens(const char *session, const char *host, size_t host_size, unsigned port)
+{
+  struct rs_session_head head;
+  return rs_session_read_head(session, &head) && head.port == port && strlen(head.host) == host_size &&
+         memcmp(head.host, host, host_size) == 0;
+}
+
+/* HOST:PORT, which no folder of a session looks like. */
+static const char *port_of(const char *wanted)
+{
+  const char *colon = wanted && !strchr(wanted, '/') ? strrchr(wanted, ':') : NULL;
+  return colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1) ? colon + 1 : NULL;
+}
+
 int rs_session_find(const char *wanted, char *out, char *error)
 {
   if (!wanted || !*wanted)
     wanted = getenv("RAYSIM_SESSION");
-  if (wanted && *wanted) {
+  const char *port = port_of(wanted);
+  if (wanted && *wanted && !port) {
     if (strlen(wanted) >= RS_UV_PATH_MAX || !rs_session_live(wanted)) {
       struct stat st;
       if (strlen(wanted) < RS_UV_PATH_MAX && lstat(wanted, &st) == 0)
@@ -236,6 +252,8 @@ int rs_session_find(const char *wanted, char *out, char *error)
       clean(path, &st);
       continue;
     }
+    if (port && !listens(path, wanted, (size_t)(port - 1 - wanted), (unsigned)strtoul(port, NULL, 10)))
+      continue;
     if (!out[0] || st.st_mtim.tv_sec > best.tv_sec ||
         (st.st_mtim.tv_sec == best.tv_sec && st.st_mtim.tv_nsec > best.tv_nsec)) {
       best = st.st_mtim;
@@ -244,6 +262,13 @@ int rs_session_find(const char *wanted, char *out, char *error)
   }
   if (dir)
     closedir(dir);
+  if (!out[0] && port) {
+    snprintf(error, RS_UV_ERROR_MAX,
+             "%.200s: no cluster of this user on this host has its head there (a program attaches on a host of the "
+             "cluster: start a node here with `raysim start --address`)",
+             wanted);
+    return RS_ERR_REFUSED;
+  }
   if (!out[0]) {
     snprintf(error, RS_UV_ERROR_MAX, "no cluster runs on this host: start one with `raysim start --head`");
     return RS_ERR_REFUSED;

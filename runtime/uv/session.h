@@ -34,7 +34,8 @@ bool rs_session_read_head(const char *session, struct rs_session_head *head);
 bool rs_session_live(const char *session);
 void rs_session_add_pid(const char *session, int pid, const char *role);
 
-/* `wanted`, or $RAYSIM_SESSION, or the newest live session; removes what dead ones left. */
+/* `wanted` (a folder, or HOST:PORT of its head), or $RAYSIM_SESSION, or the newest live session; removes what dead ones
+ * left. */
 int rs_session_find(const char *wanted, char *out, char *error);
 void rs_session_remove(const char *session); /* only a folder that looks like one */
 

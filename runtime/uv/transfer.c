@@ -4,6 +4,10 @@
  * socket has taken what was queued before, the next chunk goes to it straight from the arena, and messages that come up
  * meanwhile go between two chunks. What is on the disk alone is read a chunk at a time by a thread. The receiver reads
  * the body of a DATA frame straight into the place that the object was given.
+ *
+ * When nothing at all has come from the holder for object_manager_pull_timeout_ms, the core hears TIMED_OUT. What may
+ * still come goes to its old place, which nobody else has until the session with the holder ends or the bytes are all
+ * there.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,6 +29,8 @@ struct rs_fetch {
   uint8_t *to;     /* where its bytes go */
   uint8_t *mapped; /* they go into a file: its mapping */
   uint64_t got;
+  uint64_t from_ns; /* when it was asked for */
+  bool told;        /* TIMED_OUT: nobody waits for it */
 };
 
 struct rs_transfer_out {
@@ -43,8 +49,9 @@ struct rs_transfer_out {
 
 static void finish(struct rs_proc *proc, struct rs_fetch *fetch, int status)
 {
-  rs_proc_input(proc, proc->self,
-                &(struct rs_input){.kind = RS_IN_COPY_DONE, .object = fetch->blob->id, .status = status});
+  if (!fetch->told)
+    rs_proc_input(proc, proc->self,
+                  &(struct rs_input){.kind = RS_IN_COPY_DONE, .object = fetch->blob->id, .status = status});
   rs_list_remove(&fetch->link);
   if (fetch->mapped)
     munmap(fetch->mapped, fetch->blob->size);
@@ -52,11 +59,39 @@ static void finish(struct rs_proc *proc, struct rs_fetch *fetch, int status)
   free(fetch);
 }
 
+static uint64_t timeout_ns(const struct rs_proc *proc)
+{
+  return (uint64_t)proc->setup.config.object_manager_pull_timeout_ms * RS_MS;
+}
+
+uint64_t rs_transfer_timer(struct rs_proc *proc, uint64_t now)
+{
+  uint64_t deadline = RS_TIME_NEVER;
+  RS_LIST_EACH(&proc->fetches, at, after)
+  {
+    struct rs_fetch *fetch = RS_ENTRY(at, struct rs_fetch, link);
+    const struct rs_peer *peer = rs_peer_get(proc, fetch->from);
+    uint64_t heard = peer->heard_at > fetch->from_ns ? peer->heard_at : fetch->from_ns;
+    if (fetch->told)
+      continue;
+    if (now < heard + timeout_ns(proc)) {
+      deadline = rs_time_min(deadline, heard + timeout_ns(proc));
+      continue;
+    }
+    fetch->told = true;
+    rs_proc_input(proc, proc->self,
+                  &(struct rs_input){.kind = RS_IN_COPY_DONE, .object = fetch->blob->id, .status = RS_ERR_TIMED_OUT});
+  }
+  return deadline;
+}
+
 void rs_transfer_copy(struct rs_proc *proc, struct rs_blob *blob, rs_addr from)
 {
   struct rs_peer *peer = rs_peer_get(proc, rs_process_of(from));
   struct rs_fetch *fetch = rs_alloc_zero(1, sizeof *fetch);
   *fetch = (struct rs_fetch){.request = ++proc->fetch_next, .from = peer->addr, .blob = rs_blob_ref(blob)};
+  fetch->from_ns = rs_proc_now(proc);
+  proc->role_deadline = rs_time_min(proc->role_deadline, fetch->from_ns + timeout_ns(proc));
   rs_list_push_back(&proc->fetches, &fetch->link);
   if (peer->gone || from == proc->self) {
     finish(proc, fetch, RS_ERR_OBJECT_LOST);

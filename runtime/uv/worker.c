@@ -490,6 +490,8 @@ void rs_worker_end_run(struct rs_uv_context *context, int rc, bool here)
     context->ended(context);
   pthread_mutex_lock(&proc->lock);
   rs_front_unpin_all(&worker->front);
+  if (here && !task->actor.owner) /* an actor may keep room from call to call */
+    rs_front_discard_all(&worker->front);
   result->run_ns = run_ns;
   result->node = rs_addr_raylet(proc->self);
   int stored = store_returns(context, result);
@@ -662,6 +664,8 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   rs_front_init(&worker->front, proc);
   worker->front.about = about;
   worker->front.blocked = on_blocked;
+  proc->trace = rs_front_trace;
+  proc->trace_ctx = &worker->front;
   rs_crash_watch(last_words, worker);
   proc->self = self;
   proc->setup = *setup;

@@ -548,8 +548,11 @@ static void counter_destroy(void *self)
   free(self);
 }
 
+void functions_about_register(void); /* functions_about.c */
+
 void raysim_register_functions(void)
 {
+  functions_about_register();
   static const struct raysim_method busy_methods[] = {
       {"nap", busy_nap}, {"exit", busy_exit}, {"crash", busy_crash}, {"items", items}};
   static const struct raysim_class busy = {"test.Busy", other_create, NULL, busy_methods, 4};

@@ -312,11 +312,62 @@ static void rests(void)
   stop(ray, cluster);
 }
 
+static struct raysim_task_options on_node(uint32_t node)
+{
+  struct raysim_task_options options = {.demand.strategy = {.kind = RAYSIM_NODE_AFFINITY, .node = node}};
+  return options;
+}
+
+/* The raylet that made it hangs; another node has copies. Nobody waits for the health check, which takes half a minute:
+ * neither a get nor a task that knows of one copy alone, and whether the object is asked for or taken at once. */
+static void hung_source(void)
+{
+  enum { COUNT = 8 };
+  struct rs_uv_cluster *cluster;
+  struct rs_config config;
+  rs_config_defaults(&config);
+  config.object_manager_pull_timeout_ms = 500;
+  config.locality_aware_leasing_enabled = 0; /* the lease itself would be asked of the one that hangs */
+  struct raysim *ray = start(4, 64 * MIB, &config, &cluster);
+  raysim_ref made[COUNT];
+  struct raysim_argument args[COUNT];
+  struct raysim_task_options first = on_node(1), second = on_node(2), third = on_node(3);
+  for (int i = 0; i < COUNT; i++) {
+    unsigned size = 251u * (i % 2 ? 1200 : 8400) + (unsigned)i + 1; /* its last byte is i */
+    made[i] = raysim_submit(ray, "test.large", RAYSIM_ARGS(RAYSIM_VALUE(size)), &first);
+    args[i] = raysim_object(made[i]);
+  }
+  struct raysim_value value;
+  raysim_ref read = raysim_submit(ray, "test.sizes", args, COUNT, &second);
+  CHECK_EQ(raysim_get(ray, read, LIMIT, &value), 0);
+  raysim_value_free(&value);
+  raysim_release(ray, read);
+  struct rs_uv_status status;
+  char error[RS_UV_ERROR_MAX];
+  CHECK_EQ(rs_uv_status_get(rs_uv_cluster_session(cluster), &status, error), 0);
+  int pid = status.nodes[1].pid;
+  rs_uv_status_free(&status);
+  kill(pid, SIGSTOP);
+  uint64_t begin = uv_hrtime();
+  read = raysim_submit(ray, "test.sizes", args, COUNT, &third);
+  for (int i = 0; i < COUNT; i++) {
+    CHECK_EQ(raysim_get(ray, made[i], LIMIT, &value), 0);
+    CHECK_EQ(((const unsigned char *)value.bytes)[value.size - 1], i);
+    raysim_value_free(&value);
+  }
+  CHECK_EQ(raysim_get(ray, read, LIMIT, &value), 0);
+  raysim_value_free(&value);
+  CHECK((uv_hrtime() - begin) / RS_S < 12);
+  kill(pid, SIGCONT);
+  stop(ray, cluster);
+}
+
 const struct rs_test rs_tests[] = {{"spill and restore", spill_and_restore},
                                    {"spilled, read elsewhere", spilled_elsewhere},
                                    {"store and disk full", full},
                                    {"written by a reader", written_by_a_reader},
                                    {"killed writers and readers", killed},
                                    {"gets of what is held", held_gets},
+                                   {"a source that hangs", hung_source},
                                    {"what is let go", rests},
                                    {0}};
