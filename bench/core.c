@@ -6,15 +6,8 @@
  * driver thread; functions are C. With --nodes it measures instead how long N local nodes take to start, and their
  * memory. bench/against-ray runs it beside a Python program that does the same with Ray and prints the same keys.
  */
-#include <ctype.h>
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "api/raysim.h"
+#include "real_bench.h"
 
 enum { REPEATS = 3, BIG_BYTES = 100 << 20, BIG_PUTS = 10, ARGS = 10000, WAITS = 1000, MOST = 10000 };
 
@@ -61,13 +54,6 @@ void raysim_register_functions(void)
 
 /* ---- measuring ---- */
 
-static double seconds(void)
-{
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void must(int fine, const char *what)
 {
   if (fine)
@@ -92,54 +78,6 @@ static double median_rate(double amount, void (*work)(void))
   }
   qsort(rates, REPEATS, sizeof *rates, by_value);
   return rates[REPEATS / 2];
-}
-
-static int parent_of(int pid)
-{
-  char path[64], text[512];
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  FILE *file = fopen(path, "re");
-  size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
-  if (file)
-    fclose(file);
-  text[n] = 0;
-  const char *close = strrchr(text, ')');
-  return close ? (int)strtol(close + 4, NULL, 10) : 0;
-}
-
-static double pss_kib(int pid)
-{
-  char path[64], line[256];
-  double total = 0;
-  snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
-  FILE *file = fopen(path, "re");
-  while (file && fgets(line, sizeof line, file))
-    if (strncmp(line, "Pss:", 4) == 0)
-      total += strtod(line + 4, NULL);
-  if (file)
-    fclose(file);
-  return total;
-}
-
-/* PSS of every process that this program started, itself left out. */
-static double cluster_pss_mib(void)
-{
-  double total = 0;
-  DIR *dir = opendir("/proc");
-  for (struct dirent *entry; dir && (entry = readdir(dir));) {
-    if (!isdigit((unsigned char)entry->d_name[0]))
-      continue;
-    int pid = (int)strtol(entry->d_name, NULL, 10), up = pid;
-    if (pid == getpid())
-      continue;
-    while (up > 1 && up != getpid())
-      up = parent_of(up);
-    if (up == getpid())
-      total += pss_kib(pid);
-  }
-  if (dir)
-    closedir(dir);
-  return total / 1024;
 }
 
 /* ---- the work ---- */

@@ -8,7 +8,7 @@ enum {
   RS_UV_HANDSHAKE_FRAME_MAX = 256, /* ... before the other side has proved that it knows the token */
   RS_UV_WELCOME_MAX = 1 << 20,     /* ... in the answer that carries the cluster's settings */
   RS_UV_HALF_OPEN_MAX = 64,        /* accepted connections in the handshake; the oldest goes first */
-  RS_UV_HANDSHAKE_MS = 5000,       /* a whole handshake */
+  RS_UV_HANDSHAKE_MS = 20000,      /* a whole handshake */
   RS_UV_CONNECT_MS = 5000,         /* until a connection is made, its address found included */
   RS_UV_READ_BYTES = 256 << 10,    /* read at once from one connection */
   RS_UV_CHUNK_BYTES = 5 << 20,     /* of an object in one frame: Ray's object_manager_default_chunk_size */

@@ -65,7 +65,7 @@ static struct rs_conn *connect_to(struct rs_proc *proc, const struct rs_query *q
   pthread_mutex_lock(&proc->lock);
   struct rs_conn *conn = query->host ? rs_conn_to_tcp(proc, query->host, query->port, RS_PURPOSE_QUERY, RS_ADDR_NONE)
                                      : rs_conn_to_unix(proc, path, RS_PURPOSE_QUERY, RS_ADDR_NONE);
-  proc->role_deadline = rs_proc_now(proc) + RS_UV_HANDSHAKE_MS * RS_MS;
+  proc->role_deadline = rs_proc_now(proc) + RS_UV_CONNECT_MS * RS_MS;
   pthread_mutex_unlock(&proc->lock);
   return conn;
 }
