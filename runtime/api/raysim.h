@@ -590,6 +590,8 @@ struct raysim_resources {
   uint64_t memory_bytes, object_store_bytes;
 };
 
+/* available: what tasks and actors that run have not asked for; so of the object store all of it, whatever lies there
+ * (`raysim memory` says that). Custom resources: `raysim status`. */
 struct raysim_node_info {
   uint32_t node; /* its number, as in raysim_node and the strategy NODE_AFFINITY */
   int alive;
