@@ -15,7 +15,7 @@ usage()
 TEXT
 }
 
-packages_build="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libsodium-dev libsimgrid-dev libgsl-dev \
+packages_build="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev libsodium-dev libarchive-dev libsimgrid-dev libgsl-dev \
 libxml2-dev libjansson-dev zlib1g-dev libmimalloc-dev libcunit1-dev gnuplot-nox"
 packages_quality="clang-format clang-tidy cppcheck binutils g++" # g++: the example in C++
 

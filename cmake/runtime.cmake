@@ -6,6 +6,7 @@ target_link_libraries(rs_dl PUBLIC rs_core ${CMAKE_DL_LIBS})
 # The libuv driver, the C API, the node daemon and the command line.
 file(GLOB RS_UV_SOURCES CONFIGURE_DEPENDS runtime/uv/*.c)
 add_library(rs_uv STATIC ${RS_UV_SOURCES})
+target_include_directories(rs_uv PRIVATE ${ARCHIVE_INCLUDE_DIRS})
 target_link_libraries(rs_uv PUBLIC rs_dl rs_core PkgConfig::UV PkgConfig::SODIUM Threads::Threads ${CMAKE_DL_LIBS})
 
 # The public API.
@@ -67,13 +68,14 @@ function(rs_needs_raysimd)
                 ${CMAKE_SOURCE_DIR}/tests/uv/functions_about.c)
     target_link_libraries(uv_functions PRIVATE rs_flags)
     set_target_properties(uv_functions PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-    foreach(name test_api test_api_about test_api_place test_api_actor test_api_arguments test_api_async test_api_objects test_api_pg test_state
+    foreach(name test_api test_api_about test_api_place test_api_actor test_api_arguments test_api_async test_api_env test_api_objects test_api_pg test_state
             test_state_names test_store_real)
       target_sources(${name} PRIVATE $<TARGET_OBJECTS:rs_api>)
       add_dependencies(${name} uv_functions)
     endforeach()
     target_link_libraries(test_state PRIVATE rs_cli)
     target_link_libraries(test_state_names PRIVATE rs_cli)
+    target_link_libraries(test_api_env PRIVATE rs_cli)
   endif()
 endfunction()
 cmake_language(DEFER DIRECTORY ${CMAKE_SOURCE_DIR} CALL rs_needs_raysimd)

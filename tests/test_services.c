@@ -132,6 +132,12 @@ static void jobs_begin_and_end(void)
   CHECK_EQ(r->rows[0]->n[RS_COL(jobs, state)], RS_JOB_RUNNING);
   CHECK_EQ(r->rows[0]->n[RS_COL(jobs, pid)], 42);
   CHECK(memcmp(r->rows[0]->text, "prog", 5) == 0);
+  struct rs_m_job_env *env = rs_msg_new(RS_MSG_JOB_ENV);
+  env->text = bytes_of("A=1", &env->text_count);
+  ask(m, env);
+  settle(m);
+  r = query(m, RS_STATE_JOBS, 10, 0, 0, 0);
+  CHECK(r->rows[0]->text_bytes == 9 && memcmp(r->rows[0]->text, "prog\0\0A=1", 9) == 0);
   struct rs_m_job_end *stop = rs_msg_new(RS_MSG_JOB_END);
   stop->status = RS_ERR_TASK_FAILED;
   stop->text = bytes_of("why", &stop->text_count);
@@ -140,7 +146,7 @@ static void jobs_begin_and_end(void)
   r = query(m, RS_STATE_JOBS, 10, 0, 0, 0);
   CHECK_EQ(r->rows[0]->n[RS_COL(jobs, state)], RS_JOB_FAILED);
   CHECK_EQ((int64_t)r->rows[0]->n[RS_COL(jobs, status)], RS_ERR_TASK_FAILED);
-  CHECK(memcmp(r->rows[0]->text, "prog\0why", 8) == 0);
+  CHECK(memcmp(r->rows[0]->text, "prog\0why\0A=1", 12) == 0);
   mini_free(m);
 }
 

@@ -199,6 +199,7 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
   if (!out)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_init: there is no place for the connection");
   struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
+  pthread_mutex_init(&ray->lock, NULL);
   const char *session = NULL;
   int rc = 0;
   *out = NULL;
@@ -218,12 +219,17 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
   if (rc == 0) {
     ray->front = rs_uv_client_front(ray->client);
     ray->front->user = ray;
-    *out = ray;
     for (size_t i = 0; ray->cluster && i < options->resource_count; i++)
       rs_front_intern(ray->front, options->resources[i].name);
-  } else {
-    raysim_shutdown(ray);
   }
+  if (rc == 0 && ray->load)
+    rc = raysim_package_library(ray, ray->load);
+  if (rc == 0 && options->runtime_env)
+    rc = raysim_env_of_job(ray, options->runtime_env);
+  if (rc == 0)
+    *out = ray;
+  else
+    raysim_shutdown(ray);
   return rc;
 }
 
@@ -231,9 +237,13 @@ void raysim_shutdown(struct raysim *ray)
 {
   if (!ray || (ray->front && !ray->client))
     return; /* a worker's is not the task's to end */
+  raysim_packages_free(ray);
   rs_uv_client_close(ray->client);
   rs_uv_local_cluster_stop(ray->cluster);
   free(ray->load);
+  free(ray->env.text);
+  rs_map_free(&ray->told_envs);
+  pthread_mutex_destroy(&ray->lock);
   free(ray);
 }
 

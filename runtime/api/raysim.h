@@ -159,12 +159,14 @@ struct raysim_options {
    * this host, or $RAYSIM_SESSION. Otherwise the folder of its session, or HOST:PORT of its head, as `raysim start
    * --head` prints it: the session must be on this host. */
   const char *address;
-  /* Functions for the workers, a shared library that defines raysim_register_functions; each node must find it under
-   * its path. NULL: a cluster that is started has the functions of this very program, where it defines or registers
-   * some before raysim_init: its processes are this program again, up to its first raysim_init, which does not return
-   * in them. One that runs already has the library that it was started with. */
+  /* Functions for the workers, a shared library that defines raysim_register_functions. With `address` a node that does
+   * not have it under its path gets it from this program; otherwise each must have it. NULL: a cluster that is started
+   * has the functions of this very program, where it defines or registers some before raysim_init: its processes are
+   * this program again, up to its first raysim_init, which does not return in them. One that runs already has the
+   * library that it was started with. */
   const char *load;
-  const char *name_space; /* for the names of actors; NULL: one of this program's own */
+  const char *name_space;                       /* for the names of actors; NULL: one of this program's own */
+  const struct raysim_runtime_env *runtime_env; /* of all tasks and actors of this program; NULL: none */
   /* Of each node of a cluster that is started (with an address they are refused, as in Ray): */
   uint32_t nodes;  /* 0: 1 */
   double num_cpus; /* logical; 0: those that this program may use (its affinity and its control group's quota) */
@@ -262,11 +264,18 @@ struct raysim_label_rule {
 };
 
 /* What the process of a task or actor finds: variables, and the folder that it is in. A worker has one environment for
- * all its life; tasks that a task submits without one get its own. The folder must be there on the node. */
+ * all its life. What a task or actor asks for is laid over that of the task that submits it, or of the program
+ * (raysim_options): its variables replace those of the same name, its folder the other one. */
 struct raysim_runtime_env {
   const char *const *env_vars; /* NAME=VALUE */
   size_t env_var_count;
-  const char *working_dir; /* an absolute path; NULL: where the cluster was started */
+  /* A folder of this host. At its first use by this program it is packed, at most 250 MiB, without ".git" and what
+   * `excludes` or its own file .raysimignore names; each node unpacks it once, and tasks run in that copy, which is
+   * removed when the program has ended. NULL: where the cluster was started. */
+  const char *working_dir;
+  const char *const *excludes; /* patterns as of fnmatch, for paths in the folder or their last part */
+  size_t exclude_count;
+  int working_dir_in_place; /* 1: the folder, an absolute path, is used where it is: each node must have it */
 };
 
 /* Amounts of a task, or of an actor. */
@@ -280,7 +289,7 @@ struct raysim_demand {
   size_t label_count;
   int labels_soft; /* 1: any other node will do in the end */
   struct raysim_strategy strategy;
-  const struct raysim_runtime_env *runtime_env; /* NULL: that of the task that submits, or none */
+  const struct raysim_runtime_env *runtime_env; /* NULL: that of the task that submits, or of the program */
 };
 
 /* ---- tasks ---- */

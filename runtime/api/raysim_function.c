@@ -1,6 +1,7 @@
 /* raysim_function.c -- the part of the API that functions use, in workers: arguments, returns, who they are. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "api/raysim_int.h"
 #include "uv/function.h"
@@ -139,11 +140,21 @@ uint64_t raysim_env_in(const struct rs_task *task)
   return env;
 }
 
-/* A worker meets a task whose function it does not know: the library that the task names may have it. */
-static bool load_functions(const struct rs_task *task, char *error)
+/* A worker meets a task whose function it does not know: the library that the task names may have it, or the cluster's,
+ * which the workers of a node that joined later have not opened yet. It is looked for under its path, and then among
+ * what programs have sent. */
+static bool load_functions(struct rs_uv_context *context, char *error)
 {
-  char path[RS_UV_PATH_MAX];
-  return raysim_load_of(task, path) && rs_function_load(path, error) == 0;
+  const struct rs_setup *setup = &context->proc->setup;
+  char path[RS_UV_PATH_MAX], sent[RS_UV_PATH_MAX];
+  if (!raysim_load_of(context->task, path))
+    snprintf(path, sizeof path, "%s", setup->load);
+  if (!path[0])
+    return false;
+  if (access(path, R_OK) == 0)
+    return rs_function_load(path, error) == 0;
+  return raysim_package_find_library(rs_uv_context_front(context), path, sent, error, RS_UV_ERROR_MAX) == 0 &&
+         rs_function_load(sent, error) == 0;
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -381,6 +392,7 @@ struct raysim *raysim_current(struct raysim_context *context)
   pthread_mutex_lock(&front->proc->lock);
   if (!front->user) {
     struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
+    pthread_mutex_init(&ray->lock, NULL);
     ray->front = front;
     front->user = ray;
   }

@@ -7,12 +7,22 @@
 #include "api/raysim.h"
 #include "uv/front.h"
 
+/* An environment as text (raysim_env.c); hash 0: none. */
+struct raysim_env {
+  char *text;
+  size_t size;
+  uint64_t hash;
+};
+
 struct raysim {
   struct rs_front *front;
   struct rs_uv_client *client;   /* NULL: a worker's */
   struct rs_uv_cluster *cluster; /* that this program started */
-  uint64_t last_env;             /* the environment that the head was told of last */
-  char *load;                    /* library that the tasks name; NULL: the cluster has their functions */
+  struct raysim_env env;         /* of this program's tasks */
+  struct rs_map told_envs;       /* hashes of environments that the head has been told of; with the lock */
+  pthread_mutex_t lock;
+  struct package *packages; /* that this program has made (raysim_package.c) */
+  char *load;               /* library that the tasks name; NULL: the cluster has their functions */
 };
 
 /* Sets this thread's raysim_last_error. Returns `rc`. */
@@ -112,11 +122,20 @@ bool raysim_load_of(const struct rs_task *task, char *path);
 /* The hash of the environment that a task asks for; 0: none. */
 uint64_t raysim_env_in(const struct rs_task *task);
 
-/* The environment that a task asks for, by its hash; it is in the head's store from now on. NULL: that of this worker.
- */
+/* The environment that a task asks for, by its hash; it is in the head's store from now on. NULL: that of this worker,
+ * or program. */
 int raysim_env_of(struct raysim *ray, const struct raysim_runtime_env *env, uint64_t *hash);
+int raysim_env_of_job(struct raysim *ray, const struct raysim_runtime_env *env); /* of all tasks of this program */
 /* In a worker, before its first task: 0, or -1 and the reason. */
 int raysim_env_enter(struct rs_front *front, uint64_t env, char *why, size_t cap);
+
+/* The package of env->working_dir, made if it was not: path: the folder (PATH_MAX); hash; the object. */
+int raysim_package_folder(struct raysim *ray, const struct raysim_runtime_env *env, char *path, char *hash,
+                          raysim_ref *ref);
+int raysim_package_library(struct raysim *ray, const char *path); /* nodes without that file can have it from now on */
+void raysim_packages_free(struct raysim *ray);
+/* In a worker: the library that a program has sent for this path. `found` has RS_UV_PATH_MAX bytes. */
+int raysim_package_find_library(struct rs_front *front, const char *path, char *found, char *why, size_t cap);
 
 /* A task with these arguments; what is too large to travel inside it is put first: held[0 .. *held_count) are to be
  * released once the task is submitted (held: as many as there are arguments). NULL: the reason is raysim_last_error. */

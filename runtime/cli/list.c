@@ -37,7 +37,7 @@ static const struct listing listings[] = {
     {"objects", RS_STATE_OBJECTS, "owner size state kept readers borrowers copies node function"},
     {"placement-groups", RS_STATE_GROUPS,
      "owner name strategy state bundles unplaced attempts retry_in detached nodes"},
-    {"jobs", RS_STATE_JOBS, "number name driver state pid started ended status"},
+    {"jobs", RS_STATE_JOBS, "number name driver state pid started ended status runtime_env"},
     {0},
 };
 

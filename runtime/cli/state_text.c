@@ -208,7 +208,7 @@ void rs_state_function(const struct rs_state_ask *ask, uint64_t type, uint64_t f
 }
 
 static const char *const texts[RS_STATE_KINDS][4] = {
-    [RS_STATE_JOBS] = {"name", "message"},
+    [RS_STATE_JOBS] = {"name", "message", "runtime_env"},
     [RS_STATE_ACTORS] = {"name", "namespace", "death_cause"},
     [RS_STATE_TASKS] = {"name", "error"},
 };

@@ -464,6 +464,7 @@ bool rs_gcs_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg
   }
   case RS_MSG_KV: rs_gcs_kv_on_message(ep, from, (const void *)msg); return true;
   case RS_MSG_JOB_START: rs_gcs_job_on_start(ep, from, (const void *)msg); return true;
+  case RS_MSG_JOB_ENV: rs_gcs_job_on_env(ep, from, (const void *)msg); return true;
   case RS_MSG_JOB_END: rs_gcs_job_on_end(ep, from, (const void *)msg); return true;
   case RS_MSG_TASK_EVENTS: rs_gcs_ended_on_events(ep, (const void *)msg); return true;
   default: return rs_gcs_group_on_message(ep, from, msg) || rs_gcs_actor_on_message(ep, from, msg);

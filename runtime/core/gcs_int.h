@@ -205,6 +205,7 @@ struct rs_answer;
 void rs_gcs_kv_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_m_kv *m);
 void rs_gcs_kv_free(struct rs_gcs *g);
 void rs_gcs_job_on_start(struct rs_endpoint *ep, rs_addr from, const struct rs_m_job_start *m);
+void rs_gcs_job_on_env(struct rs_endpoint *ep, rs_addr from, const struct rs_m_job_env *m);
 void rs_gcs_job_on_end(struct rs_endpoint *ep, rs_addr from, const struct rs_m_job_end *m);
 void rs_gcs_job_on_driver_down(struct rs_endpoint *ep, rs_addr driver);
 void rs_gcs_job_rows(struct rs_endpoint *ep, struct rs_answer *answer);

@@ -16,8 +16,8 @@ struct job {
   uint32_t pid;
   enum rs_job_state state;
   int32_t status;
-  uint32_t name_bytes, text_bytes;
-  uint8_t *name, *text;
+  uint32_t name_bytes, text_bytes, env_bytes;
+  uint8_t *name, *text, *env;
 };
 
 struct rs_jobs {
@@ -41,6 +41,7 @@ static void forget(struct job *job)
   rs_list_remove(&job->link);
   free(job->name);
   free(job->text);
+  free(job->env);
   free(job);
 }
 
@@ -92,6 +93,17 @@ void rs_gcs_job_on_start(struct rs_endpoint *ep, rs_addr from, const struct rs_m
   reply(ep, from, m->request, job->number);
 }
 
+void rs_gcs_job_on_env(struct rs_endpoint *ep, rs_addr from, const struct rs_m_job_env *m)
+{
+  struct job *job = ep->gcs->jobs ? rs_map_get_ptr(&ep->gcs->jobs->running, from) : NULL;
+  reply(ep, from, m->request, job ? job->number : 0);
+  if (!job)
+    return;
+  free(job->env);
+  job->env = rs_memdup(m->text, m->text_count);
+  job->env_bytes = m->text_count;
+}
+
 void rs_gcs_job_on_end(struct rs_endpoint *ep, rs_addr from, const struct rs_m_job_end *m)
 {
   struct job *job = ep->gcs->jobs ? rs_map_get_ptr(&ep->gcs->jobs->running, from) : NULL;
@@ -115,7 +127,8 @@ void rs_gcs_job_rows(struct rs_endpoint *ep, struct rs_answer *answer)
     return;
   for (struct rs_link *at = jobs->all.prev; at != &jobs->all; at = at->prev) { /* newest first */
     const struct job *job = RS_ENTRY(at, struct job, link);
-    struct rs_row *row = rs_row_new(RS_STATE_JOBS, RS_COLS(jobs), job->name_bytes + 1 + job->text_bytes);
+    uint32_t env_at = job->name_bytes + 1 + job->text_bytes + 1;
+    struct rs_row *row = rs_row_new(RS_STATE_JOBS, RS_COLS(jobs), env_at + job->env_bytes);
     row->n[RS_COL(jobs, number)] = job->number;
     row->n[RS_COL(jobs, driver)] = job->driver;
     row->n[RS_COL(jobs, state)] = job->state;
@@ -127,6 +140,8 @@ void rs_gcs_job_rows(struct rs_endpoint *ep, struct rs_answer *answer)
       memcpy(row->text, job->name, job->name_bytes);
     if (job->text_bytes)
       memcpy(row->text + job->name_bytes + 1, job->text, job->text_bytes);
+    if (job->env_bytes)
+      memcpy(row->text + env_at, job->env, job->env_bytes);
     rs_answer_add(answer, row);
   }
 }

@@ -29,13 +29,14 @@ enum rs_frame_type {
   RS_FRAME_LEAVE = 25, /* end this node */
   RS_FRAME_STATUS = 26,
   RS_FRAME_STATUS_REPLY = 27,
-  RS_FRAME_ABOUT = 28,  /* u64 pid, info: what a node that has joined says about itself */
-  RS_FRAME_ARENA = 29,  /* u64 pid, u32 descriptor, u64 bytes: the node's memory for objects */
-  RS_FRAME_ROOM = 30,   /* u64 0, id, u8 place, u64 size, u64 at, u32 descriptor: where an object is to be written */
-  RS_FRAME_FIND = 31,   /* u64 number, id: where is it, please */
-  RS_FRAME_PLACE = 32,  /* u64 number, or 0: nobody asked, id, u8 place, u64 size, u64 at, u32 descriptor */
-  RS_FRAME_OUTPUT = 40, /* u64 worker, u32 pid, u8 stream, u64 left out, name, bytes: what a job's task has printed */
-  RS_FRAME_LOOK = 41,   /* look.h: what a node's host knows, and the answer */
+  RS_FRAME_ABOUT = 28,   /* u64 pid, info: what a node that has joined says about itself */
+  RS_FRAME_ARENA = 29,   /* u64 pid, u32 descriptor, u64 bytes: the node's memory for objects */
+  RS_FRAME_ROOM = 30,    /* u64 0, id, u8 place, u64 size, u64 at, u32 descriptor: where an object is to be written */
+  RS_FRAME_FIND = 31,    /* u64 number, id: where is it, please */
+  RS_FRAME_PLACE = 32,   /* u64 number, or 0: nobody asked, id, u8 place, u64 size, u64 at, u32 descriptor */
+  RS_FRAME_PACKAGE = 33, /* id, 32 digits: a worker uses the package with this hash, whose bytes that object is */
+  RS_FRAME_OUTPUT = 40,  /* u64 worker, u32 pid, u8 stream, u64 left out, name, bytes: what a job's task has printed */
+  RS_FRAME_LOOK = 41,    /* look.h: what a node's host knows, and the answer */
   RS_FRAME_SEEN = 42
 };
 

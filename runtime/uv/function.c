@@ -19,7 +19,7 @@ static struct entry {
 } * entries; /* in order of the hash */
 static uint32_t entry_count, entry_cap;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of entries */
-static bool (*search)(const struct rs_task *task, char *error);
+static bool (*search)(struct rs_uv_context *context, char *error);
 
 static uint32_t place_of(uint64_t hash)
 {
@@ -43,14 +43,14 @@ const struct rs_function *rs_function_find(uint64_t hash)
   return found;
 }
 
-void rs_function_search_with(bool (*with)(const struct rs_task *task, char *error))
+void rs_function_search_with(bool (*with)(struct rs_uv_context *context, char *error))
 {
   search = with;
 }
 
-bool rs_function_search(const struct rs_task *task, char *error)
+bool rs_function_search(struct rs_uv_context *context, char *error)
 {
-  return search && search(task, error);
+  return search && search(context, error);
 }
 
 static bool add(uint64_t hash, const char *name, rs_uv_function function, void *data)

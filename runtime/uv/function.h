@@ -46,8 +46,8 @@ void rs_function_register_builtin(void);
 
 /* Where a worker that does not know a task's function looks further (api/: the library that the task names). True: it
  * may be known now. `error` has RS_UV_ERROR_MAX bytes. Not with the lock of the process. */
-void rs_function_search_with(bool (*with)(const struct rs_task *task, char *error));
-bool rs_function_search(const struct rs_task *task, char *error);
+void rs_function_search_with(bool (*with)(struct rs_uv_context *context, char *error));
+bool rs_function_search(struct rs_uv_context *context, char *error);
 
 /* Opens a shared library and calls its raysim_register_functions. 0, or -1 with `error`. */
 int rs_function_load(const char *path, char *error);

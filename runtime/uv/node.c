@@ -7,7 +7,6 @@
 #include "uv/node.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -24,6 +23,7 @@
 #include "uv/look.h"
 #include "uv/memory.h"
 #include "uv/output.h"
+#include "uv/packages.h"
 #include "uv/session.h"
 #include "uv/store.h"
 #include "uv/worker.h"
@@ -537,6 +537,7 @@ static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
     if (!node->leaving)
       rs_ends_lost(&node->ends, proc, peer);
     peer->gone = true;
+    rs_packages_worker_ended(proc);
     return;
   }
   if (!node->options->head) {
@@ -568,7 +569,7 @@ static void on_lost(struct rs_proc *proc, struct rs_peer *peer)
 static uint64_t on_timer(struct rs_proc *proc, uint64_t now)
 {
   struct rs_node *node = node_of(proc);
-  uint64_t deadline = rs_ends_timer(&node->ends, proc, now);
+  uint64_t deadline = rs_time_min(rs_ends_timer(&node->ends, proc, now), rs_packages_timer(proc, now));
   for (uint32_t i = 0; i < node->member_count; i++) {
     struct member *member = &node->members[i];
     if (!member->alive)
@@ -738,18 +739,6 @@ static const struct rs_role_ops ops = {.accept = on_accept,
 
 /* ---- the process ---- */
 
-/* The node's folder, with the sockets of workers that were killed. */
-static void remove_folder(const char *path)
-{
-  DIR *dir = opendir(path);
-  for (struct dirent *entry; dir && (entry = readdir(dir));)
-    if (entry->d_name[0] != '.')
-      unlinkat(dirfd(dir), entry->d_name, 0);
-  if (dir)
-    closedir(dir);
-  rmdir(path);
-}
-
 static bool start_sockets(struct rs_node *node)
 {
   struct rs_proc *proc = &node->proc;
@@ -832,7 +821,7 @@ int rs_node_main(const struct rs_node_options *given)
   if (options->head)
     rs_session_remove(options->session);
   else if (had_node)
-    remove_folder(path);
+    rs_tree_remove(path); /* with the sockets of workers that were killed */
   if (options->head)
     tell_ready(node, "E the head ended before it was ready\n");
   for (uint32_t i = 0; i < node->member_count; i++)

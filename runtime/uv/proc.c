@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "uv/objects.h"
+#include "uv/packages.h"
 #include "uv/recorder.h"
 #include "uv/store.h"
 
@@ -335,6 +336,8 @@ int rs_proc_init(struct rs_proc *proc, const struct rs_role_ops *ops, void *role
   rs_list_init(&proc->transfers);
   rs_list_init(&proc->fetches);
   rs_list_init(&proc->asks);
+  rs_list_init(&proc->packages);
+  proc->packages_due = RS_TIME_NEVER;
   pthread_mutex_init(&proc->lock, NULL);
   pthread_condattr_t attr;
   pthread_condattr_init(&attr);
@@ -388,6 +391,7 @@ void rs_proc_free(struct rs_proc *proc)
   uv_run(&proc->loop, UV_RUN_DEFAULT);
   uv_loop_close(&proc->loop);
   rs_transfer_free_all(proc);
+  rs_packages_free(proc);
   rs_objects_free_all(proc);
   while (proc->queue_count > 0) {
     release(&proc->queue[proc->queue_head].in);

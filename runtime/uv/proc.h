@@ -185,6 +185,8 @@ struct rs_proc {
   struct rs_placed offers[RS_UV_OFFERS]; /* a ring: the last ones that nobody asked for */
   uint32_t offer_count;
   struct rs_link transfers, fetches;
+  struct rs_link packages; /* of packages.c, in a node */
+  uint64_t packages_due;   /* when they are looked at */
   uint64_t fetch_next;
   const struct rs_role_ops *ops;
   void *role; /* what ops work on */

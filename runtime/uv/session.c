@@ -167,11 +167,16 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
   return 0;
 }
 
+void rs_tree_remove(const char *path)
+{
+  nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 void rs_session_remove(const char *session)
 {
   const char *name = strrchr(session, '/');
   if (name && strncmp(name, "/s-", 3) == 0)
-    nftw(session, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    rs_tree_remove(session);
 }
 
 /* Removes what a dead cluster left. Its head was that process, which runs no more (a number that another process has

@@ -39,6 +39,8 @@ void rs_session_add_pid(const char *session, int pid, const char *role);
 int rs_session_find(const char *wanted, char *out, char *error);
 void rs_session_remove(const char *session); /* only a folder that looks like one */
 
+void rs_tree_remove(const char *path); /* a folder and all that is in it; links are not followed */
+
 /* Kills what `pids` names and still is that process. */
 void rs_session_kill_all(const char *session);
 

@@ -9,6 +9,8 @@
  */
 #include "uv/store.h"
 
+#include "uv/packages.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -417,7 +419,10 @@ void rs_store_io_effect(struct rs_store_io *io, const struct rs_effect *effect)
   switch (effect->kind) {
   case RS_OUT_CREATE: create(io, effect); break;
   case RS_OUT_COPY: copy(io, effect); break;
-  case RS_OUT_FREE: rs_blob_drop(store, effect->object); break;
+  case RS_OUT_FREE:
+    rs_blob_drop(store, effect->object);
+    rs_packages_freed(io->proc, effect->object);
+    break;
   case RS_OUT_EVICT:
     if (blob)
       rs_blob_evict(blob);

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "uv/packages.h"
 #include "uv/proc.h"
 #include "uv/store.h"
 
@@ -376,6 +377,7 @@ bool rs_transfer_on_frame(struct rs_proc *proc, struct rs_conn *conn, const stru
   switch (f->type) {
   case RS_FRAME_FETCH: return raylet && on_fetch(proc, peer, &r);
   case RS_FRAME_DATA: return raylet && on_data(proc, peer, &r);
+  case RS_FRAME_PACKAGE: return raylet && rs_packages_on_frame(proc, &r);
   case RS_FRAME_FIND: return raylet && rs_store_io_on_find(proc->store_io, peer, &r);
   case RS_FRAME_ARENA:
   case RS_FRAME_ROOM:

@@ -547,7 +547,7 @@ static const struct rs_function *look_up(struct rs_uv_context *context)
     return function;
   char missing[RS_UV_ERROR_MAX] = "the worker knows no function of that name";
   pthread_mutex_unlock(&context->proc->lock);
-  if (rs_function_search(context->task, missing))
+  if (rs_function_search(context, missing))
     function = find_function(context->worker, context->task);
   pthread_mutex_lock(&context->proc->lock);
   if (!function) {

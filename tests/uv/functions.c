@@ -70,6 +70,37 @@ static int surroundings(struct raysim_context *context)
   return raysim_return(context, 0, text, strlen(text) + 1);
 }
 
+/* What a command of the shell prints. */
+static int shell(struct raysim_context *context)
+{
+  char text[4096];
+  FILE *pipe = popen(raysim_arg(context, 0, NULL), "r");
+  size_t size = pipe ? fread(text, 1, sizeof text - 1, pipe) : 0;
+  if (pipe)
+    pclose(pipe);
+  text[size] = 0;
+  return raysim_return(context, 0, text, size + 1);
+}
+
+/* The same by a task of its own, with one variable more. */
+static int shell_below(struct raysim_context *context)
+{
+  size_t size;
+  const void *command = raysim_arg(context, 0, &size);
+  const char *const vars[] = {"BELOW=yes"};
+  struct raysim_runtime_env env = {.env_vars = vars, .env_var_count = 1};
+  struct raysim_task_options options = {.demand = {.num_cpus = 0.1, .runtime_env = &env}};
+  struct raysim *ray = raysim_current(context);
+  raysim_ref ref = raysim_submit(ray, "test.shell", RAYSIM_ARGS(raysim_bytes(command, size)), &options);
+  struct raysim_value value;
+  int rc = raysim_get(ray, ref, 20000, &value);
+  rc = rc == 0 ? raysim_return(context, 0, value.bytes, value.size)
+               : raysim_fail(context, "%s", value.error ? value.error->message : "no value");
+  raysim_value_free(&value);
+  raysim_release(ray, ref);
+  return rc;
+}
+
 /* Prints its argument; "!" at the end: and crashes. */
 static int say(struct raysim_context *context)
 {
@@ -563,8 +594,8 @@ void raysim_register_functions(void)
   static const struct raysim_class counter = {"test.Counter", counter_create, counter_destroy, counter_methods, 1},
                                    other = {"test.Other", other_create, NULL, other_methods, 1};
   static const struct raysim_method keeper_methods[] = {
-      {"total", keeper_total}, {"sum", sum}, {"sizes", sizes}, {"crash", busy_crash}};
-  static const struct raysim_class keeper = {"test.Keeper", keeper_create, free, keeper_methods, 4};
+      {"total", keeper_total}, {"sum", sum}, {"sizes", sizes}, {"crash", busy_crash}, {"shell", shell}};
+  static const struct raysim_class keeper = {"test.Keeper", keeper_create, free, keeper_methods, 5};
   raysim_register_actor(&keeper);
   static const struct raysim_method later_methods[] = {{"park", later_park},   {"release", later_release},
                                                        {"count", later_count}, {"now", later_now},
@@ -583,6 +614,8 @@ void raysim_register_functions(void)
   raysim_register("test.crash", crash);
   raysim_register("test.say", say);
   raysim_register("test.surroundings", surroundings);
+  raysim_register("test.shell", shell);
+  raysim_register("test.shell_below", shell_below);
   raysim_register("test.leave", leave);
   raysim_register("test.segfault", segfault);
   raysim_register("test.beyond", beyond);

@@ -269,8 +269,9 @@ static void environments_of_tasks(void)
 {
   struct raysim *ray = begin("1", "1");
   const char *const vars[] = {"RAYSIM_TEST_VARIABLE=one=1", "OTHER="};
-  struct raysim_runtime_env one = {.env_vars = vars, .env_var_count = 2, .working_dir = "/"},
-                            missing = {.working_dir = "/nonexistent"}, wrong = {.env_vars = vars, .env_var_count = 1};
+  struct raysim_runtime_env one = {.env_vars = vars, .env_var_count = 2, .working_dir = "/", .working_dir_in_place = 1},
+                            missing = {.working_dir = "/nonexistent", .working_dir_in_place = 1},
+                            wrong = {.env_vars = vars, .env_var_count = 1};
   CHECK(finds(ray, NULL, "nothing in "));
   CHECK(finds(ray, &one, "one=1 in /"));
   CHECK(finds(ray, NULL, "nothing in ")); /* by another process */
@@ -283,6 +284,7 @@ static void environments_of_tasks(void)
   raysim_value_free(&value);
   raysim_release(ray, ref);
   wrong.working_dir = "relative";
+  wrong.working_dir_in_place = 1;
   options.demand.runtime_env = &wrong;
   CHECK(raysim_is_none(raysim_submit(ray, "test.surroundings", NULL, 0, &options)));
   CHECK(strstr(raysim_last_error(), "an absolute path is wanted"));
