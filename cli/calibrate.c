@@ -7,6 +7,27 @@
 #include "sim/calibrate.h"
 #include "uv/uv.h"
 
+static int start_nodes(const struct rs_config *config, uint32_t nodes, uint64_t store_bytes, void **cluster, char *err,
+                       size_t err_size)
+{
+  char error[RS_UV_ERROR_MAX];
+  struct rs_res nothing = {0}, total = {.cpu_e4 = RS_ONE_E4, .store_bytes = (int64_t)store_bytes};
+  struct rs_node_info **infos = rs_alloc((nodes + 1) * sizeof *infos), *info = rs_node_info_new(&total);
+  infos[0] = rs_node_info_new(&nothing);
+  for (uint32_t i = 1; i <= nodes; i++)
+    infos[i] = info;
+  const struct rs_uv_cluster_options options = {.config = config, .node_count = nodes + 1, .infos = infos};
+  struct rs_uv_cluster *started = NULL;
+  int status = rs_uv_local_cluster_start(&options, &started, error);
+  rs_node_info_unref(infos[0]);
+  rs_node_info_unref(info);
+  free(infos);
+  if (status != 0)
+    snprintf(err, err_size, "%s", error);
+  *cluster = started;
+  return status;
+}
+
 static int start(const struct rs_config *config, uint32_t cpus, void **cluster, int *pid, char *err, size_t err_size)
 {
   char error[RS_UV_ERROR_MAX];
@@ -49,6 +70,6 @@ static void stop(void *cluster)
 
 int cli_calibrate(int argc, char **argv)
 {
-  const struct rs_calibrate_real real = {start, run, stop};
+  const struct rs_calibrate_real real = {start, run, stop, start_nodes};
   return rs_cmd_calibrate(argc, argv, &real);
 }

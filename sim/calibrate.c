@@ -103,6 +103,8 @@ int rs_calibrate(const struct rs_calibrate_real *real, bool quick, struct rs_cos
     if (rs_calibrate_cluster(real, quick, &cluster, err, err_size) != 0)
       return -1;
     clustered(&cluster, cost, report);
+    if (rs_calibrate_objects(real, quick, cost, report, err, err_size) != 0)
+      return -1;
   }
   if (report)
     rs_text_add(report, "not measured, as by default: object, worker_stop, health_check, frame_bytes, spin_quantum%s\n",

@@ -35,10 +35,13 @@ struct rs_calibrate_real {
   /* Runs the application as a driver program, on the calling thread, until it is done. */
   int (*run)(void *cluster, struct rs_app *app, struct rs_calibrate_traffic *traffic, char *err, size_t err_size);
   void (*stop)(void *cluster);
+  /* `nodes` nodes of one CPU and that much object store, beside the head, which has no CPU. */
+  int (*start_nodes)(const struct rs_config *config, uint32_t nodes, uint64_t store_bytes, void **cluster, char *err,
+                     size_t err_size);
 };
 
 /* Measures into `cost`, which begins as the defaults. `real` NULL: only what needs no cluster. `quick`: a tenth of the
- * samples, for tests. `report` (may be NULL) gets a line a figure. Takes about 10 s, quick 2 s. 0, or -1 and err. */
+ * samples, for tests. `report` (may be NULL) gets a line a figure. Takes about 30 s, quick 10 s. 0, or -1 and err. */
 int rs_calibrate(const struct rs_calibrate_real *real, bool quick, struct rs_cost *cost, struct rs_text *report,
                  char *err, size_t err_size);
 

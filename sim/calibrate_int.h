@@ -32,4 +32,8 @@ struct rs_calibrate_cluster {
 int rs_calibrate_cluster(const struct rs_calibrate_real *real, bool quick, struct rs_calibrate_cluster *out, char *err,
                          size_t err_size);
 
+/* Large objects on a local cluster: how fast they are made, moved and spilled. Reports in GB/s. 0, or -1 and err. */
+int rs_calibrate_objects(const struct rs_calibrate_real *real, bool quick, struct rs_cost *cost, struct rs_text *report,
+                         char *err, size_t err_size);
+
 #endif

@@ -36,9 +36,15 @@ struct rs_cost {
   uint64_t local_bytes_per_s; /* inside a node; 0: no limit */
   uint64_t disk_bytes_per_s;  /* of each node's disk, reading or writing; 0: no limit */
   uint64_t disk_latency_ns;   /* of one object read from or written to it */
-  uint64_t spin_quantum_ns;   /* shared cores: time slice of a task that computes */
-  uint32_t shared_cores;      /* k > 0: the endpoints of a host contend for k cores; 0: each has its own */
-  bool shared_by_all;         /* ... all hosts are one machine: a local cluster */
+  /* Large objects, in bytes a second; 0: no limit. Those that are "_all": of all that a machine copies at a time.
+   * make: written by the task that returns them, into memory that is warm or fresh; large: what of it is beyond 8 MiB.
+   * On a local cluster alone (shared_by_all): move: from node to node; room: fresh memory before that. */
+  uint64_t make_bytes_per_s, make_large_bytes_per_s, make_all_bytes_per_s;
+  uint64_t make_fresh_bytes_per_s, make_fresh_large_bytes_per_s, make_fresh_all_bytes_per_s;
+  uint64_t move_bytes_per_s, move_all_bytes_per_s, room_bytes_per_s, room_all_bytes_per_s;
+  uint64_t spin_quantum_ns; /* shared cores: time slice of a task that computes */
+  uint32_t shared_cores;    /* k > 0: the endpoints of a host contend for k cores; 0: each has its own */
+  bool shared_by_all;       /* ... all hosts are one machine: a local cluster */
 };
 
 void rs_cost_defaults(struct rs_cost *cost); /* round figures of a current server and a 10 Gbit/s network */

@@ -1,7 +1,7 @@
 /* disk.c -- see disk.h.
  *
  * A disk is one queue: an operation takes disk_latency_ns and size / disk_bytes_per_s, after those before it. Each node
- * has one, even where hosts are one machine. It is as large as object_spilling_max_bytes says, which the core itself
+ * has one; hosts that are one machine share it. It is as large as object_spilling_max_bytes says, which the core itself
  * keeps to. O(1) an operation.
  */
 #include "sim/disk.h"
@@ -18,7 +18,7 @@ static uint64_t key_of(const struct rs_sim *sim, uint32_t node)
 /* When an operation that is asked for at `ns` is over. */
 static uint64_t book(struct rs_sim *sim, uint32_t node, uint64_t ns, uint64_t size_bytes)
 {
-  struct sim_node *n = &sim->nodes[node];
+  struct sim_node *n = &sim->nodes[sim->cost->shared_by_all ? 0 : node];
   uint64_t begin = ns > n->disk_free_ns ? ns : n->disk_free_ns, rate = sim->cost->disk_bytes_per_s;
   uint64_t takes = sim->cost->disk_latency_ns;
   if (rate)

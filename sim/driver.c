@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/bulk.h"
 #include "sim/driver_int.h"
 #include "sim/faithful.h"
 #include "sim/flow.h"
@@ -167,6 +168,7 @@ static void dispatch(struct rs_sim *sim, struct rs_heap_entry entry)
   case SIM_EV_ACTION: sim_action(sim, index); break;
   case SIM_EV_APP: sim_on_app(sim, index, rs_heap_sequence(entry)); break;
   case SIM_EV_SPIN: sim_on_spin(sim, index, rs_heap_sequence(entry)); break;
+  case SIM_EV_BULK: sim_on_bulk(sim, index, rs_heap_sequence(entry)); break;
   }
 }
 
@@ -366,6 +368,7 @@ struct rs_sim *rs_sim_new(const struct rs_sim_cluster *cluster, const struct rs_
   }
   sim_net_init(sim);
   sim_pool_init(sim);
+  sim_bulk_init(sim);
   sim->store = sim_store_new();
   sim->disk = sim_store_new();
   sim->node_types = rs_alloc_zero(cluster->group_count + 1, sizeof *sim->node_types);
@@ -498,6 +501,7 @@ void rs_sim_free(struct rs_sim *sim)
   sim_pubs_free(sim);
   sim_net_free(sim);
   sim_pool_free(sim);
+  sim_bulk_free(sim);
   sim_flows_free(sim);
   if (sim->store)
     sim_store_free(sim->store);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/bulk.h"
 #include "sim/driver_int.h"
 #include "sim/faithful.h"
 #include "sim/flow.h"
@@ -115,6 +116,7 @@ void sim_node_die(struct rs_sim *sim, uint32_t index, bool process)
   }
   sim->stats.store_bytes -= node->store_bytes;
   node->store_bytes = 0;
+  sim_bulk_lost(sim, index);
   sim->stats.nodes_lost++;
   alive_changed(sim, -1);
   if (process) {

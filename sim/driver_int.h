@@ -22,7 +22,8 @@ enum sim_event {
   SIM_EV_RUN,    /* run: a function ends */
   SIM_EV_ACTION, /* rec: something happens to the cluster */
   SIM_EV_APP,    /* app: its alarm */
-  SIM_EV_SPIN    /* core pool: a computing task may have ended */
+  SIM_EV_SPIN,   /* core pool: a computing task may have ended */
+  SIM_EV_BULK    /* machine: a large object may be copied */
 };
 
 /* A pooled record: an input on its way to an endpoint, or an action. */
@@ -120,6 +121,9 @@ struct sim_run {
   int32_t status;            /* what ends it: OK, or why it fails */
   bool spin, kills;          /* kills: the worker process dies then */
   bool measured;             /* its end and result are given */
+  bool bulk;                 /* a large object that it has made is being written */
+  bool made;                 /* its function has ended, and what it returns is written or being written */
+  uint64_t ran_ns;           /* made: how long the function ran */
   struct sim_stream *stream; /* of a task that yields */
 };
 
@@ -193,6 +197,7 @@ struct rs_sim {
   struct sim_net net;
   struct sim_store *store, *disk;
   struct sim_flows *flows;
+  struct sim_bulk *bulk;
   struct faithful *faithful;
 
   struct sim_pub *pubs; /* the last pub_count publications; pubs[i] has number pub_first + i */
@@ -264,6 +269,9 @@ void sim_pool_free(struct rs_sim *sim);
 bool sim_pool_take(struct rs_sim *sim, uint32_t ep); /* false: the endpoint waits for a core */
 void sim_pool_give(struct rs_sim *sim, uint32_t ep);
 void sim_on_spin(struct rs_sim *sim, uint32_t pool, uint64_t sequence);
+
+/* ---- objects that are moved within one machine have arrived (flow.c) ---- */
+void sim_copy_arrived(struct rs_sim *sim, const struct sim_rec *request, uint64_t bytes);
 
 /* ---- functions that yield (driver_yield.c) ---- */
 struct rs_replay;

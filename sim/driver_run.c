@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/maths.h"
 #include "lib/load/replay.h"
+#include "sim/bulk.h"
 #include "sim/driver_int.h"
 #include "sim/faithful.h"
 #include "sim/flow.h"
@@ -181,6 +182,8 @@ static void run_unlink(struct rs_sim *sim, uint32_t run)
   while (*at != run)
     at = &sim->runs[*at].next;
   *at = sim->runs[run].next;
+  if (sim->runs[run].bulk)
+    sim_bulk_forget(sim, run);
   if (sim->runs[run].spin)
     spin_remove(sim, run);
 }
@@ -272,10 +275,45 @@ void sim_run_start(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_task 
     sim_run_work(sim, run, ns, sim->cost->task_ns, r->end_ns - r->begin_ns, how.spin);
 }
 
+/* The result that a run has, where it succeeds. */
+static struct rs_result *result_of(const struct rs_sim *sim, const struct sim_run *r, uint64_t ran_ns)
+{
+  struct rs_replay replay;
+  if (r->result) {
+    r->result->run_ns = ran_ns;
+    return rs_result_ref(r->result);
+  }
+  int bad = rs_replay_decode(r->task, &replay);
+  RS_ASSERT(bad == 0);
+  return rs_replay_result(r->task, &replay, ran_ns, (uint64_t)sim->config->max_direct_call_object_size,
+                          rs_addr_raylet(sim->eps[r->ep].self));
+}
+
+/* Its function has ended; what it returns has to be written first where that takes time. */
+static bool writes(struct rs_sim *sim, uint32_t run)
+{
+  struct sim_run *r = &sim->runs[run];
+  if (r->made || r->measured || r->kills || r->stream || r->status != RS_ERR_OK || !sim->cost->make_bytes_per_s)
+    return false;
+  if (r->spin)
+    spin_remove(sim, run);
+  r->spin = false;
+  r->made = true;
+  r->ran_ns = rs_time_since(sim->now_ns, r->begin_ns);
+  struct rs_result *result = result_of(sim, r, r->ran_ns);
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < result->return_count; i++)
+    bytes += result->returns[i].size_bytes - result->returns[i].inline_bytes;
+  rs_result_unref(result);
+  return sim_bulk_make(sim, run, bytes);
+}
+
 /* Ends a run: the worker gets its TASK_FINISHED or TASK_FAILED now. */
 static void finish(struct rs_sim *sim, uint32_t run)
 {
   uint32_t ep = sim->runs[run].ep;
+  if (writes(sim, run))
+    return;
   run_unlink(sim, run);
   struct sim_run r = sim->runs[run];
   sim->stats.tasks_ended++;
@@ -284,24 +322,16 @@ static void finish(struct rs_sim *sim, uint32_t run)
     sim_worker_die(sim, ep);
     return;
   }
-  uint64_t ran_ns = rs_time_since(sim->now_ns, r.begin_ns);
+  uint64_t ran_ns = r.made ? r.ran_ns : rs_time_since(sim->now_ns, r.begin_ns);
   struct rs_result *result = NULL;
-  struct rs_replay replay;
   if (r.measured) {
     result = r.result;
     sim->runs[run].result = NULL;
   } else if (r.status != RS_ERR_OK) {
     result = rs_result_failed(r.task->id, r.status, rs_error_text(r.status));
     result->run_ns = ran_ns;
-  } else if (r.result) {
-    result = r.result;
-    result->run_ns = ran_ns;
-    sim->runs[run].result = NULL;
   } else {
-    int bad = rs_replay_decode(r.task, &replay);
-    RS_ASSERT(bad == 0);
-    result = rs_replay_result(r.task, &replay, ran_ns, (uint64_t)sim->config->max_direct_call_object_size,
-                              rs_addr_raylet(sim->eps[ep].self));
+    result = result_of(sim, &r, ran_ns);
   }
   run_free(sim, run);
   uint32_t rec = sim_rec_new(sim);

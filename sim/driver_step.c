@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/bulk.h"
 #include "sim/disk.h"
 #include "sim/driver_int.h"
 #include "sim/flow.h"
@@ -255,6 +256,8 @@ static bool step(struct rs_sim *sim, uint32_t ep, uint64_t ns, const struct rs_i
   if (input->kind == RS_IN_MESSAGE)
     bytes += rs_msg_wire_bytes(input->msg);
   e->busy_until_ns = ns + charge(sim, ep, &work, bytes);
+  if (input->kind == RS_IN_CALL && input->call->kind == RS_CALL_PUT && !input->call->value && !sim->measured)
+    e->busy_until_ns += sim_bulk_put(sim, e->node, input->call->size_bytes);
   if (sim->measured)
     sim->measured->step(sim->measured->user, ns, e->self, input, &sim->effects);
   if (perform(sim, ep, e->busy_until_ns))

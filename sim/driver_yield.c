@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "lib/load/replay.h"
+#include "sim/bulk.h"
 #include "sim/driver_int.h"
 
 struct sim_stream {
@@ -18,6 +19,7 @@ struct sim_stream {
   uint32_t items, yielded;
   int32_t struck; /* how the fault ends it */
   bool kills, spin, waits;
+  bool made; /* the next item is written, or being written */
 };
 
 /* At work until `ns` + lead_ns + work_ns, or until it is struck. */
@@ -59,6 +61,12 @@ bool sim_stream_goes_on(struct rs_sim *sim, uint32_t run)
   }
   if (s->yielded == s->items)
     return false;
+  bool stored = s->item_bytes > (uint64_t)sim->config->max_direct_call_object_size;
+  if (!s->made && stored && sim_bulk_make(sim, run, s->item_bytes)) {
+    s->made = true;
+    return true;
+  }
+  s->made = false;
   s->waits = true;
   r->end_ns = s->strike_ns;
   r->sequence = s->strike_ns == RS_TIME_NEVER ? UINT64_MAX : sim_push(sim, s->strike_ns, SIM_EV_RUN, run);

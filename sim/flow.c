@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/bulk.h"
 #include "sim/disk.h"
 #include "sim/driver_int.h"
 #include "sim/simgrid_compat.h"
@@ -134,6 +135,7 @@ void sim_object_drop(struct rs_sim *sim, uint32_t node, struct rs_id object)
     return;
   sim->nodes[node].store_bytes -= size_bytes;
   sim->stats.store_bytes -= size_bytes;
+  sim_bulk_freed(sim, node, size_bytes);
 }
 
 /* ---- flows ---- */
@@ -372,6 +374,8 @@ void sim_copy_asked(struct rs_sim *sim, uint32_t index)
     return;
   }
   sim->stats.copy_bytes += bytes;
+  if (from != node && !sim->measured && sim_bulk_move(sim, &request, bytes))
+    return;
   if (bytes >= sim->opts.flow_min_bytes && from != node && !sim->measured) {
     flow_start(sim, &request, bytes);
     return;
@@ -379,6 +383,18 @@ void sim_copy_asked(struct rs_sim *sim, uint32_t index)
   uint64_t left = sim_nic_book(&source->nic, sim->now_ns, bytes * sim_route_fs(sim, from, node));
   arrived(sim, node, &request, bytes);
   copy_done(sim, &request, (left > request.size ? left : request.size) + latency, RS_ERR_OK);
+}
+
+void sim_copy_arrived(struct rs_sim *sim, const struct sim_rec *request, uint64_t bytes)
+{
+  const struct sim_node *source = &sim->nodes[rs_addr_node(request->peer)];
+  bool lost = source->state != SIM_NODE_UP || source->incarnation != rs_addr_incarnation(request->peer);
+  if (!asker_lives(sim, request))
+    return;
+  if (!lost)
+    arrived(sim, rs_addr_node(request->to), request, bytes);
+  uint64_t read_ns = request->size > sim->now_ns ? request->size : sim->now_ns;
+  copy_done(sim, request, read_ns, lost ? RS_ERR_OBJECT_LOST : RS_ERR_OK);
 }
 
 /* ---- the clock ---- */

@@ -220,7 +220,8 @@ static void create_actor(struct swarm_load *load, uint32_t index, rs_addr self)
   task->flags |= RS_TASK_ACTOR_CREATE;
   task->actor = task->id;
   call->tasks[0] = task;
-  rs_check_actor(load->checker, task->id, replay.fails || named || joined || reads, call->actor);
+  bool bound = call->strategy == RS_STRATEGY_NODE_AFFINITY; /* to a node that may be down, or not up yet */
+  rs_check_actor(load->checker, task->id, replay.fails || named || joined || reads || bound, call->actor);
   add(&p->actors, task->id);
   if (p->actors.count > p->orders_cap) {
     p->orders = rs_realloc(p->orders, p->actors.count + 16, sizeof *p->orders);

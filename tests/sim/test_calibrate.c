@@ -151,7 +151,7 @@ static int bad_run(void *cluster, struct rs_app *app, struct rs_calibrate_traffi
  */
 static void a_cluster_without_workers_is_an_error(void)
 {
-  const struct rs_calibrate_real real = {fake_start, fake_run, fake_stop};
+  const struct rs_calibrate_real real = {fake_start, fake_run, fake_stop, NULL};
   struct rs_calibrate_cluster out;
   CHECK_EQ(rs_calibrate_cluster(&real, true, &out, err, sizeof err), -1);
   CHECK(strstr(err, "no CPU times"));
@@ -160,7 +160,7 @@ static void a_cluster_without_workers_is_an_error(void)
 
 static void a_cluster_that_fails_is_an_error(void)
 {
-  const struct rs_calibrate_real real = {fake_start, bad_run, fake_stop};
+  const struct rs_calibrate_real real = {fake_start, bad_run, fake_stop, NULL};
   struct rs_calibrate_cluster out;
   started = stopped = 0;
   CHECK_EQ(rs_calibrate_cluster(&real, true, &out, err, sizeof err), -1);
