@@ -81,7 +81,7 @@ struct request {
   uint64_t due_at;               /* of a postponed one */
   struct rs_link postponed_link; /* in owner->postponed */
   rs_addr raylet;                /* who has it now */
-  uint8_t hops;
+  uint8_t hops, tries;           /* tries: raylets that had no room */
 };
 
 struct owned_actor {

@@ -10,8 +10,9 @@
  * A leased worker gets the next tasks of its key as it finishes them. Short tasks are pushed ahead: as many as fit into
  * pipeline_target_us by the key's moving average of run times, at most max_tasks_in_flight_per_worker; so a task of
  * more than that is never queued behind another, and one that meets a longer one comes back (TASKS_RETURNED). The lease
- * is returned when no task waits or it is recalled, and after one task when worker_lease_timeout_milliseconds is 0.
- * When no task waits, pending requests are cancelled.
+ * is returned when no task waits or it is recalled, and after one task when worker_lease_timeout_milliseconds is 0 or
+ * the strategy is SPREAD, of which each task is to be placed by itself. When no task waits, pending requests are
+ * cancelled.
  *
  * Cost: O(1) per task and message. Invariants: a lease has at least one task in flight between steps; request_count
  * requests are in request_by_number.
@@ -171,7 +172,7 @@ void rs_owner_key_submit(struct rs_endpoint *ep, struct owned_task *t, bool fron
 /* ---- requests ---- */
 
 static void send_request(struct rs_endpoint *ep, struct sched_key *key, rs_addr raylet, uint64_t first, uint32_t count,
-                         uint8_t hops)
+                         uint8_t hops, uint8_t tries)
 {
   struct rs_m_lease_request *m = rs_msg_new(RS_MSG_LEASE_REQUEST);
   m->request = first;
@@ -181,6 +182,7 @@ static void send_request(struct rs_endpoint *ep, struct sched_key *key, rs_addr 
   m->key = key->hash;
   m->strategy = key->strategy;
   m->hops = hops;
+  m->tries = tries;
   m->retriable = key->retriable;
   m->target = key->target;
   m->demand = rs_shared_demand_ref(key->demand);
@@ -211,7 +213,7 @@ void rs_owner_lease_ask(struct rs_endpoint *ep, struct sched_key *key, rs_addr r
 {
   uint64_t first = ep->owner->last_request + 1;
   add_requests(ep->owner, key, raylet, count, waits);
-  send_request(ep, key, raylet, first, count, waits);
+  send_request(ep, key, raylet, first, count, waits, 0);
 }
 
 static void request_more(struct rs_endpoint *ep, struct sched_key *key)
@@ -232,7 +234,7 @@ static void request_more(struct rs_endpoint *ep, struct sched_key *key)
     return; /* there is no hurry while that many are under way: topped up by a burst, which is one message */
   uint64_t first = o->last_request + 1;
   add_requests(o, key, key->home, count, 0);
-  send_request(ep, key, key->home, first, count, 0);
+  send_request(ep, key, key->home, first, count, 0, 0);
 }
 
 static void request_forget(struct rs_owner *o, struct request *request)
@@ -380,7 +382,7 @@ void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
     return;
   }
   struct sched_key *key = lease->key;
-  bool single = ep->config->worker_lease_timeout_milliseconds == 0;
+  bool single = ep->config->worker_lease_timeout_milliseconds == 0 || key->strategy == RS_STRATEGY_SPREAD;
   bool takes = !lease->recalled && !(single && lease->used);
   uint32_t most = single ? 1 : depth(ep, key);
   if (takes && key->queued && lease->in_flight_count <= most / 2) {
@@ -491,7 +493,7 @@ static void ask_again(struct rs_endpoint *ep, struct request *request, rs_addr r
 {
   request->raylet = raylet;
   request->hops = hops;
-  send_request(ep, request->key, raylet, request->number, 1, hops);
+  send_request(ep, request->key, raylet, request->number, 1, hops, request->tries);
 }
 
 static void postpone(struct rs_endpoint *ep, struct request *request);
@@ -533,6 +535,7 @@ static void on_reject(struct rs_endpoint *ep, rs_addr raylet, const struct rs_m_
     return;
   }
   if (m->reason == RS_ERR_NO_ROOM) {
+    request->tries = request->tries < UINT8_MAX ? (uint8_t)(request->tries + 1) : UINT8_MAX;
     ask_again(ep, request, ep->raylet, 0);
     return;
   }

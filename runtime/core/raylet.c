@@ -278,6 +278,7 @@ static struct waiting *waiting_new(struct rs_raylet *r, const struct rs_m_lease_
   w->count = m->count;
   w->actor = m->actor;
   w->retriable = m->retriable;
+  w->tries = m->tries;
   w->dep_count = m->deps_count;
   w->deps = rs_memdup(m->deps, m->deps_count * sizeof *m->deps);
   rs_list_init(&w->link);
@@ -469,16 +470,23 @@ static bool decide_one(struct rs_endpoint *ep, struct lease_class *class)
       return decided;
   }
   struct rs_choice choice = {RS_NODE_NONE, 0};
-  uint64_t shape = class->demand->hash ^ (class->strategy == RS_STRATEGY_SPREAD);
-  shape = shape ? shape : 1;
-  if (rs_map_find(&r->full, shape))
+  bool spread = class->strategy == RS_STRATEGY_SPREAD;
+  if (spread && r->version == 0) /* whoever is to spread must know the others */
     return false;
-  enum rs_pick picked = rs_raylet_view_pick(ep, w, &choice);
-  bool found = picked == RS_PICK_OK;
-  rs_raylet_view_never(ep, class, picked == RS_PICK_NEVER);
-  if (!found || (r->draining && choice.node == rs_addr_node(ep->self))) { /* a node that drains still sends elsewhere */
-    rs_map_put(&r->full, shape, 1); /* nor for any other class of this shape in this round: room only shrinks in it */
-    return false;
+  if (spread && rs_raylet_spread_pick(ep, w, &choice)) {
+    rs_raylet_view_never(ep, class, false);
+  } else {
+    uint64_t shape = class->demand->hash ^ spread;
+    shape = shape ? shape : 1;
+    if (rs_map_find(&r->full, shape))
+      return false;
+    enum rs_pick picked = rs_raylet_view_pick(ep, w, &choice);
+    rs_raylet_view_never(ep, class, picked == RS_PICK_NEVER);
+    bool drains = r->draining && choice.node == rs_addr_node(ep->self); /* a node that drains still sends elsewhere */
+    if (picked != RS_PICK_OK || drains) {
+      rs_map_put(&r->full, shape, 1); /* nor for any other class of this shape in this round: room only shrinks in it */
+      return false;
+    }
   }
   if (choice.node != rs_addr_node(ep->self)) {
     spill(ep, w, choice.node);

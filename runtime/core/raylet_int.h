@@ -43,8 +43,9 @@ struct waiting {
   uint32_t fetching; /* arguments that are not here yet */
   uint32_t held;     /* the first so many arguments are here and pinned */
   bool actor, retriable;
-  bool pinned; /* its arguments are here and pinned */
-  bool told;   /* its owner has been told that no node could hold it */
+  uint8_t tries; /* nodes that had no room for it */
+  bool pinned;   /* its arguments are here and pinned */
+  bool told;     /* its owner has been told that no node could hold it */
   uint32_t dep_count;
   struct rs_dep *deps;
 };
@@ -151,6 +152,7 @@ struct rs_raylet {
   uint64_t version;
   void *placer[2];                         /* policy state of DEFAULT and SPREAD; created at the first pick */
   const struct rs_place_policy *policy[2]; /* of the states that exist */
+  rs_node_id spread_last;                  /* where the last SPREAD task went */
   struct deduction *deductions;
   uint32_t deduction_count, deduction_cap;
   uint64_t deduction_expires_at; /* of the first to expire */
@@ -189,6 +191,9 @@ void rs_raylet_group_sanity_check(const struct rs_raylet *r);
 /* raylet_block.c */
 void rs_raylet_on_blocked(struct rs_endpoint *ep, rs_addr worker, bool blocked);
 void rs_raylet_repay(struct rs_raylet *r);
+
+/* raylet_spread.c */
+bool rs_raylet_spread_pick(struct rs_endpoint *ep, const struct waiting *w, struct rs_choice *choice); /* false: none */
 
 /* raylet_recall.c */
 void rs_raylet_recall(struct rs_endpoint *ep);

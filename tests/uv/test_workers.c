@@ -77,6 +77,44 @@ static void cancel(struct rs_uv_client *client, uint64_t seq, bool force)
   rs_uv_client_call(client, call);
 }
 
+/* Tasks of microseconds with strategy SPREAD run on all of four nodes alike, also one by one. */
+static void spread_over_nodes(void)
+{
+  enum { COUNT = 400 };
+  struct rs_uv_cluster *cluster = local_start(4, 1, NULL);
+  struct rs_uv_client *client = local_attach(cluster);
+  for (int at_once = 0; at_once < 2; at_once++) {
+    uint32_t nodes[64] = {0};
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < COUNT; i++) {
+      struct rs_replay replay = {.mode = RS_REPLAY_SLEEP};
+      struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
+      struct rs_task *task = rs_task_new(0, rs_replay_args_bytes(0));
+      task->id = (struct rs_id){rs_uv_client_self(client), rs_uv_client_take(client, 1)};
+      task->function = rs_replay_function();
+      rs_replay_encode(&replay, task->args);
+      first = i ? first : task->id.seq;
+      call->tasks[0] = task;
+      call->strategy = RS_STRATEGY_SPREAD;
+      call->target = RS_NODE_NONE;
+      call->demand.cpu_e4 = RS_ONE_E4;
+      rs_uv_client_call(client, call);
+      for (uint32_t k = at_once ? 0 : i; k <= i && (!at_once || i + 1 == COUNT); k++) {
+        struct rs_result *result;
+        CHECK_EQ(rs_uv_client_wait(client, first + k, 60 * RS_S, &result), 0);
+        CHECK_EQ(result->status, 0);
+        nodes[rs_addr_node(result->node) & 63]++;
+        rs_result_unref(result);
+      }
+    }
+    printf("\n    %s: %u %u %u %u", at_once ? "at once" : "one by one", nodes[0], nodes[1], nodes[2], nodes[3]);
+    for (int i = 0; i < 4; i++)
+      CHECK(nodes[i] >= COUNT / 8 && nodes[i] <= COUNT / 2);
+  }
+  rs_uv_client_close(client);
+  local_stop(cluster);
+}
+
 /* A process that is stopped cannot obey; force ends it all the same, and its CPU is free again. */
 static void force_ends_a_stopped_worker(void)
 {
@@ -110,5 +148,6 @@ static void force_ends_a_stopped_worker(void)
 const struct rs_test rs_tests[] = {
     {"workers: they are there before the first task", they_are_there_before_the_first_task},
     {"workers: none can be started", none_can_be_started},
+    {"spread: over nodes", spread_over_nodes},
     {"cancel: force ends a stopped worker", force_ends_a_stopped_worker},
     {0}};
