@@ -208,6 +208,8 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
     options = &none;
   if (options->address)
     rc = nothing_to_start(options);
+  if (rc == 0 && options->name_space && (!options->name_space[0] || strlen(options->name_space) > RS_ACTOR_NAME_MAX))
+    rc = raysim_set_error(RAYSIM_ERR_INVALID, "name_space: 1 to %d bytes", RS_ACTOR_NAME_MAX);
   if (rc == 0 && options->address && options->load)
     rc = find_library(options->load, &ray->load);
   if (rc == 0 && !options->address)
@@ -217,7 +219,10 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
   if (rc == 0)
     rc = rs_uv_client_open(ray->cluster ? rs_uv_cluster_session(ray->cluster) : session, &ray->client, last_error);
   if (rc == 0) {
+    const char *space = options->name_space;
     ray->front = rs_uv_client_front(ray->client);
+    ray->name_space = space ? rs_memdup(space, strlen(space) + 1) : raysim_anonymous(rs_uv_client_self(ray->client));
+    ray->tells_space = space != NULL;
     ray->front->user = ray;
     for (size_t i = 0; ray->cluster && i < options->resource_count; i++)
       rs_front_intern(ray->front, options->resources[i].name);
@@ -244,10 +249,12 @@ void raysim_shutdown(struct raysim *ray)
   free(ray->env.text);
   rs_map_free(&ray->told_envs);
   pthread_mutex_destroy(&ray->lock);
+  free(ray->name_space);
   free(ray);
 }
 
 void raysim_interrupt(struct raysim *ray)
 {
-  rs_front_interrupt(ray->front);
+  if (ray)
+    rs_front_interrupt(ray->front);
 }

@@ -165,7 +165,7 @@ struct raysim_options {
    * this program again, up to its first raysim_init, which does not return in them. One that runs already has the
    * library that it was started with. */
   const char *load;
-  const char *name_space;                       /* for the names of actors; NULL: one of this program's own */
+  const char *name_space; /* of the names of this job's actors, for its tasks too; NULL: one of its own */
   const struct raysim_runtime_env *runtime_env; /* of all tasks and actors of this program; NULL: none */
   /* Of each node of a cluster that is started (with an address they are refused, as in Ray): */
   uint32_t nodes;  /* 0: 1 */
@@ -280,7 +280,9 @@ struct raysim_runtime_env {
 
 /* Amounts of a task, or of an actor. */
 struct raysim_demand {
-  double num_cpus; /* 0: 1; RAYSIM_NONE: none. Of an actor 0: 1 to place it, none while it lives */
+  /* 0: 1; RAYSIM_NONE: none. Of an actor 0: 1 to place it and none while it lives; or 1 while it lives too, where it
+   * asks for GPUs or custom resources. */
+  double num_cpus;
   double num_gpus; /* a fraction of one, or a whole number */
   uint64_t memory_bytes;
   const struct raysim_resource *resources;
@@ -381,7 +383,7 @@ struct raysim_actor_options {
   int max_restarts;       /* 0: none; RAYSIM_UNLIMITED */
   int max_task_retries;   /* of calls, when the actor dies under them; 0: none; RAYSIM_UNLIMITED */
   const char *name;       /* unique in its name space, as long as the actor lives; NULL: none */
-  const char *name_space; /* NULL: one of this program's own */
+  const char *name_space; /* NULL: the job's, as raysim_options says (in a detached actor: the actor's) */
   int get_if_exists;      /* 1: where the name is taken, that actor; otherwise there is none then */
   int detached;           /* 1: it outlives this program and every handle: only raysim_kill ends it */
   int max_concurrency;    /* calls that run at a time, on threads of its process; 0: 1; of an async one: 1000 */
@@ -418,7 +420,8 @@ enum { RAYSIM_MAY_RESTART = 1 };
 /* Ends the actor's process at once, also what it is doing; it does not come back, unless RAYSIM_MAY_RESTART. */
 int raysim_kill(struct raysim *ray, raysim_actor actor, int flags);
 
-/* The actor with this name; none where there is none (raysim_last_error). Such a handle keeps nothing alive. */
+/* The actor with this name; none where there is none (raysim_last_error). Such a handle keeps nothing alive. NULL
+ * name_space: as in raysim_actor_options. */
 raysim_actor raysim_actor_find(struct raysim *ray, const char *name, const char *name_space);
 
 enum { RAYSIM_ALL_NAME_SPACES = 1 };

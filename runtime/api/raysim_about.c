@@ -54,7 +54,7 @@ static struct raysim_given given_in(const struct rs_task *task)
 {
   if (task->flags & RS_TASK_ACTOR_CALL)
     return of_actor;
-  size_t end = raysim_args_end(task, RAYSIM_ARGS_GIVEN);
+  size_t end = raysim_given_end(task);
   uint32_t size = 0;
   if (end < 8)
     return (struct raysim_given){NULL, 0};

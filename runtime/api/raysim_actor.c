@@ -18,13 +18,10 @@ static int set_name(char *to, const char *what, const char *name)
   return 0;
 }
 
-/* A program's own name space, where none is given. */
+/* The job's name space, where none is given. */
 static int set_space(const struct raysim *ray, struct rs_actor_opts *opts, const char *name_space)
 {
-  if (name_space)
-    return set_name(opts->name_space, "name_space", name_space);
-  snprintf(opts->name_space, sizeof opts->name_space, "anonymous-%llx", (unsigned long long)ray->front->proc->self);
-  return 0;
+  return set_name(opts->name_space, "name_space", name_space ? name_space : ray->name_space);
 }
 
 static int set_groups(struct rs_actor_opts *opts, const struct raysim_actor_options *in)
@@ -45,7 +42,8 @@ static int set_groups(struct rs_actor_opts *opts, const struct raysim_actor_opti
 
 int raysim_actor_opts_of(const struct raysim *ray, const struct raysim_actor_options *in, struct rs_actor_opts **out)
 {
-  bool plain = !in->name && !in->detached && !in->max_concurrency && !in->group_count && !in->max_pending_calls;
+  bool plain = !in->name && !in->get_if_exists && !in->detached && !in->max_concurrency && !in->group_count &&
+               !in->max_pending_calls;
   plain = plain && !in->async;
   *out = NULL;
   if (plain)
@@ -87,6 +85,12 @@ raysim_actor raysim_actor_find(struct raysim *ray, const char *name, const char 
 {
   raysim_actor actor = {{{0}}};
   struct rs_front_heard heard = {0};
+  if (raysim_connected(ray, "raysim_actor_find") != 0)
+    return actor;
+  if (!name || !name[0]) {
+    raysim_set_error(RAYSIM_ERR_INVALID, "raysim_actor_find: no name");
+    return actor;
+  }
   struct rs_call *call = rs_call_new(RS_CALL_ACTOR_FIND, 0);
   call->actor = rs_alloc_zero(1, sizeof *call->actor);
   int rc = set_name(call->actor->name, "name", name);
@@ -97,8 +101,12 @@ raysim_actor raysim_actor_find(struct raysim *ray, const char *name, const char 
   else
     rs_call_free(call);
   if (rc == 0 && heard.id_count == 0)
-    rc = raysim_set_error(RS_ERR_NO_ACTOR, "there is no actor with the name %s", name ? name : "");
-  if (rc == 0)
+    raysim_set_error(heard.status ? heard.status : RS_ERR_NO_ACTOR, "name \"%s\" in name space \"%s\": %s", name,
+                     name_space ? name_space : ray->name_space,
+                     rs_error_text(heard.status ? heard.status : RS_ERR_NO_ACTOR));
+  else if (rc != 0 && rc != RAYSIM_ERR_INVALID)
+    raysim_set_error(rc, "raysim_actor_find: %s", rs_error_text(rc));
+  else if (rc == 0)
     actor.ref = raysim_ref_of(heard.ids[0]);
   rs_front_heard_free(&heard);
   return actor;
@@ -107,8 +115,14 @@ raysim_actor raysim_actor_find(struct raysim *ray, const char *name, const char 
 int64_t raysim_actor_list(struct raysim *ray, const char *name_space, int flags, struct raysim_actor_name **list)
 {
   struct rs_front_heard heard = {0};
-  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_LIST, 0);
+  if (!list)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_actor_list: no room for the list");
   *list = NULL;
+  if (raysim_connected(ray, "raysim_actor_list") != 0)
+    return RAYSIM_ERR_INVALID;
+  if (flags & ~RAYSIM_ALL_NAME_SPACES)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_actor_list: unknown flags %#x", (unsigned)flags);
+  struct rs_call *call = rs_call_new(RS_CALL_ACTOR_LIST, 0);
   call->actor = rs_alloc_zero(1, sizeof *call->actor);
   call->force = (flags & RAYSIM_ALL_NAME_SPACES) != 0;
   int rc = set_space(ray, call->actor, name_space);
@@ -117,7 +131,7 @@ int64_t raysim_actor_list(struct raysim *ray, const char *name_space, int flags,
   else
     rs_call_free(call);
   if (rc != 0)
-    return rc;
+    return rc == RAYSIM_ERR_INVALID ? rc : raysim_set_error(rc, "raysim_actor_list: %s", rs_error_text(rc));
   const char *text = heard.result ? (const char *)heard.result->data : "";
   size_t bytes = heard.result ? heard.result->data_bytes : 0;
   struct raysim_actor_name *names = rs_alloc(heard.id_count * sizeof *names + bytes + 1);
@@ -150,10 +164,19 @@ void raysim_actor_exit(struct raysim_context *context)
 
 int raysim_yield_data(struct raysim_context *context, const struct raysim_data *data)
 {
+  struct rs_uv_context *inner = raysim_inner_of(context);
+  if (!data || (!data->bytes && data->size))
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_yield: the bytes are at NULL");
+  if (raysim_refs_valid(data->refs, data->ref_count) != 0)
+    return RAYSIM_ERR_INVALID;
+  if (!(rs_uv_context_task(inner)->flags & RS_TASK_STREAM)) {
+    raysim_fail(context, "raysim_yield: the task was not submitted as a stream");
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_yield: the task was not submitted as a stream");
+  }
   struct rs_id few[8], *ids = data->ref_count <= 8 ? few : rs_alloc(data->ref_count * sizeof *ids);
   for (size_t i = 0; i < data->ref_count; i++)
     ids[i] = raysim_id_of(data->refs[i]);
-  int rc = rs_uv_yield(raysim_inner_of(context), data->bytes, data->size, ids, (uint32_t)data->ref_count);
+  int rc = rs_uv_yield(inner, data->bytes, data->size, ids, (uint32_t)data->ref_count);
   if (ids != few)
     free(ids);
   return rc;
@@ -169,16 +192,24 @@ int raysim_yield(struct raysim_context *context, const void *bytes, size_t size)
 int raysim_next(struct raysim *ray, raysim_stream stream, int64_t timeout_ms, raysim_ref *item)
 {
   struct rs_front_heard heard;
+  if (!item)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_next: no room for the reference");
   *item = (raysim_ref){{0}};
+  if (raysim_connected(ray, "raysim_next") != 0)
+    return RAYSIM_ERR_INVALID;
   int rc = rs_front_stream_next(ray->front, raysim_id_of(stream.ref), raysim_ns_of(timeout_ms), &heard);
-  if (rc == 0 && heard.status != 0) {
+  if (rc == RS_ERR_INVALID) {
+    raysim_set_error(rc, "raysim_next: it is no stream of this process, or was released");
+  } else if (rc != 0) {
+    raysim_set_error(rc, "raysim_next: %s", rs_error_text(rc));
+  } else if (heard.status != 0) {
     rc = heard.status;
     if (heard.result) {
       struct raysim_error *error = raysim_error_of(ray->front, rc, heard.result);
       raysim_set_error(rc, "%s", error->message);
       free(error);
     }
-  } else if (rc == 0 && heard.id_count) {
+  } else if (heard.id_count) {
     *item = raysim_ref_of(heard.ids[0]);
     rc = 1;
   }
@@ -188,15 +219,11 @@ int raysim_next(struct raysim *ray, raysim_stream stream, int64_t timeout_ms, ra
 
 void raysim_stream_release(struct raysim *ray, raysim_stream stream)
 {
-  if (!raysim_none(stream.ref))
+  if (ray && !raysim_none(stream.ref))
     rs_front_stream_release(ray->front, raysim_id_of(stream.ref));
 }
 
 int raysim_stream_cancel(struct raysim *ray, raysim_stream stream, int flags)
 {
-  struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
-  call->object = raysim_id_of(stream.ref);
-  call->force = (flags & RAYSIM_FORCE) != 0;
-  call->recursive = !(flags & RAYSIM_NOT_RECURSIVE);
-  return rs_front_call(ray->front, call);
+  return raysim_cancel(ray, stream.ref, flags);
 }

@@ -169,8 +169,12 @@ static struct raysim_resources left_of(const struct rs_row *row)
 int raysim_nodes(struct raysim *ray, struct raysim_node_info **nodes, size_t *count)
 {
   struct rs_m_state_reply *m;
+  if (!nodes || !count)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_nodes: no room for the answer");
   *nodes = NULL;
   *count = 0;
+  if (raysim_connected(ray, "raysim_nodes") != 0)
+    return RAYSIM_ERR_INVALID;
   int rc = node_rows(ray, &m);
   if (rc != 0)
     return rc;
@@ -189,7 +193,11 @@ int raysim_nodes(struct raysim *ray, struct raysim_node_info **nodes, size_t *co
 static int sum(struct raysim *ray, struct raysim_resources *out, struct raysim_resources (*of)(const struct rs_row *))
 {
   struct rs_m_state_reply *m;
+  if (!out)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_cluster_resources: no room for the answer");
   *out = (struct raysim_resources){0};
+  if (raysim_connected(ray, "raysim_cluster_resources") != 0)
+    return RAYSIM_ERR_INVALID;
   int rc = node_rows(ray, &m);
   if (rc != 0)
     return rc;

@@ -104,40 +104,70 @@ static void close_objects(struct raysim_context *context)
   free(context->objects);
 }
 
-bool raysim_load_of(const struct rs_task *task, char *path)
+/* The text that ends at `end`, behind its arguments; NULL: it is malformed. */
+static const uint8_t *text_before(const struct rs_task *task, uint32_t end, uint32_t *bytes)
 {
-  if (task->args_bytes < 8 || !(get_u32(task->args) & RAYSIM_ARGS_LOAD))
-    return false;
-  uint32_t size = get_u32(task->args + task->args_bytes - 4);
-  if (size == 0 || size >= RS_UV_PATH_MAX || size > task->args_bytes - 8)
-    return false;
-  memcpy(path, task->args + task->args_bytes - 4 - size, size);
-  path[size] = 0;
-  return true;
+  *bytes = end >= 8 ? get_u32(task->args + end - 4) : 0;
+  return *bytes && *bytes <= end - 8 ? task->args + end - 4 - *bytes : NULL;
 }
 
-size_t raysim_args_end(const struct rs_task *task, uint32_t part)
+struct raysim_behind raysim_behind_of(const struct rs_task *task)
 {
-  size_t end = task->args_bytes;
-  uint32_t flags = end >= 8 ? get_u32(task->args) : 0;
-  if (!(flags & part))
-    return 0;
-  if (flags & RAYSIM_ARGS_LOAD) {
-    uint32_t load = get_u32(task->args + end - 4);
-    end = load <= end - 8 ? end - 4 - load : 0;
+  struct raysim_behind behind = {0};
+  uint32_t flags = task->args_bytes >= 8 ? get_u32(task->args) & RAYSIM_ARGS_FLAGS : 0, end = task->args_bytes;
+  if (flags & RAYSIM_ARGS_LOAD)
+    behind.load = text_before(task, end, &behind.load_bytes);
+  if (behind.load)
+    end -= 4 + behind.load_bytes;
+  if (flags & RAYSIM_ARGS_SPACE)
+    behind.space = text_before(task, end, &behind.space_bytes);
+  if (behind.space)
+    end -= 4 + behind.space_bytes;
+  if (flags & RAYSIM_ARGS_ENV && end >= 12)
+    memcpy(&behind.env, task->args + end - 8, 8);
+  return behind;
+}
+
+size_t raysim_given_end(const struct rs_task *task)
+{
+  uint32_t flags = task->args_bytes >= 8 ? get_u32(task->args) : 0;
+  struct raysim_behind behind = raysim_behind_of(task);
+  size_t after = (behind.load ? 4 + behind.load_bytes : 0) + (behind.space ? 4 + behind.space_bytes : 0) +
+                 (flags & RAYSIM_ARGS_ENV ? 8 : 0);
+  return flags & RAYSIM_ARGS_GIVEN && after < task->args_bytes ? task->args_bytes - after : 0;
+}
+
+static char *text_of(const uint8_t *bytes, uint32_t size)
+{
+  char *text = rs_alloc((size_t)size + 1);
+  memcpy(text, bytes, size);
+  text[size] = 0;
+  return text;
+}
+
+char *raysim_anonymous(rs_addr job)
+{
+  char *text = rs_alloc(32);
+  snprintf(text, 32, "anonymous-%llx", (unsigned long long)job);
+  return text;
+}
+
+/* A worker is of one job, so the first task has what holds for all. An actor's is called by others too: what it submits
+ * works for them and yet names actors where it does itself. */
+void raysim_adopt(struct rs_front *front, const struct rs_task *task)
+{
+  pthread_mutex_lock(&front->proc->lock);
+  if (!front->user) {
+    struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
+    struct raysim_behind behind = raysim_behind_of(task);
+    pthread_mutex_init(&ray->lock, NULL);
+    ray->front = front;
+    ray->load = behind.load ? text_of(behind.load, behind.load_bytes) : NULL;
+    ray->name_space = behind.space ? text_of(behind.space, behind.space_bytes) : raysim_anonymous(rs_task_job(task));
+    ray->tells_space = behind.space || task->flags & RS_TASK_ACTOR_CREATE;
+    front->user = ray;
   }
-  if (part != RAYSIM_ARGS_ENV && flags & RAYSIM_ARGS_ENV)
-    end = end >= 8 ? end - 8 : 0;
-  return end;
-}
-
-uint64_t raysim_env_in(const struct rs_task *task)
-{
-  uint64_t env = 0;
-  size_t end = raysim_args_end(task, RAYSIM_ARGS_ENV);
-  if (end >= 12)
-    memcpy(&env, task->args + end - 8, 8);
-  return env;
+  pthread_mutex_unlock(&front->proc->lock);
 }
 
 /* A worker meets a task whose function it does not know: the library that the task names may have it, or the cluster's,
@@ -146,8 +176,11 @@ uint64_t raysim_env_in(const struct rs_task *task)
 static bool load_functions(struct rs_uv_context *context, char *error)
 {
   const struct rs_setup *setup = &context->proc->setup;
+  struct raysim_behind behind = raysim_behind_of(context->task);
   char path[RS_UV_PATH_MAX], sent[RS_UV_PATH_MAX];
-  if (!raysim_load_of(context->task, path))
+  if (behind.load)
+    snprintf(path, sizeof path, "%.*s", (int)behind.load_bytes, (const char *)behind.load);
+  else
     snprintf(path, sizeof path, "%s", setup->load);
   if (!path[0])
     return false;
@@ -163,9 +196,11 @@ __attribute__((constructor)) static void begin(void)
 }
 
 /* What a function is registered with. */
+enum kind { FUNCTION, CLASS, METHOD };
 struct box {
   raysim_function function;
   void (*destroy)(void *self); /* of a class */
+  enum kind kind;
 };
 
 static void let_go(struct rs_uv_context *inner)
@@ -173,6 +208,26 @@ static void let_go(struct rs_uv_context *inner)
   struct raysim_context *context = inner->user;
   close_objects(context);
   free(context->refs);
+}
+
+/* Is the box what the task takes it for? If not, the task's failure says what it is. */
+static bool right_kind(struct raysim_context *context, const struct box *box)
+{
+  const struct rs_task *task = context->task;
+  enum kind wanted = task->flags & RS_TASK_ACTOR_CREATE ? CLASS : task->flags & RS_TASK_ACTOR_CALL ? METHOD : FUNCTION;
+  const struct rs_function *type = wanted == METHOD ? rs_function_find(context->inner->worker->type) : NULL;
+  const char *name = context->inner->function->name;
+  if (box->kind == wanted)
+    return true;
+  context->inner->status = RS_ERR_UNKNOWN_FUNCTION;
+  if (wanted == METHOD)
+    raysim_fail(context, "class %.200s has no method %.200s, which is a %s", type ? type->name : "?", name,
+                box->kind == CLASS ? "class" : "function");
+  else if (wanted == CLASS)
+    raysim_fail(context, "%.200s is a function, and no class", name);
+  else
+    raysim_fail(context, "%.200s is a class, and no function: raysim_actor_create makes an actor of it", name);
+  return false;
 }
 
 static int run(struct rs_uv_context *inner)
@@ -187,10 +242,13 @@ static int run(struct rs_uv_context *inner)
     if (!well_formed(context->task, context->arg_count))
       return raysim_fail(context, "the arguments are malformed");
   }
+  if (!right_kind(context, box))
+    return -1;
+  raysim_adopt(rs_uv_context_front(inner), context->task);
   context->refs = refs_of(context->task->inner, context->task->inner_count);
   inner->ended = let_go;
   char why[512];
-  int rc = raysim_env_enter(rs_uv_context_front(inner), raysim_env_in(context->task), why, sizeof why);
+  int rc = raysim_env_enter(rs_uv_context_front(inner), raysim_behind_of(context->task).env, why, sizeof why);
   if (rc != 0) {
     inner->status = RS_ERR_RUNTIME_ENV;
     rs_uv_fail(inner, why);
@@ -220,9 +278,9 @@ void raysim_defer(struct raysim_context *context, void (*on_cancel)(void *arg), 
 
 /* ---- registering ---- */
 
-static void *boxed(raysim_function function, void (*destroy)(void *))
+static void *boxed(raysim_function function, void (*destroy)(void *), enum kind kind)
 {
-  return rs_memdup(&(struct box){function, destroy}, sizeof(struct box));
+  return rs_memdup(&(struct box){function, destroy, kind}, sizeof(struct box));
 }
 
 static bool registered;
@@ -232,12 +290,12 @@ bool raysim_registered(void)
   return registered;
 }
 
-static int register_box(const char *name, raysim_function function, void (*destroy)(void *))
+static int register_box(const char *name, raysim_function function, void (*destroy)(void *), enum kind kind)
 {
   if (!name || !name[0] || !function)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_register: %s is missing",
                             function ? "the name" : "the function");
-  void *box = boxed(function, destroy);
+  void *box = boxed(function, destroy, kind);
   registered = true;
   if (rs_uv_function_register(name, run, box))
     return 0;
@@ -247,7 +305,7 @@ static int register_box(const char *name, raysim_function function, void (*destr
 
 int raysim_register(const char *name, raysim_function function)
 {
-  return register_box(name, function, NULL);
+  return register_box(name, function, NULL, FUNCTION);
 }
 
 int raysim_register_actor(const struct raysim_class *type)
@@ -255,12 +313,12 @@ int raysim_register_actor(const struct raysim_class *type)
   if (!type || (!type->methods && type->method_count))
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_register_actor: the %s missing",
                             type ? "methods are" : "class is");
-  int rc = register_box(type->name, type->create, type->destroy);
+  int rc = register_box(type->name, type->create, type->destroy, CLASS);
   for (size_t i = 0; i < type->method_count && rc == 0; i++)
     if (!type->methods[i].name || !type->methods[i].function)
       rc = raysim_set_error(RAYSIM_ERR_INVALID, "%.200s: method %zu lacks its name or function", type->name, i);
   for (size_t i = 0; i < type->method_count && rc == 0; i++)
-    if (!rs_uv_method_register(type->name, type->methods[i].name, run, boxed(type->methods[i].function, NULL)))
+    if (!rs_uv_method_register(type->name, type->methods[i].name, run, boxed(type->methods[i].function, NULL, METHOD)))
       rc = raysim_set_error(RAYSIM_ERR_NAME_TAKEN, "%.200s.%.200s: there are two of that name", type->name,
                             type->methods[i].name);
   return rc;
@@ -388,20 +446,7 @@ int raysim_cancelled(const struct raysim_context *context)
 
 struct raysim *raysim_current(struct raysim_context *context)
 {
-  struct rs_front *front = front_of(context);
-  pthread_mutex_lock(&front->proc->lock);
-  if (!front->user) {
-    struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
-    pthread_mutex_init(&ray->lock, NULL);
-    ray->front = front;
-    front->user = ray;
-  }
-  struct raysim *mine = front->user;
-  char path[RS_UV_PATH_MAX];
-  if (!mine->load && raysim_load_of(context->task, path)) /* what it submits is of the same library */
-    mine->load = rs_memdup(path, strlen(path) + 1);
-  pthread_mutex_unlock(&front->proc->lock);
-  return front->user;
+  return front_of(context)->user;
 }
 
 raysim_group raysim_group_current(const struct raysim_context *context)

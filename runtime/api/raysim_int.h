@@ -22,7 +22,10 @@ struct raysim {
   struct rs_map told_envs;       /* hashes of environments that the head has been told of; with the lock */
   pthread_mutex_t lock;
   struct package *packages; /* that this program has made (raysim_package.c) */
-  char *load;               /* library that the tasks name; NULL: the cluster has their functions */
+  /* These are set before anybody else knows of the handle, and stay: */
+  char *load;       /* library that the tasks name; NULL: the cluster has their functions */
+  char *name_space; /* of actors' names: the job's; in an actor's process the actor's */
+  bool tells_space; /* tasks carry it: it does not follow from their job */
 };
 
 /* Sets this thread's raysim_last_error. Returns `rc`. */
@@ -86,25 +89,27 @@ int raysim_demand_of(struct raysim *ray, const struct raysim_demand *in, double 
                      struct rs_call *call);
 int raysim_total_of(const struct raysim_options *in, struct rs_node_info **info); /* what a node has; one reference */
 int raysim_in_group(const struct raysim_strategy *in, struct rs_demand *demand);
+int raysim_bundle_there(const struct raysim *ray, const struct raysim_strategy *in); /* as far as this process knows */
 void raysim_capture(const struct raysim_strategy *in, struct rs_task *task); /* its children go into its group */
 int raysim_returns_of(int num_returns, uint8_t *count);
 int raysim_retries_of(const char *what, int wanted, int32_t by_default, int32_t *out); /* -1: without limit */
 
 /* ---- arguments: made by whoever submits, read by the function ----
  *
- * A task's bytes: u32 count (and RAYSIM_ARGS_LOAD: at the end stand the path of the library that has the function, and
- * its length, u32), then for each argument u32 at, u32 size, u32 first, u32 refs: its bytes begin at `at` and
+ * A task's bytes: u32 count, then for each argument u32 at, u32 size, u32 first, u32 refs: its bytes begin at `at` and
  * its references are refs of task->inner from `first` on; or at is RAYSIM_ARG_OBJECT and `first` is an index into
- * task->deps. Bytes are aligned to 8. */
+ * task->deps. Bytes are aligned to 8. Behind the arguments stands what the count's flags say, in this order: GIVEN
+ * what the task was given (raysim_about.c); ENV the hash of the task's environment, u64; SPACE the name space for names
+ * of actors and its length, u32; LOAD the path of the library that has the function, and its length, u32. */
 enum { RAYSIM_ARG_BYTES = 16 };
 #define RAYSIM_ARG_OBJECT UINT32_MAX
 #define RAYSIM_ARGS_LOAD (UINT32_C(1) << 31)
-#define RAYSIM_ARGS_ENV (UINT32_C(1) << 30)   /* before that, or at the end, stands the hash of its environment, u64 */
-#define RAYSIM_ARGS_GIVEN (UINT32_C(1) << 29) /* before that what it was given, see raysim_about.c */
-#define RAYSIM_ARGS_FLAGS (RAYSIM_ARGS_LOAD | RAYSIM_ARGS_ENV | RAYSIM_ARGS_GIVEN)
+#define RAYSIM_ARGS_ENV (UINT32_C(1) << 30)
+#define RAYSIM_ARGS_GIVEN (UINT32_C(1) << 29)
+#define RAYSIM_ARGS_SPACE (UINT32_C(1) << 28)
+#define RAYSIM_ARGS_FLAGS (RAYSIM_ARGS_LOAD | RAYSIM_ARGS_ENV | RAYSIM_ARGS_GIVEN | RAYSIM_ARGS_SPACE)
 
-/* Where in a task's bytes the part of ENV or GIVEN ends; 0: it has none. */
-size_t raysim_args_end(const struct rs_task *task, uint32_t part);
+size_t raysim_given_end(const struct rs_task *task); /* where in a task's bytes what it was given ends; 0: nothing */
 
 /* raysim_about.c: what a task was given, as bytes (free() them; none: one CPU, of an actor nothing). */
 struct raysim_given {
@@ -116,11 +121,18 @@ struct raysim_given raysim_given_of(const struct raysim_demand *in, const struct
 void raysim_about_begin(const struct rs_task *task, rs_gpu_mask gpus);
 uint64_t raysim_job_of(struct raysim *ray, rs_addr driver); /* asks the head; 0: it does not know */
 
-/* The library's path in a task; false: none. `path` has RS_UV_PATH_MAX bytes. */
-bool raysim_load_of(const struct rs_task *task, char *path);
+/* What stands behind a task's arguments; zeros where there is none. */
+struct raysim_behind {
+  const uint8_t *load, *space; /* in the task's memory; NULL: none */
+  uint32_t load_bytes, space_bytes;
+  uint64_t env;
+};
+struct raysim_behind raysim_behind_of(const struct rs_task *task);
 
-/* The hash of the environment that a task asks for; 0: none. */
-uint64_t raysim_env_in(const struct rs_task *task);
+/* Makes this process's handle for functions, at its first task. */
+void raysim_adopt(struct rs_front *front, const struct rs_task *task);
+/* "anonymous-", and the job: of programs that name no name space. New memory. */
+char *raysim_anonymous(rs_addr job);
 
 /* The environment that a task asks for, by its hash; it is in the head's store from now on. NULL: that of this worker,
  * or program. */
@@ -137,11 +149,18 @@ void raysim_packages_free(struct raysim *ray);
 /* In a worker: the library that a program has sent for this path. `found` has RS_UV_PATH_MAX bytes. */
 int raysim_package_find_library(struct rs_front *front, const char *path, char *found, char *why, size_t cap);
 
+/* What a task asks for besides. */
+struct raysim_around {
+  const char *name;  /* of the task, for whoever looks at it; NULL: none */
+  uint64_t env;      /* hash; 0: none */
+  const char *space; /* of a detached actor: its own; NULL: what ray says */
+  struct raysim_given given;
+};
+
 /* A task with these arguments; what is too large to travel inside it is put first: held[0 .. *held_count) are to be
  * released once the task is submitted (held: as many as there are arguments). NULL: the reason is raysim_last_error. */
-struct rs_task *raysim_task_new(struct raysim *ray, const char *name, const struct raysim_argument *args,
-                                size_t arg_count, uint64_t env, struct raysim_given given, struct rs_id *held,
-                                uint32_t *held_count);
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
+                                const struct raysim_around *around, struct rs_id *held, uint32_t *held_count);
 
 /* Why there is no value, as the public structure; free() it. */
 struct raysim_error *raysim_error_of(const struct rs_front *front, int status, const struct rs_result *result);

@@ -133,6 +133,10 @@ int raysim_get_many(struct raysim *ray, const raysim_ref *refs, size_t count, in
   int rc = rs_front_get(ray->front, ids, (uint32_t)count, raysim_ns_of(timeout_ms), got);
   for (size_t i = 0; i < count; i++)
     publish(ray->front, &got[i], &values[i]);
+  if (rc == RS_ERR_INVALID)
+    for (size_t i = 0; i < count; i++)
+      if (values[i].error && values[i].error->code == rc)
+        raysim_set_error(rc, "raysim_get: %s", values[i].error->message);
   if (ids != few)
     free(ids);
   if (got != few_values)
@@ -187,12 +191,16 @@ int raysim_wait(struct raysim *ray, const raysim_ref *refs, size_t count, size_t
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_wait: ready is NULL");
   if (flags & ~RAYSIM_NO_FETCH)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_wait: unknown flags %#x", (unsigned)flags);
+  uint32_t wrong;
   struct rs_id *ids = ids_of(refs, count, few, FEW);
   int64_t rc = rs_front_wait(ray->front, ids, (uint32_t)count, (uint32_t)num_returns, raysim_ns_of(timeout_ms),
-                             !(flags & RAYSIM_NO_FETCH), ready);
+                             !(flags & RAYSIM_NO_FETCH), ready, &wrong);
   if (ids != few)
     free(ids);
-  if (rc == RS_ERR_INVALID)
+  if (rc == RS_ERR_INVALID && wrong != UINT32_MAX)
+    raysim_set_error(RAYSIM_ERR_INVALID, "raysim_wait: reference %u is an actor's handle or a stream, and no object",
+                     wrong);
+  else if (rc == RS_ERR_INVALID)
     raysim_set_error(RAYSIM_ERR_INVALID, "raysim_wait: a reference is given twice");
   return (int)rc;
 }

@@ -84,6 +84,8 @@ raysim_group raysim_group_create(struct raysim *ray, const struct raysim_demand 
 int raysim_group_wait(struct raysim *ray, raysim_group group, int64_t timeout_ms)
 {
   int rc = RS_ERR_GROUP_UNKNOWN;
+  if (raysim_connected(ray, "raysim_group_wait") != 0)
+    return RAYSIM_ERR_INVALID;
   if (!raysim_none(ref_of_group(group)))
     rc = rs_front_group_wait(ray->front, id_of_group(group), raysim_ns_of(timeout_ms), NULL, 0, NULL);
   return rc == 0 ? 0 : raysim_set_error(rc, "%s", rs_error_text(rc));
@@ -92,6 +94,10 @@ int raysim_group_wait(struct raysim *ray, raysim_group group, int64_t timeout_ms
 int64_t raysim_group_nodes(struct raysim *ray, raysim_group group, uint32_t *nodes, size_t room)
 {
   uint32_t count = 0;
+  if (raysim_connected(ray, "raysim_group_nodes") != 0)
+    return RAYSIM_ERR_INVALID;
+  if (!nodes && room)
+    return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_group_nodes: nodes is NULL");
   if (raysim_none(ref_of_group(group)))
     return raysim_set_error(RS_ERR_GROUP_UNKNOWN, "%s", rs_error_text(RS_ERR_GROUP_UNKNOWN));
   int rc = rs_front_group_wait(ray->front, id_of_group(group), 0, nodes,
@@ -105,6 +111,8 @@ raysim_group raysim_group_find(struct raysim *ray, const char *name, int64_t tim
 {
   raysim_group group = {{0}};
   struct rs_id id;
+  if (raysim_connected(ray, "raysim_group_find") != 0)
+    return group;
   if (!name || !name[0]) {
     raysim_set_error(RAYSIM_ERR_INVALID, "raysim_group_find: no name");
     return group;
@@ -118,6 +126,8 @@ raysim_group raysim_group_find(struct raysim *ray, const char *name, int64_t tim
 
 int raysim_group_remove(struct raysim *ray, raysim_group group)
 {
+  if (raysim_connected(ray, "raysim_group_remove") != 0)
+    return RAYSIM_ERR_INVALID;
   if (raysim_none(ref_of_group(group)))
     return raysim_set_error(RS_ERR_GROUP_UNKNOWN, "%s", rs_error_text(RS_ERR_GROUP_UNKNOWN));
   return rs_front_group_remove(ray->front, id_of_group(group));
@@ -142,6 +152,18 @@ int raysim_in_group(const struct raysim_strategy *in, struct rs_demand *demand)
   demand->group_seq = id.seq;
   demand->group_bundle = in->bundle - 1;
   return 0;
+}
+
+int raysim_bundle_there(const struct raysim *ray, const struct raysim_strategy *in)
+{
+  char hex[RAYSIM_HEX_SIZE];
+  if (in->kind != RAYSIM_PLACEMENT_GROUP || in->bundle <= 0)
+    return 0;
+  uint32_t count = rs_front_group_bundles(ray->front, id_of_group(in->group));
+  if (count == 0 || (uint32_t)in->bundle <= count)
+    return 0;
+  return raysim_set_error(RAYSIM_ERR_INVALID, "strategy: there is no bundle %d in group %s, which has %u",
+                          in->bundle - 1, raysim_ref_hex(ref_of_group(in->group), hex), count);
 }
 
 void raysim_capture(const struct raysim_strategy *in, struct rs_task *task)

@@ -104,17 +104,27 @@ static void put_args(struct rs_task *task, const struct raysim_argument *args, s
   }
 }
 
-static struct rs_task *task_of_ways(struct raysim *ray, const char *name, const struct raysim_argument *args,
-                                    size_t arg_count, const uint8_t *ways, uint64_t env, struct raysim_given given,
-                                    struct rs_id *held, uint32_t *held_count)
+/* Ends at `end`; returns where it begins. */
+static uint8_t *put_text_before(uint8_t *end, const char *text, size_t length)
 {
-  size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count, load = ray->load ? strlen(ray->load) : 0;
+  put_u32(end - 4, (uint32_t)length);
+  memcpy(end - 4 - length, text, length);
+  return end - 4 - length;
+}
+
+static struct rs_task *task_of_ways(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
+                                    const uint8_t *ways, const struct raysim_around *around, struct rs_id *held,
+                                    uint32_t *held_count)
+{
+  const char *name_space = around->space ? around->space : ray->tells_space ? ray->name_space : NULL;
+  size_t load = ray->load ? strlen(ray->load) : 0, space = name_space ? strlen(name_space) : 0;
+  size_t deps = 0, inner = 0, bytes = 4 + RAYSIM_ARG_BYTES * arg_count;
   for (size_t i = 0; i < arg_count; i++) {
     deps += ways[i] != WAY_VALUE;
     inner += ways[i] != WAY_VALUE ? 0 : args[i].value.ref_count;
     bytes = align8(bytes) + (ways[i] != WAY_VALUE ? 0 : args[i].value.size);
   }
-  bytes += (load ? load + 4 : 0) + (env ? 8 : 0) + given.size;
+  bytes += (load ? load + 4 : 0) + (space ? space + 4 : 0) + (around->env ? 8 : 0) + around->given.size;
   if (deps > RS_TASK_DEPS_MAX || inner > RS_TASK_DEPS_MAX || bytes > RS_INLINE_MAX) {
     raysim_set_error(RAYSIM_ERR_TOO_LARGE,
                      "a task takes at most %d objects, %d references and %u MiB of values and their descriptions",
@@ -123,34 +133,35 @@ static struct rs_task *task_of_ways(struct raysim *ray, const char *name, const 
   }
   if (put_large(ray, args, arg_count, ways, held, held_count) != 0)
     return NULL;
-  uint8_t name_bytes = name ? (uint8_t)strlen(name) : 0;
-  struct rs_task *task = rs_task_new_named((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes, name, name_bytes);
-  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0) | (env ? RAYSIM_ARGS_ENV : 0) |
-                          (given.size ? RAYSIM_ARGS_GIVEN : 0));
-  if (given.size)
-    memcpy(task->args + bytes - (load ? load + 4 : 0) - (env ? 8 : 0) - given.size, given.bytes, given.size);
-  if (env)
-    memcpy(task->args + bytes - (load ? load + 4 : 0) - 8, &env, 8);
-  if (load) {
-    put_u32(task->args + bytes - 4, (uint32_t)load);
-    memcpy(task->args + bytes - 4 - load, ray->load, load);
-  }
+  uint8_t name_bytes = around->name ? (uint8_t)strlen(around->name) : 0;
+  struct rs_task *task = rs_task_new_named((uint32_t)deps, (uint32_t)inner, (uint32_t)bytes, around->name, name_bytes);
+  put_u32(task->args, (uint32_t)arg_count | (load ? RAYSIM_ARGS_LOAD : 0) | (space ? RAYSIM_ARGS_SPACE : 0) |
+                          (around->env ? RAYSIM_ARGS_ENV : 0) | (around->given.size ? RAYSIM_ARGS_GIVEN : 0));
+  uint8_t *end = task->args + bytes;
+  if (load)
+    end = put_text_before(end, ray->load, load);
+  if (space)
+    end = put_text_before(end, name_space, space);
+  if (around->env)
+    memcpy(end - 8, &around->env, 8);
+  end -= around->env ? 8 : 0;
+  if (around->given.size)
+    memcpy(end - around->given.size, around->given.bytes, around->given.size);
   put_args(task, args, arg_count, ways, held);
   return task;
 }
 
-struct rs_task *raysim_task_new(struct raysim *ray, const char *name, const struct raysim_argument *args,
-                                size_t arg_count, uint64_t env, struct raysim_given given, struct rs_id *held,
-                                uint32_t *held_count)
+struct rs_task *raysim_task_new(struct raysim *ray, const struct raysim_argument *args, size_t arg_count,
+                                const struct raysim_around *around, struct rs_id *held, uint32_t *held_count)
 {
   *held_count = 0;
-  if (name && strlen(name) > RS_TASK_NAME_MAX) {
+  if (around->name && strlen(around->name) > RS_TASK_NAME_MAX) {
     raysim_set_error(RAYSIM_ERR_INVALID, "name: at most %d bytes", RS_TASK_NAME_MAX);
     return NULL;
   }
   uint8_t few[64], *ways = arg_count <= sizeof few ? few : rs_alloc(arg_count);
   choose_ways(ray, args, arg_count, ways);
-  struct rs_task *task = task_of_ways(ray, name, args, arg_count, ways, env, given, held, held_count);
+  struct rs_task *task = task_of_ways(ray, args, arg_count, ways, around, held, held_count);
   if (ways != few)
     free(ways);
   return task;
@@ -199,18 +210,18 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
   if (rc == 0)
     rc = raysim_returns_of(options->num_returns, &returns);
   if (rc == 0)
+    rc = raysim_bundle_there(ray, &options->demand.strategy);
+  if (rc == 0)
     rc = raysim_env_of(ray, options->demand.runtime_env, &call->demand.env);
   if (rc == 0)
     rc = raysim_retries_of("max_retries", options->max_retries, 3, &call->max_retries);
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held);
   uint32_t held_count = 0;
-  struct raysim_given given = {NULL, 0};
+  struct raysim_around around = {.name = options->name, .env = call->demand.env};
   if (rc == 0)
-    given = raysim_given_of(&options->demand, &call->demand);
-  struct rs_task *task = NULL;
-  if (rc == 0)
-    task = raysim_task_new(ray, options->name, args, arg_count, call->demand.env, given, held, &held_count);
-  free((void *)(uintptr_t)given.bytes);
+    around.given = raysim_given_of(&options->demand, &call->demand);
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, &around, held, &held_count) : NULL;
+  free((void *)(uintptr_t)around.given.bytes);
   if (task) {
     fill(ray, task, function, returns, RS_TASK_KEEP | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
     raysim_capture(&options->demand.strategy, task);
@@ -272,7 +283,11 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   uint32_t held_count = 0;
   int rc = raysim_demand_of(ray, &options->demand, 0, &call->hold, call);
   if (rc == 0)
+    rc = raysim_bundle_there(ray, &options->demand.strategy);
+  if (rc == 0)
     rc = raysim_env_of(ray, options->demand.runtime_env, &call->hold.env);
+  if (options->demand.num_cpus == 0 && (call->hold.gpu_e4 || call->hold.custom_count)) /* as in Ray: not for memory */
+    call->hold.cpu_e4 = RS_ONE_E4;
   call->demand = call->hold;
   if (options->demand.num_cpus == 0) /* Ray: one CPU to place it, none while it lives */
     call->demand.cpu_e4 = RS_ONE_E4;
@@ -282,13 +297,11 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
     rc = raysim_retries_of("max_task_retries", options->max_task_retries, 0, &call->max_retries);
   if (rc == 0)
     rc = raysim_actor_opts_of(ray, options, &call->actor);
-  struct raysim_given given = {NULL, 0};
+  struct raysim_around around = {.env = call->hold.env, .space = options->detached ? options->name_space : NULL};
   if (rc == 0)
-    given = raysim_given_of(&options->demand, &call->hold);
-  struct rs_task *task = NULL;
-  if (rc == 0)
-    task = raysim_task_new(ray, NULL, args, arg_count, call->hold.env, given, held, &held_count);
-  free((void *)(uintptr_t)given.bytes);
+    around.given = raysim_given_of(&options->demand, &call->hold);
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, &around, held, &held_count) : NULL;
+  free((void *)(uintptr_t)around.given.bytes);
   if (task) {
     fill(ray, task, type, 0, RS_TASK_ACTOR_CREATE | (options->async ? RS_TASK_ASYNC : 0));
     raysim_capture(&options->demand.strategy, task);
@@ -329,9 +342,8 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
   int32_t retries = 0;
   if (rc == 0)
     rc = raysim_retries_of("max_task_retries", options->max_task_retries, RS_RETRIES_OF_ACTOR, &retries);
-  struct rs_task *task = rc == 0 ? raysim_task_new(ray, options->name, args, arg_count, 0,
-                                                   (struct raysim_given){NULL, 0}, held, &held_count)
-                                 : NULL;
+  struct raysim_around around = {.name = options->name};
+  struct rs_task *task = rc == 0 ? raysim_task_new(ray, args, arg_count, &around, held, &held_count) : NULL;
   if (task) {
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
     call->max_retries = retries;
@@ -387,11 +399,11 @@ static raysim_stream submit_stream(struct raysim *ray, struct rs_call *call, con
   raysim_stream stream = {{{0}}};
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
   uint32_t held_count = 0;
-  struct raysim_given given = {NULL, 0};
+  struct raysim_around around = {.name = name, .env = call->demand.env};
   if (demand)
-    given = raysim_given_of(demand, &call->demand);
-  struct rs_task *task = raysim_task_new(ray, name, args, arg_count, call->demand.env, given, held, &held_count);
-  free((void *)(uintptr_t)given.bytes);
+    around.given = raysim_given_of(demand, &call->demand);
+  struct rs_task *task = raysim_task_new(ray, args, arg_count, &around, held, &held_count);
+  free((void *)(uintptr_t)around.given.bytes);
   if (task) {
     fill(ray, task, function, 0, RS_TASK_STREAM | flags);
     task->backpressure = backpressure;
@@ -425,6 +437,7 @@ raysim_stream raysim_submit_stream(struct raysim *ray, const char *function, con
     return (raysim_stream){{{0}}};
   struct rs_call *call = rs_call_new(RS_CALL_SUBMIT, 1);
   if (raysim_demand_of(ray, &options->demand, 1, &call->demand, call) != 0 ||
+      raysim_bundle_there(ray, &options->demand.strategy) != 0 ||
       raysim_retries_of("max_retries", options->max_retries, 3, &call->max_retries) != 0 ||
       raysim_env_of(ray, options->demand.runtime_env, &call->demand.env) != 0) {
     call->task_count = 0;

@@ -291,6 +291,10 @@ enum rs_actor_state { RS_ACTOR_PENDING, RS_ACTOR_ALIVE, RS_ACTOR_RESTARTING, RS_
 /* PENDING: no place yet, or lost and being placed again. CREATED: every bundle has its place. */
 enum rs_group_state { RS_GROUP_PENDING, RS_GROUP_CREATED, RS_GROUP_RESCHEDULING, RS_GROUP_REMOVED };
 
+/* What the state of a REPLY OBJECT says: nothing, or that the id is no object's, but that of an actor's handle or of a
+ * stream. Its status is INVALID then. */
+enum { RS_NO_OBJECT = 1 };
+
 enum rs_reply_kind {
   RS_REPLY_TASK,   /* result: a task or actor call has ended for good, after all retries */
   RS_REPLY_ACTOR,  /* id, state, node; DEAD: status says why, OK when it ended by itself or without handles */
@@ -310,7 +314,7 @@ struct rs_reply {
   enum rs_reply_kind kind;
   struct rs_id id;
   int32_t status;
-  uint8_t state; /* enum rs_actor_state, enum rs_group_state */
+  uint8_t state; /* enum rs_actor_state, enum rs_group_state; OBJECT: 0 or RS_NO_OBJECT */
   bool stored;   /* OBJECT, of a GET: the bytes are in this node's store, pinned until RS_CALL_UNPIN */
   bool ready;    /* OBJECT: the answer to a WAIT */
   rs_addr node;  /* raylet of the node where the task ran or the actor lives */

@@ -52,9 +52,13 @@ bool rs_owner_args_block(struct rs_endpoint *ep, struct owned_task *t)
   return t->blocked_on > 0;
 }
 
-static struct rs_result *error_of(const struct owned_task *t, struct rs_id id, const struct ref *ref)
+static struct rs_result *error_of(const struct rs_endpoint *ep, const struct owned_task *t, struct rs_id id,
+                                  const struct ref *ref)
 {
   const struct rs_result *error = ref && ref->more ? ref->more->error : NULL;
+  struct rs_result *other = rs_owner_no_object(ep, t->task->id, id);
+  if (other)
+    return other;
   if (!error)
     return rs_owner_error(t->task->id, RS_ERR_OBJECT_LOST, id, 0, "it was released before it was read");
   struct rs_result *copy = rs_result_new(0, error->data_bytes);
@@ -82,8 +86,8 @@ enum args_state rs_owner_args_resolve(struct rs_endpoint *ep, struct owned_task 
     }
     if (!ref && dep->value) /* of a task that runs again: it brought the value of its first time */
       continue;
-    if (!ref || ref->fate == REF_GONE || ref->fate == REF_FREED) {
-      *error = error_of(t, dep->id, ref);
+    if (!ref || ref->fate == REF_GONE || ref->fate == REF_FREED || ref->origin == REF_OF_ACTOR) {
+      *error = error_of(ep, t, dep->id, ref);
       return ARGS_LOST;
     }
     dep->size_bytes = ref->size_bytes;

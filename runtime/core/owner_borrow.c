@@ -150,6 +150,9 @@ static void on_info(struct rs_endpoint *ep, const struct rs_m_ref_info *m)
     rs_value_unref(ref->value);
     ref->value = rs_value_ref(m->value);
     rs_owner_object_become(ep, ref, REF_INLINE);
+  } else if (m->locations_count == 0) { /* an actor's handle: it stays of use */
+    ref->origin = REF_OF_ACTOR;
+    rs_owner_object_become(ep, ref, REF_INLINE);
   } else {
     for (uint32_t i = 0; i < m->locations_count; i++)
       rs_owner_object_add_location(ref, m->locations[i]);
@@ -276,10 +279,14 @@ static void send_info(struct rs_endpoint *ep, rs_addr to, struct rs_id id, const
 {
   struct rs_m_ref_info *m = rs_msg_new(RS_MSG_REF_INFO);
   m->object = id;
-  if (!ref || ref->fate == REF_GONE) {
-    m->error = ref && ref->more && ref->more->error
-                   ? rs_result_ref(ref->more->error)
-                   : rs_owner_error(id, RS_ERR_OBJECT_LOST, id, 0, "it was released before");
+  if (!ref) {
+    bool actor = rs_owner_is_actor(ep, id); /* one that is dead: nothing says it */
+    m->error = actor ? NULL : rs_owner_no_object(ep, id, id);
+    if (!actor && !m->error)
+      m->error = rs_owner_error(id, RS_ERR_OBJECT_LOST, id, 0, "it was released before");
+  } else if (ref->fate == REF_GONE) {
+    m->error = ref->more && ref->more->error ? rs_result_ref(ref->more->error)
+                                             : rs_owner_error(id, RS_ERR_OBJECT_LOST, id, 0, "it was released before");
   } else {
     m->size = ref->size_bytes;
     m->value = rs_value_ref(ref->value);

@@ -26,13 +26,18 @@ static struct rs_reply *reply_error(struct rs_endpoint *ep, const struct ref *re
 {
   struct rs_reply *r = reply_new(ep, ref->id, status);
   r->size_bytes = ref->size_bytes;
-  if (ref->more && ref->more->error && ref->fate == REF_GONE)
+  r->state = ref->origin == REF_OF_ACTOR ? RS_NO_OBJECT : 0;
+  if (r->state == RS_NO_OBJECT)
+    r->result = rs_owner_no_object(ep, ref->id, ref->id);
+  else if (ref->more && ref->more->error && ref->fate == REF_GONE)
     r->result = rs_result_ref(ref->more->error);
   return r;
 }
 
 static int status_of(const struct ref *ref)
 {
+  if (ref->origin == REF_OF_ACTOR)
+    return RS_ERR_INVALID;
   if (ref->fate != REF_GONE)
     return RS_ERR_OK;
   return ref->more && ref->more->error ? ref->more->error->status : RS_ERR_OBJECT_LOST;
@@ -88,15 +93,18 @@ void rs_owner_answer(struct rs_endpoint *ep, struct ref *ref)
       pull(ep, ref, more->gets ? PULL_GET : more->local_waits ? PULL_WAIT : PULL_ARG);
     return;
   }
+  struct rs_result *other =
+      ref->origin == REF_OF_ACTOR && more->fetches ? rs_owner_no_object(ep, ref->id, ref->id) : NULL;
   for (; more->fetches; more->fetches--)
-    rs_executor_on_arg(ep, ref->id, ref->value, more->error);
+    rs_executor_on_arg(ep, ref->id, ref->value, other ? other : more->error);
+  rs_result_unref(other);
   for (; more->gets; more->gets--)
     answer_get(ep, ref, false);
   answer_waits(ep, ref, &more->local_waits);
 }
 
 /* The record to wait at, or NULL: it is answered already, with an error. */
-static struct ref *wanted(struct rs_endpoint *ep, struct rs_id id)
+static struct ref *wanted(struct rs_endpoint *ep, struct rs_id id, bool wait)
 {
   struct ref *ref = rs_owner_ref_at(ep, id);
   int status = ep->owner->orphaned ? RS_ERR_NODE_DIED : RS_ERR_OBJECT_LOST;
@@ -106,8 +114,11 @@ static struct ref *wanted(struct rs_endpoint *ep, struct rs_id id)
       rs_owner_borrow_register(ep, ref);
     return ref;
   }
-  reply_new(ep, id, status)->result =
-      rs_owner_error(id, status, id, 0, ref ? "this node is gone" : "it was released before");
+  struct rs_result *other = ref ? NULL : rs_owner_no_object(ep, id, id);
+  struct rs_reply *r = reply_new(ep, id, other ? other->status : status);
+  r->state = other ? RS_NO_OBJECT : 0;
+  r->ready = wait;
+  r->result = other ? other : rs_owner_error(id, status, id, 0, ref ? "this node is gone" : "it was released before");
   if (ref)
     rs_owner_ref_collect(ep, ref);
   return NULL;
@@ -123,7 +134,7 @@ static void go_on(struct rs_endpoint *ep, struct ref *ref)
 
 void rs_owner_get(struct rs_endpoint *ep, const struct rs_call *call)
 {
-  struct ref *ref = wanted(ep, call->object);
+  struct ref *ref = wanted(ep, call->object, false);
   if (!ref)
     return;
   ref->more->gets++;
@@ -132,7 +143,7 @@ void rs_owner_get(struct rs_endpoint *ep, const struct rs_call *call)
 
 void rs_owner_wait(struct rs_endpoint *ep, const struct rs_call *call)
 {
-  struct ref *ref = wanted(ep, call->object);
+  struct ref *ref = wanted(ep, call->object, true);
   if (!ref)
     return;
   if (call->fetch_local)
@@ -146,8 +157,9 @@ void rs_owner_fetch(struct rs_endpoint *ep, struct rs_id id)
 {
   struct ref *ref = rs_owner_ref_at(ep, id);
   if (!ref || (ep->owner->orphaned && ref->fate != REF_INLINE && ref->fate != REF_GONE)) {
-    struct rs_result *error =
-        rs_owner_error(id, RS_ERR_OBJECT_LOST, id, 0, ref ? "this node is gone" : "it was released before");
+    struct rs_result *error = ref ? NULL : rs_owner_no_object(ep, id, id);
+    if (!error)
+      error = rs_owner_error(id, RS_ERR_OBJECT_LOST, id, 0, ref ? "this node is gone" : "it was released before");
     rs_executor_on_arg(ep, id, NULL, error);
     rs_result_unref(error);
     if (ref)

@@ -387,6 +387,9 @@ bool rs_owner_object_on_message(struct rs_endpoint *ep, rs_addr from, const stru
 void rs_owner_object_on_node_gone(struct rs_endpoint *ep, rs_addr raylet);
 struct rs_result *rs_owner_error(struct rs_id task, int status, struct rs_id object, uint64_t function,
                                  const char *why);
+bool rs_owner_is_actor(const struct rs_endpoint *ep, struct rs_id id); /* as far as this process knows */
+/* Why `id` is no object's: it is known to be an actor's, or a stream's. One reference; NULL: it may be one. */
+struct rs_result *rs_owner_no_object(const struct rs_endpoint *ep, struct rs_id task, struct rs_id id);
 
 /* owner_lineage.c */
 void rs_owner_lineage_keep(struct rs_endpoint *ep, struct owned_task *t);                 /* it ended well */

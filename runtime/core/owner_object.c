@@ -60,6 +60,25 @@ struct rs_result *rs_owner_error(struct rs_id task, int status, struct rs_id obj
   return rs_result_failed(task, status, text.bytes);
 }
 
+bool rs_owner_is_actor(const struct rs_endpoint *ep, struct rs_id id)
+{
+  const struct rs_owner *o = ep->owner;
+  const struct ref *ref = rs_owner_ref_find(o, ep->self, id);
+  if (ref)
+    return ref->origin == REF_OF_ACTOR;
+  return rs_map_find(&o->actor_by_id, rs_id_key(id)) || rs_graves_find(&o->graves, id);
+}
+
+struct rs_result *rs_owner_no_object(const struct rs_endpoint *ep, struct rs_id task, struct rs_id id)
+{
+  const struct rs_owner *o = ep->owner;
+  if (rs_owner_is_actor(ep, id))
+    return rs_owner_error(task, RS_ERR_INVALID, id, 0, "it is an actor's handle, which has no value");
+  if (id.owner == ep->self && rs_map_find(&o->streams, id.seq))
+    return rs_owner_error(task, RS_ERR_INVALID, id, 0, "it is a stream, whose values are asked for one by one");
+  return NULL;
+}
+
 /* ---- what becomes of it ---- */
 
 static void wake_waiters(struct rs_endpoint *ep, struct ref *ref)

@@ -46,6 +46,7 @@ struct front_want {
   struct rs_front_value *value; /* of BYTES */
   uint8_t kind;
   bool answered;
+  bool no_object; /* the id is an actor's or a stream's */
   int status;
   struct rs_id id; /* of an asynchronous one */
   rs_front_done done;
@@ -166,6 +167,7 @@ static void answer(struct rs_front *front, struct front_want *want, const struct
 {
   if (want->kind == WANT_BYTES)
     value_of(front, reply, want->value);
+  want->no_object = reply->state == RS_NO_OBJECT;
   answered(front, want, reply->status);
 }
 
@@ -418,6 +420,8 @@ int rs_front_submit_locked(struct rs_front *front, struct rs_call *call, struct 
     if (call->kind == RS_CALL_ACTOR_CREATE)
       task->actor = task->id;
     front->next_seq += rs_task_span(task);
+    if (task->flags & RS_TASK_STREAM)
+      rs_map_put(&front->streams, rs_objects_key(task->id), 1);
     if (ids)
       ids[i] = task->id;
   }
@@ -795,8 +799,9 @@ static bool twice(const struct rs_id *ids, uint32_t count)
 }
 
 int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint32_t wanted,
-                      uint64_t timeout_ns, bool fetch_local, uint8_t *ready)
+                      uint64_t timeout_ns, bool fetch_local, uint8_t *ready, uint32_t *wrong)
 {
+  *wrong = UINT32_MAX;
   if (wanted > count || twice(ids, count))
     return RS_ERR_INVALID;
   struct front_want few[FEW], *wants = count <= FEW ? few : rs_alloc(count * sizeof *wants);
@@ -813,6 +818,8 @@ int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t 
     rc = sleep_until(front, &waiter, timeout_ns);
   memset(ready, 0, count);
   for (uint32_t i = 0; i < asked; i++) {
+    if (wants[i].no_object && *wrong == UINT32_MAX)
+      *wrong = i;
     if (wants[i].answered && found < wanted) {
       ready[i] = 1;
       found++;
@@ -822,6 +829,8 @@ int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t 
   }
   if (front->failed)
     rc = front->status;
+  else if (*wrong != UINT32_MAX)
+    rc = RS_ERR_INVALID;
   pthread_mutex_unlock(&front->proc->lock);
   if (wants != few)
     free(wants);

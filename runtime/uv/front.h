@@ -38,6 +38,7 @@ struct rs_front {
   struct front_want *now; /* of the step in progress: answered without entering `objects` */
   struct rs_id now_id;
   struct rs_map groups;   /* rs_objects_key -> struct front_group: placement groups that the application asked about */
+  struct rs_map streams;  /* rs_objects_key of those that were submitted here and not released */
   struct rs_map heard;    /* what is waited for: names of actors, items of streams (front_actor.c) */
   struct rs_map named;    /* name -> 1 + RS_ERR of a look-up that found nothing */
   uint64_t warn_after;    /* nothing is said about demands before */
@@ -119,9 +120,9 @@ void rs_front_value_free(struct rs_front *front, struct rs_front_value *value);
 int rs_front_get_async(struct rs_front *front, struct rs_id id, rs_front_done done, void *context);
 
 /* How many are ready, at most `wanted`: the first ones in the given order have ready[i] = 1, the others 0. Or an error.
- * No id may be given twice. */
+ * INVALID: an id is given twice, or (ids[*wrong]) is an actor's or a stream's; *wrong is UINT32_MAX otherwise. */
 int64_t rs_front_wait(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint32_t wanted,
-                      uint64_t timeout_ns, bool fetch_local, uint8_t *ready);
+                      uint64_t timeout_ns, bool fetch_local, uint8_t *ready, uint32_t *wrong);
 
 /* Sleeps until something may have changed, for at most a second; `interruptions` as it was when the wait began. With
  * the lock. 0, or why there is nothing to wait for any more. */
@@ -145,8 +146,8 @@ int rs_front_actor_create(struct rs_front *front, struct rs_call *call, uint64_t
                           struct rs_front_heard *out);
 int rs_front_actor_find(struct rs_front *front, struct rs_call *call, uint64_t timeout_ns, struct rs_front_heard *out);
 
-/* The next item of a task with RS_TASK_STREAM: ids[0], with one count; none: the end, or a status. For one thread at a
- * time for each stream. */
+/* The next item of a task with RS_TASK_STREAM: ids[0], with one count; none: the end, or a status. INVALID: it is no
+ * stream that was submitted here, or it was released. For one thread at a time for each stream. */
 int rs_front_stream_next(struct rs_front *front, struct rs_id stream, uint64_t timeout_ns, struct rs_front_heard *out);
 void rs_front_stream_release(struct rs_front *front, struct rs_id stream);
 
@@ -163,7 +164,8 @@ int rs_front_group_create(struct rs_front *front, struct rs_call *call, struct r
  * its bundles, RS_NODE_NONE for one without a place; *count: how many bundles it has. Both may be NULL. */
 int rs_front_group_wait(struct rs_front *front, struct rs_id id, uint64_t timeout_ns, rs_node_id *nodes, uint32_t room,
                         uint32_t *count);
-int rs_front_group_remove(struct rs_front *front, struct rs_id id); /* a wait from now on ends when it is gone */
+uint32_t rs_front_group_bundles(struct rs_front *front, struct rs_id id); /* how many it has; 0: not known here */
+int rs_front_group_remove(struct rs_front *front, struct rs_id id);       /* a wait from now on ends when it is gone */
 int rs_front_group_find(struct rs_front *front, uint64_t name, uint64_t timeout_ns, struct rs_id *id);
 
 void rs_front_group_on_reply(struct rs_front *front, const struct rs_reply *reply); /* with the lock */

@@ -32,6 +32,7 @@ void rs_front_heard_free_all(struct rs_front *front)
       free(h);
     }
   rs_map_free(&front->heard);
+  rs_map_free(&front->streams);
 }
 
 void rs_front_heard_on_reply(struct rs_front *front, const struct rs_reply *reply)
@@ -126,6 +127,8 @@ int rs_front_stream_next(struct rs_front *front, struct rs_id stream, uint64_t t
   bool ours;
   pthread_mutex_lock(&front->proc->lock);
   int rc = front->failed ? front->status : 0;
+  if (rc == 0 && !rs_map_find(&front->streams, rs_objects_key(stream)))
+    rc = RS_ERR_INVALID;
   if (rc == 0) {
     struct heard *h = expect(front, key, &ours);
     if (ours) {
@@ -150,6 +153,11 @@ int rs_front_stream_next(struct rs_front *front, struct rs_id stream, uint64_t t
 void rs_front_stream_release(struct rs_front *front, struct rs_id stream)
 {
   uint64_t key = key_of(RS_REPLY_NEXT, stream);
+  pthread_mutex_lock(&front->proc->lock);
+  bool there = rs_map_remove(&front->streams, rs_objects_key(stream), NULL);
+  pthread_mutex_unlock(&front->proc->lock);
+  if (!there)
+    return;
   rs_front_release(front, stream);
   pthread_mutex_lock(&front->proc->lock);
   struct heard *h = rs_map_get_ptr(&front->heard, key);

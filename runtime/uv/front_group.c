@@ -14,6 +14,7 @@ struct front_group {
   bool known;
   enum rs_group_state state;
   int status;
+  uint32_t bundle_count; /* 0: not known */
   uint32_t node_count;
   rs_node_id *nodes;
 };
@@ -53,6 +54,8 @@ void rs_front_group_on_reply(struct rs_front *front, const struct rs_reply *repl
     group->status = reply->status;
     free(group->nodes);
     group->node_count = reply->node_count;
+    if (reply->node_count)
+      group->bundle_count = reply->node_count;
     group->nodes = rs_alloc((reply->node_count ? reply->node_count : 1) * sizeof *group->nodes);
     for (uint32_t i = 0; i < reply->node_count; i++)
       group->nodes[i] = reply->nodes[i] == RS_ADDR_NONE ? RS_NODE_NONE : rs_addr_node(reply->nodes[i]);
@@ -66,7 +69,7 @@ int rs_front_group_create(struct rs_front *front, struct rs_call *call, struct r
   int rc = front->failed ? front->status : 0;
   if (rc == 0) {
     *id = call->object = (struct rs_id){front->proc->self, front->next_seq++};
-    group_of(front, *id);
+    group_of(front, *id)->bundle_count = call->bundle_count;
     rs_proc_step_call(front->proc, call);
     rs_proc_drain(front->proc);
     rs_proc_flush(front->proc);
@@ -74,6 +77,15 @@ int rs_front_group_create(struct rs_front *front, struct rs_call *call, struct r
   rs_call_free(call);
   pthread_mutex_unlock(&front->proc->lock);
   return rc;
+}
+
+uint32_t rs_front_group_bundles(struct rs_front *front, struct rs_id id)
+{
+  pthread_mutex_lock(&front->proc->lock);
+  const struct front_group *group = rs_map_get_ptr(&front->groups, rs_objects_key(id));
+  uint32_t count = group ? group->bundle_count : 0;
+  pthread_mutex_unlock(&front->proc->lock);
+  return count;
 }
 
 static int ask(struct rs_front *front, struct rs_id id, uint64_t name)

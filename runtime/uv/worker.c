@@ -460,6 +460,17 @@ static const struct rs_function *find_function(const struct rs_worker *worker, c
                                           : rs_function_find(task->function);
 }
 
+/* Why there is no function for the task; the caller knows the name. `text` has RS_UV_ERROR_MAX bytes. */
+static void say_missing(const struct rs_worker *worker, const struct rs_task *task, char *text)
+{
+  const struct rs_function *type = task->flags & RS_TASK_ACTOR_CALL ? rs_function_find(worker->type) : NULL;
+  if (type)
+    snprintf(text, RS_UV_ERROR_MAX, "class %.200s has no such method", type->name);
+  else
+    snprintf(text, RS_UV_ERROR_MAX, "the worker knows no %s of that name",
+             task->flags & RS_TASK_ACTOR_CREATE ? "class" : "function");
+}
+
 /* The function has called pthread_exit, or was cancelled: without its thread the task could never end. */
 static void thread_ended(void *worker)
 {
@@ -545,7 +556,8 @@ static const struct rs_function *look_up(struct rs_uv_context *context)
   const struct rs_function *function = find_function(context->worker, context->task);
   if (function)
     return function;
-  char missing[RS_UV_ERROR_MAX] = "the worker knows no function of that name";
+  char missing[RS_UV_ERROR_MAX];
+  say_missing(context->worker, context->task, missing);
   pthread_mutex_unlock(&context->proc->lock);
   if (rs_function_search(context, missing))
     function = find_function(context->worker, context->task);

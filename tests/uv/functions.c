@@ -567,6 +567,39 @@ static int later_sum(struct raysim_context *context)
   return 0;
 }
 
+/* Waits for the object whose reference is in the argument, and fails as that does. */
+static int look(struct raysim_context *context)
+{
+  raysim_ref ref = raysim_arg_ref(context, 0);
+  struct raysim_value value;
+  uint8_t ready;
+  int waited = raysim_wait(raysim_current(context), &ref, 1, 1, 10000, 0, &ready);
+  int rc = raysim_get(raysim_current(context), ref, 10000, &value);
+  char text[512];
+  snprintf(text, sizeof text, "wait %d, get %d: %s", waited, rc, value.error ? value.error->message : "a value");
+  raysim_value_free(&value);
+  return raysim_return(context, 0, text, strlen(text) + 1);
+}
+
+/* Calls the actor of that name, in the name space of the job; makes one of another name, which stays. */
+static int by_name(struct raysim_context *context)
+{
+  struct raysim *ray = raysim_current(context);
+  struct raysim_actor_options options = {.name = raysim_arg(context, 1, NULL), .detached = 1};
+  int start = 40;
+  if (raysim_is_none(raysim_actor_find(ray, raysim_arg(context, 0, NULL), NULL).ref))
+    return raysim_fail(context, "not found: %s", raysim_last_error());
+  raysim_actor made = raysim_actor_create(ray, "test.Counter", RAYSIM_ARGS(RAYSIM_VALUE(start)), &options);
+  return raysim_is_none(made.ref) ? raysim_fail(context, "not made: %s", raysim_last_error()) : 0;
+}
+
+/* Yields though it is no stream. */
+static int yields(struct raysim_context *context)
+{
+  int rc = raysim_yield(context, "x", 1);
+  return raysim_return(context, 0, &rc, sizeof rc);
+}
+
 /* Says so in a file, where the test wants to know. */
 static void counter_destroy(void *self)
 {
@@ -585,8 +618,11 @@ void raysim_register_functions(void)
 {
   functions_about_register();
   static const struct raysim_method busy_methods[] = {
-      {"nap", busy_nap}, {"exit", busy_exit}, {"crash", busy_crash}, {"items", items}};
-  static const struct raysim_class busy = {"test.Busy", other_create, NULL, busy_methods, 4};
+      {"nap", busy_nap}, {"exit", busy_exit}, {"crash", busy_crash}, {"items", items}, {"by_name", by_name}};
+  static const struct raysim_class busy = {"test.Busy", other_create, NULL, busy_methods, 5};
+  raysim_register("test.look", look);
+  raysim_register("test.by_name", by_name);
+  raysim_register("test.yields", yields);
   raysim_register_actor(&busy);
   raysim_register("test.items", items);
   raysim_register("test.items_fail", items_fail);

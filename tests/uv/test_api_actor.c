@@ -107,6 +107,96 @@ static void names(void)
   raysim_shutdown(ray);
 }
 
+/* A program and its tasks have one name space, whether it has a name or not; an actor keeps its own, whoever calls it.
+ */
+static void jobs_have_name_spaces(void)
+{
+  struct raysim *ray = start(1, 4), *job, *other;
+  char session[RS_UV_PATH_MAX];
+  snprintf(session, sizeof session, "%s", rs_uv_cluster_session(ray->cluster));
+  struct raysim_options named = {.address = session, .name_space = "ours"}, unnamed = {.address = session};
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(raysim_init(i ? &named : &unnamed, &job), 0);
+    raysim_actor one = busy(job, &(struct raysim_actor_options){.name = "one"});
+    CHECK_EQ(
+        status_of(job,
+                  raysim_submit(job, "test.by_name", RAYSIM_ARGS(raysim_bytes("one", 4), raysim_bytes("two", 4)), NULL),
+                  NULL),
+        0);
+    raysim_actor two = raysim_actor_find(job, "two", NULL);
+    CHECK(!raysim_is_none(two.ref));
+    CHECK_EQ(raysim_init(&unnamed, &other), 0);
+    CHECK(raysim_is_none(raysim_actor_find(other, "one", NULL).ref));
+    CHECK_EQ(!raysim_is_none(raysim_actor_find(other, "one", "ours").ref), i);
+    raysim_actor theirs =
+        raysim_actor_create(other, "test.Busy", NULL, 0, &(struct raysim_actor_options){.name = "two"});
+    CHECK(!raysim_is_none(theirs.ref));
+    if (i) { /* called by another job, it still looks in its own */
+      raysim_actor seen = raysim_actor_find(other, "one", "ours");
+      CHECK_EQ(status_of(other,
+                         raysim_call(other, seen, "by_name",
+                                     RAYSIM_ARGS(raysim_bytes("two", 4), raysim_bytes("three", 6)), NULL),
+                         NULL),
+               0);
+      CHECK(!raysim_is_none(raysim_actor_find(job, "three", NULL).ref));
+      CHECK_EQ(raysim_kill(job, raysim_actor_find(job, "three", NULL), 0), 0);
+    }
+    CHECK_EQ(raysim_kill(job, two, 0), 0);
+    raysim_release(job, one.ref);
+    raysim_shutdown(other);
+    raysim_shutdown(job);
+  }
+  /* a detached actor, made in a name space that is not the job's */
+  CHECK_EQ(raysim_init(&unnamed, &job), 0);
+  raysim_actor stays = busy(job, &(struct raysim_actor_options){.name = "stays", .name_space = "there", .detached = 1});
+  CHECK_EQ(
+      status_of(job,
+                raysim_call(job, stays, "by_name", RAYSIM_ARGS(raysim_bytes("stays", 6), raysim_bytes("too", 4)), NULL),
+                NULL),
+      0);
+  CHECK(!raysim_is_none(raysim_actor_find(job, "too", "there").ref));
+  CHECK(raysim_is_none(raysim_actor_find(job, "too", NULL).ref));
+  raysim_shutdown(job);
+  raysim_shutdown(ray);
+}
+
+static double cpus_left(struct raysim *ray)
+{
+  struct raysim_resources left;
+  CHECK_EQ(raysim_available_resources(ray, &left), 0);
+  return left.num_cpus;
+}
+
+/* Ray's rule: one that asks for nothing, or memory alone, holds no CPU while it lives; one that asks for another
+ * resource holds one. */
+static void cpus_of_actors(void)
+{
+  struct raysim *ray;
+  struct raysim_resource disk = {"disk", 2}, one_disk = {"disk", 1};
+  struct raysim_options options = {
+      .num_cpus = 8, .num_gpus = 2, .memory_bytes = 1u << 30, .resources = &disk, .resource_count = 1, .load = LIBRARY};
+  CHECK_EQ(raysim_init(&options, &ray), 0);
+  struct raysim_demand demands[] = {{0},
+                                    {.memory_bytes = 1u << 20},
+                                    {.num_gpus = 0.5},
+                                    {.resources = &one_disk, .resource_count = 1},
+                                    {.num_gpus = 1, .num_cpus = RAYSIM_NONE},
+                                    {.num_cpus = 2}};
+  double held[] = {0, 0, 1, 1, 0, 2}, sum = 0;
+  for (int i = 0; i < 6; i++) {
+    raysim_actor actor = busy(ray, &(struct raysim_actor_options){.demand = demands[i]});
+    CHECK_EQ(status_of(ray, nap(ray, actor, 1, NULL), NULL), 0);
+    sum += held[i];
+    for (int k = 0; k < 500 && cpus_left(ray) != 8 - sum; k++)
+      local_pause_ms(10);
+    local_pause_ms(150); /* a report later it is still so */
+    if (cpus_left(ray) != 8 - sum)
+      printf("\n    demand %d: %g CPUs are left\n", i, cpus_left(ray));
+    CHECK(cpus_left(ray) == 8 - sum);
+  }
+  raysim_shutdown(ray);
+}
+
 /* Another program finds and calls an actor; detached ones outlive the program that made them. */
 static void programs(void)
 {
@@ -280,6 +370,7 @@ static void the_state_is_destroyed(void)
 const struct rs_test rs_tests[] = {
     {"api: threads and concurrency groups", threads_and_groups},   {"api: names and name spaces", names},
     {"api: actors of other programs, detached ones", programs},    {"api: how actors end", ends},
+    {"api: jobs have name spaces", jobs_have_name_spaces},         {"api: CPUs of actors", cpus_of_actors},
     {"api: the state is destroyed", the_state_is_destroyed},       {"api: streams", streams},
     {"api: a stream survives a crash", a_stream_survives_a_crash}, {0},
 };
