@@ -198,15 +198,24 @@ static void reordered_requests(void)
   CHECK(found > 0);
 }
 
-/* What the simulation does not send is not delivered: the request is gone, and so is all that came of it. */
+/* What the simulation does not send is not delivered: the request is gone, and so is all that came of it. Each loss is
+ * seen in the inputs; in the decisions only where the request was granted before its owner had no more use for it. */
 static void a_lost_request(void)
 {
   struct rs_parity_opts opts = {0};
-  struct rs_parity_result r;
-  CHECK(simulate(&opts, rs_parity_plant_loss, 3, &r));
+  struct rs_parity_result r = {0};
+  unsigned found = 0, planted = 0;
+  for (uint32_t i = 0; i < TRIES && !found; i++) {
+    if (!simulate(&opts, rs_parity_plant_loss, i, &r))
+      break;
+    planted++;
+    CHECK(r.unproduced > 0);
+    CHECK(r.same_effects < rs_parity_recorded(proof.run)->endpoints);
+    found += r.hash != rs_parity_recorded(proof.run)->hash;
+  }
+  printf("(decided otherwise at place %u) ", planted);
   print_result(&r);
-  CHECK(r.hash != rs_parity_recorded(proof.run)->hash);
-  CHECK(r.unproduced > 0);
+  CHECK(found > 0);
 }
 
 /* The core gives the right effects; the driver performs two that follow each other in the other order. */
