@@ -25,7 +25,7 @@ struct rs_cost_work {
 
 struct rs_cost {
   struct rs_cost_work role[RS_COST_ROLES];
-  uint64_t task_ns;           /* a worker's own time around each function it runs, beside the duration */
+  uint64_t task_ns;           /* each function runs this much longer than its duration: the call, the kernel's timers */
   uint64_t timer_step_ns;     /* alarms come at the next multiple of this on the node's clock; 0 or 1: exactly */
   uint64_t timer_late_ns;     /* ... and this much later */
   uint64_t worker_start_ns;   /* from WORKER_START to the process's first instruction of ours (its START input) */
@@ -42,7 +42,7 @@ struct rs_cost {
   uint64_t make_bytes_per_s, make_large_bytes_per_s, make_all_bytes_per_s;
   uint64_t make_fresh_bytes_per_s, make_fresh_large_bytes_per_s, make_fresh_all_bytes_per_s;
   uint64_t move_bytes_per_s, move_all_bytes_per_s, room_bytes_per_s, room_all_bytes_per_s;
-  uint64_t spin_quantum_ns; /* shared cores: time slice of a task that computes */
+  uint64_t spin_quantum_ns; /* shared cores: time slice of an endpoint while others wait */
   uint32_t shared_cores;    /* k > 0: the endpoints of a host contend for k cores; 0: each has its own */
   bool shared_by_all;       /* ... all hosts are one machine: a local cluster */
 };

@@ -84,6 +84,8 @@ struct sim_ep {
   uint8_t role;                    /* enum rs_cost_role */
   bool waking;                     /* a WAKE entry is in the heap */
   bool waiting, has_core, granted; /* where cores are shared */
+  uint64_t slice_end_ns, ran_ns;   /* it leaves its core then, if others wait; it last had one then */
+  uint32_t home;                   /* core that it last had */
   bool wants_view, listed;         /* listed: it is in sim->wanting */
 };
 
@@ -127,12 +129,18 @@ struct sim_run {
   struct sim_stream *stream; /* of a task that yields */
 };
 
-/* k cores that endpoints and computing tasks share: endpoints first come first served and before tasks, tasks share
- * what is left equally (processor sharing in virtual time). */
-struct sim_pool {
-  uint32_t cores, busy;
+/* A core and who waits for it. */
+struct sim_core {
   uint32_t *waiting; /* ring of endpoints */
   uint32_t waiting_head, waiting_count, waiting_cap;
+  bool busy;
+};
+
+/* Cores that endpoints and computing tasks share: endpoints first and as an operating system has them (driver_cores.c),
+ * tasks share what is left equally (processor sharing in virtual time). */
+struct sim_pool {
+  struct sim_core *cores;
+  uint32_t core_count, busy;
   uint32_t *spins;
   uint32_t spin_count, spin_cap;
   uint64_t virtual_ns, virtual_at_ns; /* virtual time, and when it was computed */
@@ -264,11 +272,18 @@ uint64_t sim_run_strike(struct rs_sim *sim, uint32_t run, uint64_t until_ns);
 void sim_on_run(struct rs_sim *sim, uint32_t run, uint64_t sequence);
 void sim_runs_drop(struct rs_sim *sim, uint32_t ep);  /* its worker is gone */
 void sim_run_ended(struct rs_sim *sim, uint32_t run); /* the faithful variant's exec is done */
+void sim_on_spin(struct rs_sim *sim, uint32_t pool, uint64_t sequence);
+
+/* ---- shared cores (driver_cores.c) ---- */
 void sim_pool_init(struct rs_sim *sim);
 void sim_pool_free(struct rs_sim *sim);
+struct sim_pool *sim_pool_of(struct rs_sim *sim, uint32_t ep);
 bool sim_pool_take(struct rs_sim *sim, uint32_t ep); /* false: the endpoint waits for a core */
 void sim_pool_give(struct rs_sim *sim, uint32_t ep);
-void sim_on_spin(struct rs_sim *sim, uint32_t pool, uint64_t sequence);
+void sim_pool_advance(const struct rs_sim *sim, struct sim_pool *pool); /* virtual time up to now: before a change */
+void sim_pool_arm(struct rs_sim *sim,
+                  struct sim_pool *pool); /* the SPIN entry of the function that ends first: after it */
+void sim_spin_remove(struct rs_sim *sim, uint32_t run);
 
 /* ---- objects that are moved within one machine have arrived (flow.c) ---- */
 void sim_copy_arrived(struct rs_sim *sim, const struct sim_rec *request, uint64_t bytes);

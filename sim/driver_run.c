@@ -1,13 +1,8 @@
-/* driver_run.c -- functions that run on workers, and the cores that a host's endpoints share.
+/* driver_run.c -- functions that run on workers.
  *
  * A function is a duration: the replay function's own, or what the hook says. Its end is one heap entry. Faults by rate
  * are drawn when it begins: the time to a drop or to the death of its worker is exponential, so the draw is exact and
- * costs no further event.
- *
- * Shared cores (a local cluster on one machine): endpoints take cores first come first served and before functions, as
- * an operating system lets a process run first that has slept; functions that compute share the cores that are left
- * equally. That sharing is computed in virtual time V: with n functions and c free cores V advances by min(1, c/n); a
- * function of duration d that begins at V ends at V + d. Functions that sleep take no core. */
+ * costs no further event. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,112 +23,6 @@ uint64_t sim_exponential(struct rs_rng *rng, double rate_per_s)
   return seconds < 9e9 ? (uint64_t)(seconds * 1e9) : RS_TIME_NEVER;
 }
 
-/* ---- cores ---- */
-
-void sim_pool_init(struct rs_sim *sim)
-{
-  if (!sim->cost->shared_cores)
-    return;
-  sim->pool_count = sim->cost->shared_by_all ? 1 : sim->node_count;
-  sim->pools = rs_alloc_zero(sim->pool_count, sizeof *sim->pools);
-  for (uint32_t i = 0; i < sim->pool_count; i++)
-    sim->pools[i].cores = sim->cost->shared_cores;
-  for (uint32_t i = 0; i < sim->node_count; i++)
-    sim->nodes[i].pool = sim->cost->shared_by_all ? 0 : i;
-}
-
-void sim_pool_free(struct rs_sim *sim)
-{
-  for (uint32_t i = 0; i < sim->pool_count; i++) {
-    free(sim->pools[i].waiting);
-    free(sim->pools[i].spins);
-  }
-  free(sim->pools);
-}
-
-static struct sim_pool *pool_of(struct rs_sim *sim, uint32_t ep)
-{
-  return &sim->pools[sim->nodes[sim->eps[ep].node].pool];
-}
-
-static void advance(const struct rs_sim *sim, struct sim_pool *pool)
-{
-  uint64_t passed = sim->now_ns - pool->virtual_at_ns;
-  uint32_t cores = pool->cores - pool->busy;
-  pool->virtual_at_ns = sim->now_ns;
-  if (pool->spin_count)
-    pool->virtual_ns += cores >= pool->spin_count ? passed : passed * cores / pool->spin_count;
-}
-
-/* Arms the pool's SPIN entry for the function that ends first, at the present share. */
-static void arm_spin(struct rs_sim *sim, struct sim_pool *pool)
-{
-  uint32_t cores = pool->cores - pool->busy;
-  pool->spin_sequence = UINT64_MAX;
-  if (!pool->spin_count || !cores)
-    return;
-  uint64_t first = UINT64_MAX;
-  for (uint32_t i = 0; i < pool->spin_count; i++)
-    if (sim->runs[pool->spins[i]].spin_target < first)
-      first = sim->runs[pool->spins[i]].spin_target;
-  uint64_t left = first > pool->virtual_ns ? first - pool->virtual_ns : 0;
-  if (cores < pool->spin_count)
-    left = (left * pool->spin_count + cores - 1) / cores;
-  pool->spin_sequence = sim_push(sim, sim->now_ns + left, SIM_EV_SPIN, (uint32_t)(pool - sim->pools));
-}
-
-bool sim_pool_take(struct rs_sim *sim, uint32_t ep)
-{
-  struct sim_pool *pool = pool_of(sim, ep);
-  struct sim_ep *e = &sim->eps[ep];
-  if (e->has_core)
-    return true;
-  if (e->waiting)
-    return false;
-  if (pool->busy < pool->cores) {
-    advance(sim, pool);
-    pool->busy++;
-    e->has_core = true;
-    arm_spin(sim, pool);
-    return true;
-  }
-  if (pool->waiting_count == pool->waiting_cap) {
-    uint32_t cap = pool->waiting_cap ? 2 * pool->waiting_cap : 16;
-    uint32_t *ring = rs_alloc(cap * sizeof *ring);
-    for (uint32_t i = 0; i < pool->waiting_count; i++)
-      ring[i] = pool->waiting[(pool->waiting_head + i) % pool->waiting_cap];
-    free(pool->waiting);
-    pool->waiting = ring;
-    pool->waiting_head = 0;
-    pool->waiting_cap = cap;
-  }
-  pool->waiting[(pool->waiting_head + pool->waiting_count++) % pool->waiting_cap] = ep;
-  e->waiting = true;
-  return false;
-}
-
-void sim_pool_give(struct rs_sim *sim, uint32_t ep)
-{
-  if (!sim->pool_count || !sim->eps[ep].has_core)
-    return;
-  struct sim_pool *pool = pool_of(sim, ep);
-  sim->eps[ep].has_core = false;
-  while (pool->waiting_count) { /* the core passes on */
-    uint32_t next = pool->waiting[pool->waiting_head];
-    pool->waiting_head = (pool->waiting_head + 1) % pool->waiting_cap;
-    pool->waiting_count--;
-    if (!sim->eps[next].waiting || !sim->eps[next].core)
-      continue;
-    sim->eps[next].waiting = false;
-    sim->eps[next].has_core = true;
-    sim_granted(sim, next);
-    return;
-  }
-  advance(sim, pool);
-  pool->busy--;
-  arm_spin(sim, pool);
-}
-
 /* ---- functions ---- */
 
 static uint32_t run_new(struct rs_sim *sim)
@@ -151,18 +40,6 @@ static uint32_t run_new(struct rs_sim *sim)
   }
   sim->runs[run] = (struct sim_run){0};
   return run;
-}
-
-static void spin_remove(struct rs_sim *sim, uint32_t run)
-{
-  struct sim_pool *pool = pool_of(sim, sim->runs[run].ep);
-  advance(sim, pool);
-  for (uint32_t i = 0; i < pool->spin_count; i++)
-    if (pool->spins[i] == run) {
-      memmove(&pool->spins[i], &pool->spins[i + 1], (--pool->spin_count - i) * sizeof *pool->spins);
-      break;
-    }
-  arm_spin(sim, pool);
 }
 
 static void run_free(struct rs_sim *sim, uint32_t run)
@@ -185,7 +62,7 @@ static void run_unlink(struct rs_sim *sim, uint32_t run)
   if (sim->runs[run].bulk)
     sim_bulk_forget(sim, run);
   if (sim->runs[run].spin)
-    spin_remove(sim, run);
+    sim_spin_remove(sim, run);
 }
 
 /* The first fault by rate that strikes a function between its begin and end: how it ends then. */
@@ -218,12 +95,12 @@ void sim_run_work(struct rs_sim *sim, uint32_t run, uint64_t ns, uint64_t lead_n
   r->end_ns = rs_time_add(ns + lead_ns, work_ns);
   if (spin && sim->pool_count) {
     struct sim_pool *pool = &sim->pools[sim->nodes[node].pool];
-    advance(sim, pool);
+    sim_pool_advance(sim, pool);
     r->spin = true;
     r->spin_target = pool->virtual_ns + lead_ns + work_ns;
     RS_GROW(pool->spins, pool->spin_count, pool->spin_cap);
     pool->spins[pool->spin_count++] = run;
-    arm_spin(sim, pool);
+    sim_pool_arm(sim, pool);
   } else if (sim->faithful) {
     r->sequence = sim->heap.sequence++;
     faithful_exec(sim, node, run, r->sequence, ns + lead_ns, work_ns);
@@ -260,7 +137,7 @@ void sim_run_start(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_task 
   r->status = how.status;
   r->measured = how.measured;
   r->ep = ep;
-  r->begin_ns = ns + sim->cost->task_ns;
+  r->begin_ns = ns;
   r->next = e->runs;
   e->runs = run;
   sim->stats.tasks_started++;
@@ -355,7 +232,7 @@ void sim_on_spin(struct rs_sim *sim, uint32_t index, uint64_t sequence)
   struct sim_pool *pool = &sim->pools[index];
   if (pool->spin_sequence != sequence)
     return;
-  advance(sim, pool);
+  sim_pool_advance(sim, pool);
   for (;;) {
     uint32_t first = 0;
     for (uint32_t i = 0; i < pool->spin_count; i++)
@@ -365,13 +242,13 @@ void sim_on_spin(struct rs_sim *sim, uint32_t index, uint64_t sequence)
     if (!first)
       break;
     if (sim->runs[first].stream) {
-      spin_remove(sim, first);
+      sim_spin_remove(sim, first);
       sim->runs[first].spin = false;
     }
     if (!sim->runs[first].stream || !sim_stream_goes_on(sim, first))
       finish(sim, first);
   }
-  arm_spin(sim, pool);
+  sim_pool_arm(sim, pool);
 }
 
 void sim_run_kill(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_id task)
@@ -382,7 +259,7 @@ void sim_run_kill(struct rs_sim *sim, uint32_t ep, uint64_t ns, struct rs_id tas
       if (r->measured)
         return; /* the end that was measured is that of the kill */
       if (r->spin) {
-        spin_remove(sim, run);
+        sim_spin_remove(sim, run);
         r->spin = false;
       } else if (!sim->faithful && !r->stream && r->end_ns <= ns) {
         return; /* it was faster */

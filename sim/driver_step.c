@@ -384,6 +384,14 @@ static bool app_timer(struct rs_sim *sim, uint32_t ep, uint64_t ns, bool start)
 }
 
 /* Handles one input; the endpoint is free (and has a core). The record is released. */
+/* A function's result. Where cores are shared it has returned only when it has one again. */
+static struct rs_result *returned(const struct rs_sim *sim, const struct sim_rec *rec)
+{
+  if (sim->pool_count)
+    rec->result->run_ns += sim->now_ns - rec->arrived_ns;
+  return rec->result;
+}
+
 static void handle(struct rs_sim *sim, uint32_t ep, uint32_t index)
 {
   struct sim_rec rec = sim->recs[index];
@@ -411,7 +419,7 @@ static void handle(struct rs_sim *sim, uint32_t ep, uint32_t index)
     if (rec.kind == RS_IN_MESSAGE)
       input.msg = rec.msg;
     else if (rec.kind == RS_IN_TASK_FINISHED || rec.kind == RS_IN_TASK_FAILED)
-      input.result = rec.result;
+      input.result = returned(sim, &rec);
     else if (rec.kind == RS_IN_COPY_DONE || rec.kind == RS_IN_SPILL_DONE)
       input.object = rec.object;
     else if (rec.kind == RS_IN_CALL)
@@ -518,10 +526,11 @@ void sim_on_wake(struct rs_sim *sim, uint32_t ep, uint64_t sequence)
 {
   if (!sim->eps[ep].waking || sim->eps[ep].wake_sequence != sequence)
     return;
-  sim->eps[ep].waking = false;
-  if (sim->eps[ep].granted)
-    sim->eps[ep].granted = false; /* it has just been given a core */
-  else
+  struct sim_ep *e = &sim->eps[ep];
+  e->waking = false;
+  if (e->granted)
+    e->granted = false; /* it has just been given a core */
+  else if (!e->inbox_head || sim->now_ns >= e->slice_end_ns)
     sim_pool_give(sim, ep);
   serve(sim, ep);
 }
