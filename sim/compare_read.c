@@ -33,8 +33,19 @@ static uint64_t seconds(const char *text)
   return ns;
 }
 
-enum { COLUMN_OUTCOME, COLUMN_CPU, COLUMN_GPU, COLUMN_SUBMIT, COLUMN_READY, COLUMN_START, COLUMN_END, COLUMNS };
-static const char *const column_names[COLUMNS] = {"outcome", "cpu", "gpu", "submit_s", "ready_s", "start_s", "end_s"};
+enum {
+  COLUMN_OUTCOME,
+  COLUMN_CPU,
+  COLUMN_GPU,
+  COLUMN_SUBMIT,
+  COLUMN_READY,
+  COLUMN_START,
+  COLUMN_END,
+  COLUMN_WORK,
+  COLUMNS
+};
+static const char *const column_names[COLUMNS] = {"outcome", "cpu",     "gpu",   "submit_s",
+                                                  "ready_s", "start_s", "end_s", "work_s"};
 
 /* Cuts a line at its commas (no field of tasks.csv holds one). */
 static uint32_t split(char *line, char **fields, uint32_t max)
@@ -54,6 +65,7 @@ static void add_row(struct cmp_run *run, char **fields, const int *at)
 {
   uint64_t submit_ns = seconds(fields[at[COLUMN_SUBMIT]]), ready_ns = seconds(fields[at[COLUMN_READY]]);
   uint64_t start_ns = seconds(fields[at[COLUMN_START]]), end_ns = seconds(fields[at[COLUMN_END]]);
+  uint64_t work_ns = seconds(fields[at[COLUMN_WORK]]);
   if (run->task_count == run->task_cap) {
     run->task_cap = run->task_cap ? 2 * run->task_cap : 1024;
     run->tasks = rs_realloc(run->tasks, run->task_cap, sizeof *run->tasks);
@@ -62,7 +74,7 @@ static void add_row(struct cmp_run *run, char **fields, const int *at)
   run->end_ns = end_ns > run->end_ns ? end_ns : run->end_ns;
   run->tasks[run->task_count++] =
       (struct rs_null_task){.ready_ns = ready_ns,
-                            .duration_ns = end_ns - start_ns,
+                            .duration_ns = work_ns != RS_TIME_NEVER ? work_ns : end_ns - start_ns,
                             .cpu_e4 = (uint32_t)(strtod(fields[at[COLUMN_CPU]], NULL) * 1e4 + 0.5),
                             .gpu_e4 = (uint32_t)(strtod(fields[at[COLUMN_GPU]], NULL) * 1e4 + 0.5),
                             .start_ns = start_ns};

@@ -10,6 +10,7 @@
 /* A task under way. */
 struct track {
   uint64_t number;              /* of its row */
+  uint64_t work_ns;             /* what a replay function was asked to take; 0: not known */
   uint64_t submit_ns, start_ns; /* results' axis; start RS_TIME_NEVER: not known */
   struct rs_task *task;         /* held for its arguments; NULL when it has none */
   uint64_t actor;               /* of a call */
@@ -78,6 +79,9 @@ static void on_call(struct rs_observer *o, uint64_t t, const struct rs_call *cal
       o->unused += RS_STREAM_MAX - 1;
     track->submit_ns = t;
     track->start_ns = RS_TIME_NEVER;
+    struct rs_replay replay;
+    if (task->function == rs_replay_function() && rs_replay_decode(task, &replay) == RS_ERR_OK)
+      track->work_ns = (uint64_t)((double)replay.duration_ns / o->opts.time_scale);
     track->cpu_e4 = (uint32_t)call->demand.cpu_e4;
     track->gpu_e4 = call->demand.gpu_e4;
     track->tag = tag_of(task);
@@ -122,6 +126,7 @@ static void emit(struct rs_observer *o, const struct track *track, uint64_t read
                             .ready_ns = ready,
                             .start_ns = start,
                             .end_ns = end,
+                            .work_ns = track->work_ns,
                             .job = RS_JOB_NONE,
                             .node = node < o->opts.node_count ? node : 0,
                             .cpu_e4 = track->cpu_e4,

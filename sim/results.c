@@ -128,7 +128,7 @@ struct rs_results *rs_results_open(const struct rs_results_opts *opts, char *err
   }
   if (opts->task_rows) {
     rs_out_open(&results->task_rows, results->work_dir, "tasks.csv", RS_OUT_GZIP);
-    rs_out_text(&results->task_rows, "task,attempt,job,node,tag,outcome,cpu,gpu,submit_s,ready_s,start_s,end_s\n");
+    rs_out_text(&results->task_rows, "task,attempt,job,node,tag,outcome,cpu,gpu,submit_s,ready_s,start_s,end_s,work_s\n");
   }
   return results;
 }
@@ -174,6 +174,9 @@ static void write_task(struct rs_out *out, const struct rs_task_row *row)
     rs_out_seconds(out, row->start_ns);
   rs_out_char(out, ',');
   rs_out_seconds(out, row->end_ns);
+  rs_out_char(out, ',');
+  if (row->work_ns)
+    rs_out_seconds(out, row->work_ns);
   rs_out_char(out, '\n');
 }
 
