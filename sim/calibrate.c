@@ -83,11 +83,11 @@ static void clustered(const struct rs_calibrate_cluster *c, struct rs_cost *cost
     tell(report, "raylet message", c->raylet_ns, 0, "an input or a send, with a lease a task; the GCS alike");
   }
   cost->local_latency_ns = whole(c->latency_ns);
-  tell(report, "local_latency", c->latency_ns, 0, "one way between driver and worker, without CPU: waking a process");
+  tell(report, "local_latency", c->latency_ns, 0, "one way between driver and worker, beside what both do");
   cost->task_ns = whole(c->task_ns);
-  tell(report, "task", c->task_ns, 0, "beside the duration of a function that sleeps, without CPU");
+  tell(report, "task", c->task_ns, 0, "beside the duration of a function that sleeps");
   cost->worker_start_ns = whole(c->worker_start_ns);
-  tell(report, "worker_start", c->worker_start_ns, 0, "first task of a cluster against a later program's first");
+  tell(report, "worker_start", c->worker_start_ns, 0, "a program's first task, beside a later one");
 }
 
 int rs_calibrate(const struct rs_calibrate_real *real, bool quick, struct rs_cost *cost, struct rs_text *report,
@@ -103,6 +103,13 @@ int rs_calibrate(const struct rs_calibrate_real *real, bool quick, struct rs_cos
     if (rs_calibrate_cluster(real, quick, &cluster, err, err_size) != 0)
       return -1;
     clustered(&cluster, cost, report);
+    double factor;
+    if (rs_calibrate_load(cluster.loaded, RS_CALIBRATE_LOADED, cost, cluster.cores, &factor, err, err_size) != 0)
+      return -1;
+    rs_calibrate_scale(cost, factor);
+    if (report)
+      rs_text_add(report, "%-18s %12.2f    %12s  all inputs and sends cost this many times their CPU on loaded cores\n",
+                  "load", factor, "");
     if (rs_calibrate_objects(real, quick, cost, report, err, err_size) != 0)
       return -1;
   }

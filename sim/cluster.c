@@ -27,6 +27,14 @@ void rs_sim_cluster_simple(struct rs_sim_cluster *cluster, struct rs_sim_group *
       .groups = group, .group_count = 1, .net = {.nic_bytes_per_s = 1250000000, .latency_ns = 50000}};
 }
 
+void rs_sim_cluster_this_machine(struct rs_sim_cluster *cluster, uint32_t cores, struct rs_cost *cost)
+{
+  cost->shared_cores = cores;
+  cost->shared_by_all = true;
+  cluster->net = (struct rs_sim_net){.nic_bytes_per_s = cost->local_bytes_per_s ? cost->local_bytes_per_s : 4000000000u,
+                                     .latency_ns = cost->local_latency_ns};
+}
+
 static uint32_t most_of(const struct rs_sim_group *group)
 {
   return group->count_max > group->count ? group->count_max : group->count;

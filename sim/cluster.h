@@ -76,6 +76,9 @@ struct rs_sim_cluster {
 /* A star of `count` equal nodes with `cpus` CPUs each, 10 Gbit/s and 50 us. The info is the caller's to unref. */
 void rs_sim_cluster_simple(struct rs_sim_cluster *cluster, struct rs_sim_group *group, uint32_t count, uint32_t cpus);
 
+/* All raylets and their workers share one host's cores; what is between them is a loopback device. Changes both. */
+void rs_sim_cluster_this_machine(struct rs_sim_cluster *cluster, uint32_t cores, struct rs_cost *cost);
+
 /* Nodes that there can be, with the head; without a platform file. */
 uint32_t rs_sim_cluster_span(const struct rs_sim_cluster *cluster);
 

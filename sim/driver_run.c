@@ -173,7 +173,7 @@ static bool writes(struct rs_sim *sim, uint32_t run)
   if (r->made || r->measured || r->kills || r->stream || r->status != RS_ERR_OK || !sim->cost->make_bytes_per_s)
     return false;
   if (r->spin)
-    spin_remove(sim, run);
+    sim_spin_remove(sim, run);
   r->spin = false;
   r->made = true;
   r->ran_ns = rs_time_since(sim->now_ns, r->begin_ns);

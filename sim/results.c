@@ -128,7 +128,8 @@ struct rs_results *rs_results_open(const struct rs_results_opts *opts, char *err
   }
   if (opts->task_rows) {
     rs_out_open(&results->task_rows, results->work_dir, "tasks.csv", RS_OUT_GZIP);
-    rs_out_text(&results->task_rows, "task,attempt,job,node,tag,outcome,cpu,gpu,submit_s,ready_s,start_s,end_s,work_s\n");
+    rs_out_text(&results->task_rows,
+                "task,attempt,job,node,tag,outcome,cpu,gpu,submit_s,ready_s,start_s,end_s,work_s\n");
   }
   return results;
 }

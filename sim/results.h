@@ -105,10 +105,10 @@ struct rs_task_row {
   uint64_t ready_ns;  /* dependencies there; = submit_ns without any. Scheduling latency is start_ns - ready_ns */
   uint64_t start_ns;  /* began to run on a worker; RS_TIME_NEVER when it never did */
   uint64_t end_ns;    /* ended, or given up */
-  uint64_t work_ns;   /* what its function was asked to take, without what the runtime and the machine add; 0: unknown */
-  uint32_t job;       /* jobs are numbered densely from 0; RS_JOB_NONE for a task of no job */
-  uint32_t node;      /* where it ran; ignored when it never did */
-  uint32_t cpu_e4;    /* what it held while it ran, in 1e-4 units: 10000 is one CPU */
+  uint64_t work_ns; /* what its function was asked to take, without what the runtime and the machine add; 0: unknown */
+  uint32_t job;     /* jobs are numbered densely from 0; RS_JOB_NONE for a task of no job */
+  uint32_t node;    /* where it ran; ignored when it never did */
+  uint32_t cpu_e4;  /* what it held while it ran, in 1e-4 units: 10000 is one CPU */
   uint32_t gpu_e4;
   uint16_t attempt; /* 0 for the first */
   uint8_t tag;      /* Gantt colour: the rung of a trial's task, or the number of the workload */

@@ -236,15 +236,6 @@ static enum rs_run_end finish(struct running *r, enum rs_sim_end end, double too
   return end == RS_SIM_INTERRUPTED ? RS_RUN_INTERRUPTED : end == RS_SIM_LIMIT ? RS_RUN_CUT : RS_RUN_DONE;
 }
 
-/* N raylets and their workers share one host's cores; what is between them is a loopback device. */
-static void this_machine(const struct rs_run *run, struct rs_cost *cost, struct rs_sim_cluster *cluster)
-{
-  cost->shared_cores = run->cores;
-  cost->shared_by_all = true;
-  cluster->net = (struct rs_sim_net){.nic_bytes_per_s = cost->local_bytes_per_s ? cost->local_bytes_per_s : 4000000000u,
-                                     .latency_ns = cost->local_latency_ns};
-}
-
 static enum rs_run_end simulate(struct running *r, char *err, size_t err_size)
 {
   const struct rs_run *run = r->run;
@@ -262,7 +253,7 @@ static enum rs_run_end simulate(struct running *r, char *err, size_t err_size)
   if (rs_run_cluster_make(scenario, r->scale, &r->cluster, err, err_size) != 0)
     return RS_RUN_FAILED;
   if (run->local)
-    this_machine(run, &cost, &r->cluster.cluster);
+    rs_sim_cluster_this_machine(&r->cluster.cluster, run->cores, &cost);
   struct rs_sim_hooks hooks = {.user = r,
                                .trace = on_trace,
                                .task = on_task,

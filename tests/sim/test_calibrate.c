@@ -120,18 +120,30 @@ static int fake_start(const struct rs_config *config, uint32_t cpus, void **clus
   return 0;
 }
 
+/* Every task that is submitted ends at once, one after the other. */
 static int fake_run(void *cluster, struct rs_app *app, struct rs_calibrate_traffic *traffic, char *error, size_t size)
 {
   (void)error, (void)size;
   const struct fake *fake = cluster;
-  struct rs_sim_tasks *tasks = (struct rs_sim_tasks *)(void *)app;
-  uint64_t messages = tasks->count / (uint64_t)(fake->depth < 8 ? fake->depth : 8) + 1;
+  struct rs_calls calls = {0};
+  uint64_t now = 0, tasks = 0;
+  app->ops->on_start(app, now, rs_addr_make(0, 1, RS_EP_DRIVER), &calls);
+  for (uint32_t c = 0; c < calls.count; c++) { /* replies add more */
+    const struct rs_call *call = calls.items[c];
+    for (uint32_t i = 0; i < call->task_count; i++) {
+      struct rs_reply reply = {.kind = RS_REPLY_TASK, .status = RS_ERR_OK, .id = call->tasks[i]->id};
+      tasks++;
+      now += RS_MS;
+      burn(INPUT_NS);
+      app->ops->on_reply(app, now, &reply, &calls);
+    }
+  }
+  rs_calls_free(&calls);
+  uint64_t messages = tasks / (uint64_t)(fake->depth < 8 ? fake->depth : 8) + 1;
   *traffic = (struct rs_calibrate_traffic){
-      .inputs = tasks->count + 1, .messages_in = tasks->count, .messages_out = messages, .bytes_in = 1, .bytes_out = 1};
-  burn(traffic->inputs * INPUT_NS + messages * SEND_NS);
-  tasks->ended = tasks->submitted = tasks->count;
-  tasks->last_ns = tasks->count * RS_MS;
-  return 0;
+      .inputs = tasks + 1, .messages_in = tasks, .messages_out = messages, .bytes_in = 1, .bytes_out = 1};
+  burn(messages * SEND_NS);
+  return app->ops->done(app) ? 0 : -1;
 }
 
 static void fake_stop(void *cluster)
@@ -169,6 +181,32 @@ static void a_cluster_that_fails_is_an_error(void)
   CHECK_EQ(stopped, 1);
 }
 
+/* A node that costs 1.5 times what is known of it, simulated too: the factor is found again. */
+static void the_load_factor_is_found(void)
+{
+  enum { WORKERS = 16, COUNT = 500 };
+  struct rs_cost known, real;
+  rs_cost_defaults(&known);
+  for (int r = 0; r < RS_COST_ROLES; r++) {
+    known.role[r].input_ps = 12000000;
+    known.role[r].send_ps = 6000000;
+  }
+  real = known;
+  rs_calibrate_scale(&real, 1.5);
+  CHECK_EQ(real.role[RS_COST_WORKER].input_ps, 18000000);
+  struct rs_calibrate_loaded loaded[2];
+  for (int i = 0; i < 2; i++) {
+    loaded[i] = (struct rs_calibrate_loaded){
+        .workers = WORKERS, .count = COUNT, .duration_ns = (200 + 100 * (uint64_t)i) * RS_US};
+    rs_config_defaults(&loaded[i].config);
+    loaded[i].span_ns = rs_calibrate_simulate(&loaded[i], &real, 2);
+    CHECK(loaded[i].span_ns > COUNT * loaded[i].duration_ns / WORKERS);
+  }
+  double factor = 0;
+  CHECK_EQ(rs_calibrate_load(loaded, 2, &known, 2, &factor, err, sizeof err), 0);
+  CHECK_NEAR(factor, 1.5, 0.05);
+}
+
 /* The file that the command writes is one that the simulator reads, with the same figures. */
 static void the_file_can_be_read(void)
 {
@@ -204,5 +242,6 @@ const struct rs_test rs_tests[] = {{"the fit recovers planted costs", fit_recove
                                    {"without a cluster", without_a_cluster},
                                    {"a cluster without workers is an error", a_cluster_without_workers_is_an_error},
                                    {"a cluster that fails is an error", a_cluster_that_fails_is_an_error},
+                                   {"the load factor is found", the_load_factor_is_found},
                                    {"the file can be read", the_file_can_be_read},
                                    {0}};

@@ -303,9 +303,10 @@ static void a_run_is_written_exactly(void)
   check_row(run, "trials.csv",
             "trial,state,rung,resource,value,best,start_s,last_s,pauses,failures,config\n"
             "0,stopped,0,1,0.9,0.9,0,6,1,0,\"lr=0.1, width=\"\"8\"\"\"\n1,complete,1,4,0.25,0.25,0,6,1,0,\n");
-  check_row(run, "tasks.csv.gz",
-            "task,attempt,job,node,tag,outcome,cpu,gpu,submit_s,ready_s,start_s,end_s,work_s\n"
-            "1,0,,0,0,ok,1,0,0,0,0,1,0.75\n2,0,,1,0,ok,1,0,0,0,0,2,\n3,0,,1,0,ok,1,0,1,1,2,6,\n4,0,,,0,cut,1,0,5,5,,8,\n");
+  check_row(
+      run, "tasks.csv.gz",
+      "task,attempt,job,node,tag,outcome,cpu,gpu,submit_s,ready_s,start_s,end_s,work_s\n"
+      "1,0,,0,0,ok,1,0,0,0,0,1,0.75\n2,0,,1,0,ok,1,0,0,0,0,2,\n3,0,,1,0,ok,1,0,1,1,2,6,\n4,0,,,0,cut,1,0,5,5,,8,\n");
   check_row(run, "gantt.csv",
             "node,lane,start_s,end_s,tag,outcome,task\n0,0,0,1,0,ok,1\n1,0,0,2,0,ok,2\n1,0,2,6,0,ok,3\n");
   json_t *summary = rs_json_read(dir, "summary.json", err, sizeof err);
