@@ -160,6 +160,30 @@ static void a_lost_worker_gets_nothing(void)
   end();
 }
 
+/* Only the connection broke: the worker tells the result over a new one, before the raylet answers. The lease is over,
+ * and what the raylet says then is of no lease. */
+static void a_lost_worker_may_still_tell(void)
+{
+  begin(0);
+  broken(WORKER(0));
+  now += 500 * RS_MS;
+  struct rs_m_tasks_done *done = rs_msg_new(RS_MSG_TASKS_DONE);
+  done->results_count = 1;
+  done->results = rs_alloc(sizeof *done->results);
+  done->results[0] = rs_result_new(0, 0);
+  done->results[0]->task = (struct rs_id){OWNER, 1};
+  hear(WORKER(0), done);
+  CHECK(reply_of(1) && !sent(RS_MSG_LEASE_RETURN)); /* it was given back as dead */
+  CHECK_EQ(reply_of(1)->status, RS_ERR_OK);
+  CHECK(rs_endpoint_deadline(ep) > now + 500 * RS_MS); /* no alarm is left of it */
+  struct rs_m_lease_alive *alive = rs_msg_new(RS_MSG_LEASE_ALIVE);
+  alive->lease = 5;
+  alive->worker = WORKER(0);
+  hear(HERE, alive);
+  CHECK(!reply_of(1));
+  end();
+}
+
 static void cancel(bool force)
 {
   struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
@@ -215,6 +239,7 @@ static void a_task_that_ended_ends_nobody(void)
 const struct rs_test rs_tests[] = {{"doubt: the raylet says why a worker is gone", the_raylet_says_why},
                                    {"doubt: it lived, or nobody answers", it_lived_or_nobody_answers},
                                    {"doubt: a lost worker gets nothing", a_lost_worker_gets_nothing},
+                                   {"doubt: a lost worker may still tell", a_lost_worker_may_still_tell},
                                    {"cancel: force does not need the worker", force_does_not_need_the_worker},
                                    {"cancel: a task that ended ends nobody", a_task_that_ended_ends_nobody},
                                    {0}};

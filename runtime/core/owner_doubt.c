@@ -4,7 +4,9 @@
  * may have ended it, for lack of memory or because its placement group was removed, and the raylet's word may be behind
  * the broken connection. So the owner asks the raylet (LEASE_CHECK) and gives the lease back. The raylet has told the
  * reason before, if it was the one who ended the worker; if it answers that the worker lived, or says nothing for
- * timeout_ms_task_wait_for_death_info, the worker has crashed. Ray's owners ask likewise, and wait without a limit.
+ * timeout_ms_task_wait_for_death_info, the worker has crashed. Ray's owners ask likewise, and wait without a limit. If
+ * only the connection broke, the worker may meanwhile tell the results over a new one: they count, and when none is
+ * left nothing is in doubt.
  *
  * A task that was cancelled by force is asked to end by its worker. A worker that is stopped (SIGSTOP) or hangs cannot
  * do that: after cancellation_retry_ms its raylet is told to end the process.

@@ -375,8 +375,11 @@ void rs_owner_lease_forget(struct rs_owner *o, struct lease *lease)
 /* More work for a worker that has little left, or the end of its lease. */
 void rs_owner_lease_refill(struct rs_endpoint *ep, struct lease *lease)
 {
-  if (lease->lost) /* until its raylet has said why */
+  if (lease->lost) { /* until its raylet has said why, or the worker itself has told the end of all that it had */
+    if (lease->in_flight_count == 0)
+      rs_owner_lease_forget(ep->owner, lease); /* it is given back already */
     return;
+  }
   if (lease->dying) {
     rs_owner_lease_lost(ep, lease, RS_ERR_WORKER_CRASHED, true);
     return;
