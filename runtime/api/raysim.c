@@ -200,6 +200,9 @@ int raysim_init(const struct raysim_options *options, struct raysim **out)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_init: there is no place for the connection");
   struct raysim *ray = rs_alloc_zero(1, sizeof *ray);
   pthread_mutex_init(&ray->lock, NULL);
+  ray->life = rs_alloc_zero(1, sizeof *ray->life);
+  atomic_init(&ray->life->holders, 1);
+  atomic_init(&ray->life->ended, false);
   const char *session = NULL;
   int rc = 0;
   *out = NULL;
@@ -244,6 +247,9 @@ void raysim_shutdown(struct raysim *ray)
     return; /* a worker's is not the task's to end */
   raysim_packages_free(ray);
   rs_uv_client_close(ray->client);
+  if (ray->life)
+    atomic_store(&ray->life->ended, true);
+  raysim_life_drop(ray->life);
   rs_uv_local_cluster_stop(ray->cluster);
   free(ray->load);
   free(ray->env.text);

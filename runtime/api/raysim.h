@@ -304,7 +304,8 @@ struct raysim_task_options {
   const char *name;     /* what people see of it: in lists, errors, before its output. NULL: the function's name */
 };
 
-/* Submits a task. Returns its first return, or none when the call is wrong. NULL options: the defaults. */
+/* Submits a task. Returns its first return; none when the call is wrong, and likewise where num_returns is RAYSIM_NONE:
+ * there raysim_submit_many tells the one from the other. NULL options: the defaults. */
 raysim_ref raysim_submit(struct raysim *ray, const char *function, const struct raysim_argument *args, size_t arg_count,
                          const struct raysim_task_options *options);
 
@@ -338,7 +339,10 @@ raysim_ref raysim_seal(struct raysim *ray, struct raysim_buffer *buffer, const r
 void raysim_discard(struct raysim *ray, struct raysim_buffer *buffer); /* instead of raysim_seal */
 
 /* A value, read in place: bytes and refs stay as they are until raysim_value_free. Aligned to 8 bytes; large ones
- * to 64. The references inside are held that long; raysim_retain keeps one longer. */
+ * to 64. The references inside are held that long; raysim_retain keeps one longer. After raysim_shutdown it is still to
+ * be freed, and until then errors, refs and bytes can be read; but not bytes that are in the object store, which are
+ * all values of more than max_direct_call_object_size (100 KiB) and may be smaller ones, where raysim_create made them.
+ */
 struct raysim_value {
   const void *bytes;
   size_t size;
@@ -409,7 +413,7 @@ struct raysim_call_options {
 };
 
 /* Calls a method. The calls of one process to an actor (to one of its concurrency groups) begin in order, and where
- * one runs at a time also run in it. Returns the first return. */
+ * one runs at a time also run in it. Returns the first return, or none, as raysim_submit does. */
 raysim_ref raysim_call(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
                        size_t arg_count, const struct raysim_call_options *options);
 int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
@@ -440,11 +444,13 @@ typedef struct raysim_stream {
 } raysim_stream;
 
 /* The function hands its values over with raysim_yield. With backpressure N it waits while N of them are unread; 0: it
- * never waits. When a worker dies the task is tried again as others are, and no value comes twice. */
+ * never waits. When a worker dies the task is tried again as others are, and no value comes twice. num_returns of the
+ * options means nothing here. */
 raysim_stream raysim_submit_stream(struct raysim *ray, const char *function, const struct raysim_argument *args,
                                    size_t arg_count, const struct raysim_task_options *options, uint32_t backpressure);
 raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const char *method,
-                                 const struct raysim_argument *args, size_t arg_count, uint32_t backpressure);
+                                 const struct raysim_argument *args, size_t arg_count,
+                                 const struct raysim_call_options *options, uint32_t backpressure);
 
 /* Waits for the next value: 1 and its reference (to be released); 0: there are no more; or an error: once the one with
  * which the task ended (raysim_last_error says more), or TIMED_OUT, INTERRUPTED. One thread at a time for a stream. */

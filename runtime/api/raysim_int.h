@@ -2,6 +2,8 @@
 #ifndef RAYSIM_INT_H
 #define RAYSIM_INT_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "api/raysim.h"
@@ -14,8 +16,15 @@ struct raysim_env {
   uint64_t hash;
 };
 
+/* What values know of the connection that they came by, which they may outlive: the last of them frees it. */
+struct raysim_life {
+  atomic_uint holders; /* values, and the connection itself */
+  atomic_bool ended;   /* the connection: its front and its mappings are gone */
+};
+
 struct raysim {
   struct rs_front *front;
+  struct raysim_life *life;      /* NULL: a worker's, which ends with its process */
   struct rs_uv_client *client;   /* NULL: a worker's */
   struct rs_uv_cluster *cluster; /* that this program started */
   struct raysim_env env;         /* of this program's tasks */
@@ -27,6 +36,8 @@ struct raysim {
   char *name_space; /* of actors' names: the job's; in an actor's process the actor's */
   bool tells_space; /* tasks carry it: it does not follow from their job */
 };
+
+void raysim_life_drop(struct raysim_life *life); /* NULL is fine */
 
 /* Sets this thread's raysim_last_error. Returns `rc`. */
 #if defined(__GNUC__)

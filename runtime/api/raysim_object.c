@@ -8,6 +8,7 @@
 /* Behind raysim_value.held[0]. */
 struct held {
   struct rs_front *front;
+  struct raysim_life *life;
   struct rs_front_value value;
   raysim_ref refs[];
 };
@@ -89,6 +90,9 @@ static void publish(struct rs_front *front, const struct rs_front_value *in, str
   struct held *held = rs_alloc(sizeof *held + in->id_count * sizeof held->refs[0]);
   *out = (struct raysim_value){0};
   held->front = front;
+  held->life = ((const struct raysim *)front->user)->life;
+  if (held->life)
+    atomic_fetch_add(&held->life->holders, 1);
   held->value = *in;
   out->held[0] = held;
   if (in->status != RS_ERR_OK) {
@@ -104,11 +108,25 @@ static void publish(struct rs_front *front, const struct rs_front_value *in, str
   out->ref_count = in->id_count;
 }
 
+void raysim_life_drop(struct raysim_life *life)
+{
+  if (life && atomic_fetch_sub(&life->holders, 1) == 1)
+    free(life);
+}
+
 void raysim_value_free(struct raysim_value *value)
 {
+  static pthread_mutex_t late = PTHREAD_MUTEX_INITIALIZER; /* two values may share their bytes */
   struct held *held = value->held[0];
-  if (held)
+  if (held && held->life && atomic_load(&held->life->ended)) {
+    pthread_mutex_lock(&late);
+    rs_front_value_forget(&held->value);
+    pthread_mutex_unlock(&late);
+  } else if (held) {
     rs_front_value_free(held->front, &held->value);
+  }
+  if (held)
+    raysim_life_drop(held->life);
   free(held);
   free(value->held[1]);
   *value = (struct raysim_value){0};

@@ -323,6 +323,18 @@ raysim_actor raysim_actor_create(struct raysim *ray, const char *type, const str
   return actor;
 }
 
+static void to_actor(struct rs_task *task, raysim_actor actor, const struct raysim_call_options *options)
+{
+  task->flags |= RS_TASK_ACTOR_CALL;
+  if (options->retry_exceptions)
+    task->flags |= RS_TASK_RETRY_ERRORS;
+  task->actor = raysim_id_of(actor.ref);
+  if (options->concurrency_group) {
+    task->flags |= RS_TASK_GROUP;
+    task->group = rs_name_hash(options->concurrency_group);
+  }
+}
+
 int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method, const struct raysim_argument *args,
                      size_t arg_count, const struct raysim_call_options *options, size_t call_count, raysim_ref *refs)
 {
@@ -347,13 +359,8 @@ int raysim_call_many(struct raysim *ray, raysim_actor actor, const char *method,
   if (task) {
     struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, (uint32_t)call_count);
     call->max_retries = retries;
-    fill(ray, task, method, returns,
-         RS_TASK_KEEP | RS_TASK_ACTOR_CALL | (options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0));
-    task->actor = raysim_id_of(actor.ref);
-    if (options->concurrency_group) {
-      task->flags |= RS_TASK_GROUP;
-      task->group = rs_name_hash(options->concurrency_group);
-    }
+    fill(ray, task, method, returns, RS_TASK_KEEP);
+    to_actor(task, actor, options);
     rc = submit_copies(ray, call, task, refs);
   } else {
     rc = rc ? rc : RAYSIM_ERR_TOO_LARGE;
@@ -391,10 +398,11 @@ int raysim_kill(struct raysim *ray, raysim_actor actor, int flags)
 
 /* ---- tasks that yield ---- */
 
-/* Takes the call over. */
+/* Takes the call over. A task: with its demand; or a call of the actor, with options. */
 static raysim_stream submit_stream(struct raysim *ray, struct rs_call *call, const char *function, const char *name,
                                    const struct raysim_argument *args, size_t arg_count, uint32_t backpressure,
-                                   unsigned flags, raysim_actor actor, const struct raysim_demand *demand)
+                                   unsigned flags, const struct raysim_demand *demand, const raysim_actor *actor,
+                                   const struct raysim_call_options *options)
 {
   raysim_stream stream = {{{0}}};
   struct rs_id few[8], *held = arg_count <= 8 ? few : rs_alloc(arg_count * sizeof *held), id;
@@ -407,7 +415,8 @@ static raysim_stream submit_stream(struct raysim *ray, struct rs_call *call, con
   if (task) {
     fill(ray, task, function, 0, RS_TASK_STREAM | flags);
     task->backpressure = backpressure;
-    task->actor = raysim_id_of(actor.ref);
+    if (actor)
+      to_actor(task, *actor, options);
     if (demand)
       raysim_capture(&demand->strategy, task);
     call->tasks[0] = task;
@@ -445,12 +454,16 @@ raysim_stream raysim_submit_stream(struct raysim *ray, const char *function, con
     return (raysim_stream){{{0}}};
   }
   return submit_stream(ray, call, function, options->name, args, arg_count, backpressure,
-                       options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0, (raysim_actor){{{0}}}, &options->demand);
+                       options->retry_exceptions ? RS_TASK_RETRY_ERRORS : 0, &options->demand, NULL, NULL);
 }
 
 raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const char *method,
-                                 const struct raysim_argument *args, size_t arg_count, uint32_t backpressure)
+                                 const struct raysim_argument *args, size_t arg_count,
+                                 const struct raysim_call_options *options, uint32_t backpressure)
 {
+  static const struct raysim_call_options none = {0};
+  if (!options)
+    options = &none;
   if (raysim_none(actor.ref)) {
     raysim_set_error(RAYSIM_ERR_INVALID, "raysim_call_stream: no actor");
     return (raysim_stream){{{0}}};
@@ -458,6 +471,10 @@ raysim_stream raysim_call_stream(struct raysim *ray, raysim_actor actor, const c
   if (call_valid(ray, "raysim_call_stream", "method", method, args, arg_count) != 0)
     return (raysim_stream){{{0}}};
   struct rs_call *call = rs_call_new(RS_CALL_ACTOR_CALL, 1);
-  call->max_retries = RS_RETRIES_OF_ACTOR;
-  return submit_stream(ray, call, method, NULL, args, arg_count, backpressure, RS_TASK_ACTOR_CALL, actor, NULL);
+  if (raysim_retries_of("max_task_retries", options->max_task_retries, RS_RETRIES_OF_ACTOR, &call->max_retries) != 0) {
+    call->task_count = 0;
+    rs_call_free(call);
+    return (raysim_stream){{{0}}};
+  }
+  return submit_stream(ray, call, method, options->name, args, arg_count, backpressure, 0, NULL, &actor, options);
 }

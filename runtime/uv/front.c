@@ -672,6 +672,13 @@ void rs_front_value_free(struct rs_front *front, struct rs_front_value *value)
   *value = (struct rs_front_value){0};
 }
 
+void rs_front_value_forget(struct rs_front_value *value)
+{
+  rs_value_unref(value->value);
+  rs_result_unref(value->failed);
+  *value = (struct rs_front_value){0};
+}
+
 /* ---- objects ---- */
 
 /* Tells the core of an object whose bytes are in the node's store, and waits until that has it. With the lock. */

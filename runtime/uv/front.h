@@ -117,6 +117,8 @@ int rs_front_drop(struct rs_front *front, const struct rs_id *ids, uint32_t coun
 int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint64_t timeout_ns,
                  struct rs_front_value *values);
 void rs_front_value_free(struct rs_front *front, struct rs_front_value *value);
+/* The same when the front is gone, and with it what was read in the store. One thread at a time. */
+void rs_front_value_forget(struct rs_front_value *value);
 int rs_front_get_async(struct rs_front *front, struct rs_id id, rs_front_done done, void *context);
 
 /* How many are ready, at most `wanted`: the first ones in the given order have ready[i] = 1, the others 0. Or an error.

@@ -315,10 +315,36 @@ static void streams(void)
   int count = 5;
   size_t size = 10;
   raysim_stream of_actor =
-      raysim_call_stream(ray, actor, "items", RAYSIM_ARGS(RAYSIM_VALUE(count), RAYSIM_VALUE(size)), 2);
+      raysim_call_stream(ray, actor, "items", RAYSIM_ARGS(RAYSIM_VALUE(count), RAYSIM_VALUE(size)), NULL, 2);
   read_all(ray, of_actor, 5, 10);
   CHECK_EQ(raysim_next(ray, of_actor, LIMIT, &item), 0);
   raysim_stream_release(ray, of_actor);
+  raysim_shutdown(ray);
+}
+
+/* A stream of a call goes to the queue that its options name, and takes their other wishes. */
+static void streams_have_options(void)
+{
+  struct raysim *ray = start(1, 2);
+  struct raysim_concurrency_group io = {"io", 1};
+  raysim_actor actor = busy(ray, &(struct raysim_actor_options){.groups = &io, .group_count = 1});
+  CHECK_EQ(status_of(ray, nap(ray, actor, 1, NULL), NULL), 0);
+  raysim_ref long_one = nap(ray, actor, 1500, NULL), item;
+  int count = 5;
+  size_t size = 10;
+  uint64_t begin = now_ns();
+  raysim_stream stream = raysim_call_stream(ray, actor, "items", RAYSIM_ARGS(RAYSIM_VALUE(count), RAYSIM_VALUE(size)),
+                                            &(struct raysim_call_options){.concurrency_group = "io"}, 2);
+  read_all(ray, stream, count, size);
+  CHECK(now_ns() - begin < 1400 * RS_MS); /* not behind the long one */
+  raysim_stream_release(ray, stream);
+  stream =
+      raysim_call_stream(ray, actor, "items", NULL, 0, &(struct raysim_call_options){.concurrency_group = "no"}, 2);
+  CHECK_EQ(raysim_next(ray, stream, LIMIT, &item), RAYSIM_ERR_UNKNOWN_GROUP);
+  raysim_stream_release(ray, stream);
+  stream = raysim_call_stream(ray, actor, "items", NULL, 0, &(struct raysim_call_options){.max_task_retries = -7}, 2);
+  CHECK(raysim_is_none(stream.ref) && strstr(raysim_last_error(), "max_task_retries"));
+  CHECK_EQ(status_of(ray, long_one, NULL), 0);
   raysim_shutdown(ray);
 }
 
@@ -368,9 +394,15 @@ static void the_state_is_destroyed(void)
 }
 
 const struct rs_test rs_tests[] = {
-    {"api: threads and concurrency groups", threads_and_groups},   {"api: names and name spaces", names},
-    {"api: actors of other programs, detached ones", programs},    {"api: how actors end", ends},
-    {"api: jobs have name spaces", jobs_have_name_spaces},         {"api: CPUs of actors", cpus_of_actors},
-    {"api: the state is destroyed", the_state_is_destroyed},       {"api: streams", streams},
-    {"api: a stream survives a crash", a_stream_survives_a_crash}, {0},
+    {"api: threads and concurrency groups", threads_and_groups},
+    {"api: names and name spaces", names},
+    {"api: actors of other programs, detached ones", programs},
+    {"api: how actors end", ends},
+    {"api: jobs have name spaces", jobs_have_name_spaces},
+    {"api: CPUs of actors", cpus_of_actors},
+    {"api: the state is destroyed", the_state_is_destroyed},
+    {"api: streams", streams},
+    {"api: a stream survives a crash", a_stream_survives_a_crash},
+    {"api: streams of calls have options", streams_have_options},
+    {0},
 };

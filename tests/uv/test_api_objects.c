@@ -232,6 +232,32 @@ static void freed_by_others_and_before(void)
   raysim_shutdown(ray);
 }
 
+/* Of large and small ones, of two of the same bytes, and of an error. */
+static void values_outlive_the_connection(void)
+{
+  struct raysim *ray = start(1);
+  struct raysim_value large, small, same, error, inner;
+  raysim_ref refs[4] = {put_large(ray, LARGE), raysim_put(ray, "0123456789", 10)};
+  refs[2] = raysim_put_data(ray, &(struct raysim_data){.refs = &refs[1], .ref_count = 1});
+  refs[3] = raysim_submit(ray, "no.such", NULL, 0, NULL);
+  CHECK_EQ(raysim_get(ray, refs[0], LIMIT, &large), 0);
+  CHECK_EQ(raysim_get(ray, refs[1], LIMIT, &small), 0);
+  CHECK_EQ(raysim_get(ray, refs[1], LIMIT, &same), 0);
+  CHECK_EQ(raysim_get(ray, refs[2], LIMIT, &inner), 0);
+  CHECK_EQ(raysim_get(ray, refs[3], LIMIT, &error), RAYSIM_ERR_UNKNOWN_FUNCTION);
+  raysim_shutdown(ray);
+  CHECK(memcmp(small.bytes, "0123456789", 10) == 0);
+  raysim_value_free(&small);
+  CHECK(memcmp(same.bytes, "0123456789", 10) == 0);
+  CHECK(inner.ref_count == 1 && raysim_ref_equal(inner.refs[0], refs[1]));
+  CHECK(strstr(error.error->message, "no.such"));
+  raysim_value_free(&same);
+  raysim_value_free(&inner);
+  raysim_value_free(&error);
+  raysim_value_free(&large);
+  raysim_value_free(&large); /* it holds nothing any more */
+}
+
 const struct rs_test rs_tests[] = {
     {"objects: arguments travel to actors on other nodes", arguments_travel_to_actors},
     {"objects: restarts find the arguments of the creation", restarts_find_their_arguments},
@@ -239,5 +265,6 @@ const struct rs_test rs_tests[] = {
     {"objects: many values", many_values},
     {"objects: freed on request, for everybody", freed_for_all},
     {"objects: freed by others, and before they are made", freed_by_others_and_before},
+    {"objects: values outlive the connection", values_outlive_the_connection},
     {0},
 };
