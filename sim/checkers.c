@@ -328,6 +328,12 @@ void rs_check_ran(struct rs_checker *c, rs_addr worker, const struct rs_task *ta
     t->runs_on = RS_ADDR_NONE;
 }
 
+/* Processes that start slowly are given up, and after some of them what they were for. */
+static bool starts_fail(const struct rs_checker *c)
+{
+  return c->config->pop_worker_max_retries >= 0 && (c->config->worker_register_timeout_seconds < 60 || c->faults);
+}
+
 static bool explained(const struct rs_checker *c, const struct task_record *t, int32_t status)
 {
   const struct actor_record *a = actor_of(c, t->task.actor);
@@ -336,15 +342,14 @@ static bool explained(const struct rs_checker *c, const struct task_record *t, i
   switch (status) {
   case RS_ERR_TASK_FAILED: return t->task.doomed;
   case RS_ERR_WORKER_CRASHED: return c->worker_faults || c->node_faults;
-  case RS_ERR_WORKER_START:
-    return c->config->pop_worker_max_retries >= 0 && (c->config->worker_register_timeout_seconds < 60 || c->faults);
+  case RS_ERR_WORKER_START: return starts_fail(c);
   case RS_ERR_NODE_DIED: return c->node_faults;
   case RS_ERR_CANCELLED: return t->cancelled;
   case RS_ERR_NAME_TAKEN:
   case RS_ERR_PEER_LOST:
   case RS_ERR_GROUP_REMOVED: return t->task.placement.seq && rs_check_group_may_end(c, t->task.placement);
   case RS_ERR_GROUP_TOO_SMALL: return t->task.too_large;
-  case RS_ERR_ACTOR_DIED: return !a || a->killed || a->doomed || c->faults;
+  case RS_ERR_ACTOR_DIED: return !a || a->killed || a->doomed || c->faults || starts_fail(c);
   case RS_ERR_OBJECT_LOST: return t->task.keeps && c->faults;
   case RS_ERR_INFEASIBLE: return t->task.hard_affinity;
   case RS_ERR_PENDING_CALLS: return c->config->actor_max_pending_calls >= 0;

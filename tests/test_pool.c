@@ -231,6 +231,37 @@ static void idle_ones_end(void)
   }
 }
 
+/* Workers start slowly, one at a time, and the idle ones beyond the limit end sooner than a CPU has one: it ends. */
+static void spare_ones_do_not_come_and_go(void)
+{
+  begin(RS_ROLE_RAYLET, HERE);
+  config.num_workers_soft_limit = 1;
+  config.worker_maximum_startup_concurrency = 1;
+  hear(OWNER(1), rs_msg_new(RS_MSG_SUBSCRIBE));
+  uint32_t started = 1, ended = 0;
+  for (uint32_t i = 0; i < started && i < 100; i++) {
+    for (uint64_t ready = now + 700 * RS_MS; now < ready;) {
+      now = rs_time_min(rs_endpoint_deadline(ep), ready);
+      step(&(struct rs_input){.kind = RS_IN_TIMER});
+      ended += count_of(RS_OUT_WORKER_STOP);
+      started += count_of(RS_OUT_WORKER_START);
+    }
+    hear(WORKER(i), rs_msg_new(RS_MSG_WORKER_READY));
+    started += count_of(RS_OUT_WORKER_START);
+  }
+  CHECK(started < 8 && ended > 0);
+  request(OWNER(1), 1, 8, 0); /* those that are needed start as ever */
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 1);
+  end();
+  begin(RS_ROLE_RAYLET, HERE); /* nor is one that dies at once started again and again */
+  config.worker_maximum_startup_concurrency = 1;
+  hear(OWNER(1), rs_msg_new(RS_MSG_SUBSCRIBE));
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 1);
+  step(&(struct rs_input){.kind = RS_IN_PEER_DOWN, .peer = WORKER(0)});
+  CHECK_EQ(count_of(RS_OUT_WORKER_START), 0);
+  end();
+}
+
 /* ---- memory ---- */
 
 /* A lease of one CPU, with its worker, a millisecond later than the one before. */
@@ -453,6 +484,7 @@ const struct rs_test rs_tests[] = {
     {"a backlog starts workers", backlog_starts_workers},
     {"workers that do not come", workers_that_do_not_come},
     {"idle workers end", idle_ones_end},
+    {"spare workers do not come and go", spare_ones_do_not_come_and_go},
     {"one job and one environment a worker", one_job_and_one_environment_a_worker},
     {"memory: the newest that can be tried again goes", the_newest_that_can_be_tried_again_goes},
     {"memory: one of the owner with most", of_the_owner_with_most},

@@ -9,7 +9,8 @@
  *
  * Workers are started before they are needed: as many as the node has CPUs when the first driver program begins here
  * (prestart_worker_first_driver), and, with enable_worker_prestart, as many as an owner has tasks beyond its lease
- * requests, or requests whose arguments are on their way; never more than the CPUs that are free then. All as in Ray.
+ * requests, or requests whose arguments are on their way; never more than the CPUs that are free then, and none once
+ * such a worker has not come, or has ended because it was idle. All as in Ray.
  *
  * Invariants: need_count grants wait for a worker; a worker is in exactly one of starting, idle, leased.
  */
@@ -51,16 +52,20 @@ static uint64_t register_ns_max(const struct rs_endpoint *ep)
   return (uint64_t)ep->config->worker_register_timeout_seconds * RS_S;
 }
 
-/* One more is wanted beside those that are needed now. Idle ones of other jobs are of no use. O(idle workers). */
+/* Of use to those for whom workers are started before they are needed: idle ones of other jobs are not. */
+static bool is_spare(const struct rs_raylet *r, const struct pool_worker *worker)
+{
+  return worker->job == RS_ADDR_NONE || worker->job == r->prestart_job;
+}
+
+/* One more is wanted beside those that are needed now. O(idle workers). */
 static bool lacks_spare(struct rs_raylet *r)
 {
   if (r->prestart == 0)
     return false;
   uint32_t spare = r->starting_count > r->need_count ? r->starting_count - r->need_count : 0;
-  for (const struct rs_link *at = r->idle.next; at != &r->idle; at = at->next) {
-    const struct pool_worker *worker = RS_ENTRY(at, struct pool_worker, link);
-    spare += worker->job == RS_ADDR_NONE || worker->job == r->prestart_job;
-  }
+  for (const struct rs_link *at = r->idle.next; at != &r->idle; at = at->next)
+    spare += is_spare(r, RS_ENTRY(at, struct pool_worker, link));
   int64_t free_cpus = r->draining ? 0 : r->left.cpu_e4 / RS_ONE_E4;
   if (spare < r->prestart && spare < free_cpus)
     return true;
@@ -205,8 +210,8 @@ void rs_raylet_pool_release(struct rs_endpoint *ep, struct pool_worker *worker, 
     offer(ep, worker);
 }
 
-/* A worker that was to serve a grant has not come: the grant that has waited longest, of those that were let down least
- * often, is let down. */
+/* A worker has not come. If grants need one, the grant that has waited longest, of those that were let down least
+ * often, is let down; else it was started before it was needed, and no more of those are, which would fail likewise. */
 static void start_failed(struct rs_endpoint *ep)
 {
   struct rs_raylet *r = ep->local;
@@ -216,6 +221,8 @@ static void start_failed(struct rs_endpoint *ep)
     if (!grant || next->pops < grant->pops)
       grant = next;
   }
+  if (!grant)
+    r->prestart = 0;
   int64_t most = ep->config->pop_worker_max_retries;
   if (!grant || most < 0 || grant->pops++ < most)
     return;
@@ -280,10 +287,13 @@ static struct pool_worker *first(const struct rs_link *list)
   return rs_list_empty(list) ? NULL : RS_ENTRY(list->next, struct pool_worker, link);
 }
 
-/* A worker that may be an owner decides itself: it ends, or says that it stays. */
+/* A worker that may be an owner decides itself: it ends, or says that it stays. When one goes for which nobody had a
+ * use no more are started before they are needed: it would be for ever where they end sooner than all have started. */
 static void end_idle(struct rs_endpoint *ep, struct pool_worker *worker)
 {
   struct rs_raylet *r = ep->local;
+  if (is_spare(r, worker))
+    r->prestart = 0;
   if (!worker->owns) {
     stop(ep, worker);
     return;
