@@ -351,7 +351,8 @@ static void put_call(struct text *t, const struct rs_call *call)
                                    "GET",        "RELEASE",      "CANCEL",       "WAIT",       "RETAIN",
                                    "UNPIN",      "BLOCKED",      "UNBLOCKED",    "CREATE",     "ABORT",
                                    "ASK",        "ACTOR_FIND",   "ACTOR_LIST",   "YIELD",      "STREAM_NEXT",
-                                   "ACTOR_EXIT", "GROUP_CREATE", "GROUP_REMOVE", "GROUP_GET"};
+                                   "ACTOR_EXIT", "GROUP_CREATE", "GROUP_REMOVE", "GROUP_GET",  "FREE"};
+  _Static_assert(sizeof kinds / sizeof *kinds == RS_CALL_KINDS, "a name a kind");
   put_char(t, ' ');
   put_str(t, call->kind < RS_CALL_KINDS ? kinds[call->kind] : "?");
   put_str(t, " demand=");
@@ -381,7 +382,8 @@ void rs_input_print(uint64_t now, const struct rs_input *input, char *out, size_
 {
   static const char kinds[][14] = {"START",         "TIMER",       "MESSAGE",   "SEND_FAILED", "PEER_DOWN",
                                    "TASK_FINISHED", "TASK_FAILED", "COPY_DONE", "HOST_UP",     "HOST_DOWN",
-                                   "CALL",          "SPILL_DONE",  "MEMORY",    "WORKER"};
+                                   "CALL",          "SPILL_DONE",  "WORKER"};
+  _Static_assert(sizeof kinds / sizeof *kinds == RS_IN_KINDS, "a name a kind");
   if (cap == 0)
     return;
   struct text text = {.out = out, .cap = cap}, *t = &text;
