@@ -231,6 +231,33 @@ static void idle_ones_end(void)
   }
 }
 
+/* However often it might look, a raylet does so when the one that has been idle longest may go. */
+static void nobody_looks_in_vain(void)
+{
+  begin(RS_ROLE_RAYLET, HERE);
+  config.num_workers_soft_limit = 1;
+  config.kill_idle_workers_interval_ms = 1;
+  hear(OWNER(1), rs_msg_new(RS_MSG_SUBSCRIBE));
+  uint64_t begun = now;
+  for (uint32_t i = 0; i < 4; i++) {
+    now += 10 * RS_MS;
+    hear(WORKER(i), rs_msg_new(RS_MSG_WORKER_READY));
+  }
+  uint64_t lease = 0;
+  now += RS_MS / 2;
+  CHECK_EQ(ask(OWNER(1), OWNER(1), 0, 1, &lease), WORKER(3));
+  CHECK_EQ(rs_endpoint_deadline(ep), begun + 10 * RS_MS + RS_S); /* idle_worker_killing_time_threshold_ms */
+  for (uint32_t i = 0; i < 2; i++) {
+    now = rs_endpoint_deadline(ep);
+    step(&(struct rs_input){.kind = RS_IN_TIMER});
+    CHECK_EQ(count_of(RS_OUT_WORKER_STOP), 1);
+    CHECK(effect(RS_OUT_WORKER_STOP, 0)->to == WORKER(i));
+    CHECK_EQ(now, begun + (i + 1) * 10 * RS_MS + RS_S);
+  }
+  CHECK(rs_endpoint_deadline(ep) > now + RS_S); /* one may stay */
+  end();
+}
+
 /* Workers start slowly, one at a time, and the idle ones beyond the limit end sooner than a CPU has one: it ends. */
 static void spare_ones_do_not_come_and_go(void)
 {
@@ -484,6 +511,7 @@ const struct rs_test rs_tests[] = {
     {"a backlog starts workers", backlog_starts_workers},
     {"workers that do not come", workers_that_do_not_come},
     {"idle workers end", idle_ones_end},
+    {"idle workers are not looked at in vain", nobody_looks_in_vain},
     {"spare workers do not come and go", spare_ones_do_not_come_and_go},
     {"one job and one environment a worker", one_job_and_one_environment_a_worker},
     {"memory: the newest that can be tried again goes", the_newest_that_can_be_tried_again_goes},

@@ -3,9 +3,10 @@
  * A grant takes the worker that became idle last (its caches are warm) among those that have run nothing but its job in
  * its environment, or waits for one to start. No more than worker_maximum_startup_concurrency start at a time. Idle
  * workers up to num_workers_soft_limit are kept for good; of those beyond it the ones that have been idle for
- * idle_worker_killing_time_threshold_ms end, looked at every kill_idle_workers_interval_ms, unless they own what others
- * need. A worker that has not registered within worker_register_timeout_seconds is stopped and another one is started;
- * a grant to which that happens more than pop_worker_max_retries times is refused.
+ * idle_worker_killing_time_threshold_ms end, looked at every kill_idle_workers_interval_ms but for the times when none
+ * can be that old, unless they own what others need. A worker that has not registered within
+ * worker_register_timeout_seconds is stopped and another one is started; a grant to which that happens more than
+ * pop_worker_max_retries times is refused.
  *
  * Workers are started before they are needed: as many as the node has CPUs when the first driver program begins here
  * (prestart_worker_first_driver), and, with enable_worker_prestart, as many as an owner has tasks beyond its lease
@@ -111,6 +112,18 @@ void rs_raylet_pool_expect(struct rs_endpoint *ep, uint64_t backlog, rs_addr job
   r->prestart_job = job;
 }
 
+/* An idle worker leaves the others. If the next look was planned for it, or if no more are idle than may be, the look
+ * is as early as it would be without a plan. */
+static void leave_idle(struct rs_endpoint *ep, struct pool_worker *worker)
+{
+  struct rs_raylet *r = ep->local;
+  bool oldest = r->idle.next == &worker->link;
+  rs_list_remove(&worker->link);
+  r->idle_count--;
+  if (r->look_at != RS_TIME_NEVER && r->look_at > ep->now && (oldest || r->idle_count <= idle_limit(ep)))
+    r->look_at = ep->now + (r->look_at - ep->now) % look_period(ep);
+}
+
 /* One job a worker, and one environment: what a job's code has left in a process is nobody else's. */
 static bool suits(const struct pool_worker *worker, const struct grant *grant)
 {
@@ -134,8 +147,7 @@ void rs_raylet_pool_assign(struct rs_endpoint *ep, struct grant *grant)
     struct pool_worker *worker = RS_ENTRY(at, struct pool_worker, link);
     if (!suits(worker, grant))
       continue;
-    rs_list_remove(&worker->link);
-    r->idle_count--;
+    leave_idle(ep, worker);
     lease_to(ep, worker, grant);
     return;
   }
@@ -185,8 +197,8 @@ static void forget(struct rs_endpoint *ep, struct pool_worker *worker, uint64_t 
   if (worker->state == WORKER_STARTING)
     r->starting_count--;
   if (worker->state == WORKER_IDLE)
-    r->idle_count--;
-  if (worker->state != WORKER_LEASED)
+    leave_idle(ep, worker);
+  else if (worker->state != WORKER_LEASED)
     rs_list_remove(&worker->link);
   rs_map_remove(&r->workers, worker->addr, NULL);
   if (worker->state == WORKER_LEASED) /* an idle one has told its owners all that it made */
@@ -298,8 +310,7 @@ static void end_idle(struct rs_endpoint *ep, struct pool_worker *worker)
     stop(ep, worker);
     return;
   }
-  rs_list_remove(&worker->link);
-  r->idle_count--;
+  leave_idle(ep, worker);
   worker->state = WORKER_RETIRING;
   rs_send(ep, worker->addr, rs_msg_new(RS_MSG_WORKER_RETIRE));
 }
@@ -320,6 +331,18 @@ void rs_raylet_pool_on_stays(struct rs_endpoint *ep, rs_addr addr)
   worker->since = rs_time_add(worker->since, ASK_AGAIN_NS); /* those behind it wait no longer than that */
 }
 
+/* The next time to look at which the one that has been idle longest may go: those before it would find nothing. */
+static uint64_t next_look(const struct rs_endpoint *ep)
+{
+  const struct rs_raylet *r = ep->local;
+  uint64_t period = look_period(ep);
+  if (r->idle_count <= idle_limit(ep) || period == 0)
+    return RS_TIME_NEVER;
+  uint64_t due = rs_time_add(first(&r->idle)->since, idle_ns_max(ep));
+  uint64_t periods = due > ep->now ? (due - ep->now + period - 1) / period : 1;
+  return rs_time_add(ep->now, periods * period);
+}
+
 void rs_raylet_pool_settle(struct rs_endpoint *ep)
 {
   struct rs_raylet *r = ep->local;
@@ -331,8 +354,7 @@ void rs_raylet_pool_settle(struct rs_endpoint *ep)
   if (r->look_at <= ep->now) {
     while (r->idle_count > idle_limit(ep) && rs_time_add(first(&r->idle)->since, idle_ns_max(ep)) <= ep->now)
       end_idle(ep, first(&r->idle));
-    bool again = r->idle_count > idle_limit(ep) && look_period(ep) > 0;
-    r->look_at = again ? rs_time_add(ep->now, look_period(ep)) : RS_TIME_NEVER;
+    r->look_at = next_look(ep);
   }
   start_workers(ep);
 }
