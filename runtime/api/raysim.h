@@ -316,9 +316,11 @@ int raysim_submit_many(struct raysim *ray, const char *function, const struct ra
 
 enum { RAYSIM_FORCE = 1, RAYSIM_NOT_RECURSIVE = 2 };
 
-/* Cancels the task that makes this object: one that waits ends at once, one that runs sees raysim_cancelled; with
- * RAYSIM_FORCE its process is ended a second later, if it has not returned by then. Its children are cancelled too,
- * unless RAYSIM_NOT_RECURSIVE. Its value becomes RAYSIM_ERR_CANCELLED, unless it was faster. */
+/* Cancels the task that makes this object, or the call: one that waits ends at once, one that runs sees
+ * raysim_cancelled, and its waits end; with RAYSIM_FORCE its process is ended a second later, if it has not returned by
+ * then. Its children are cancelled too, unless RAYSIM_NOT_RECURSIVE. Its value becomes RAYSIM_ERR_CANCELLED, whatever
+ * it returns, unless it was faster; a task that has ended stays as it is. INVALID: RAYSIM_FORCE with a call of an actor
+ * that has not ended, or an actor's handle. */
 int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags);
 
 /* ---- objects ---- */
@@ -353,7 +355,8 @@ struct raysim_value {
 };
 
 /* Waits for the object and reads it. 0, or why there is no value: the code of value->error, or RAYSIM_ERR_TIMED_OUT,
- * RAYSIM_ERR_INTERRUPTED, RAYSIM_ERR_PEER_LOST. Within a task it gives the task's CPUs back while it waits. */
+ * RAYSIM_ERR_INTERRUPTED, RAYSIM_ERR_PEER_LOST. Within a task it gives the task's CPUs back while it waits, and ends
+ * with RAYSIM_ERR_CANCELLED when that task is cancelled, as raysim_wait and raysim_next do. */
 int raysim_get(struct raysim *ray, raysim_ref ref, int64_t timeout_ms, struct raysim_value *value);
 
 /* The same for several at once; each values[i] is to be freed, whatever is returned: 0, or the first error. */

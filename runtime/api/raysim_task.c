@@ -264,7 +264,10 @@ int raysim_cancel(struct raysim *ray, raysim_ref ref, int flags)
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_cancel: no reference");
   if (flags & ~(RAYSIM_FORCE | RAYSIM_NOT_RECURSIVE))
     return raysim_set_error(RAYSIM_ERR_INVALID, "raysim_cancel: unknown flags %#x", (unsigned)flags);
-  return rs_front_cancel(ray->front, raysim_id_of(ref), (flags & RAYSIM_FORCE) != 0, !(flags & RAYSIM_NOT_RECURSIVE));
+  const char *wrong;
+  int rc = rs_front_cancel(ray->front, raysim_id_of(ref), (flags & RAYSIM_FORCE) != 0, !(flags & RAYSIM_NOT_RECURSIVE),
+                           &wrong);
+  return wrong ? raysim_set_error(rc, "raysim_cancel: %s", wrong) : rc;
 }
 
 /* ---- actors ---- */

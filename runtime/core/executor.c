@@ -331,7 +331,6 @@ static void on_actor_start(struct rs_endpoint *ep, rs_addr from, const struct rs
   x->gpus = m->gpus;
   x->actor = m->creation->actor;
   x->actor_restart = m->creation->actor_restart;
-  x->async = (m->creation->flags & RS_TASK_ASYNC) != 0;
   uint32_t count = m->groups_count < m->limits_count ? m->groups_count : m->limits_count;
   if (count > 1) {
     x->lanes = rs_alloc_zero(count, sizeof *x->lanes);
@@ -405,12 +404,9 @@ static void on_cancel(struct rs_endpoint *ep, rs_addr from, const struct rs_m_ta
       rs_fetch_give_up(ep, run, RS_ERR_CANCELLED, "cancelled before it ran");
       return;
     }
-    bool call = run->task->flags & (RS_TASK_ACTOR_CALL | RS_TASK_ACTOR_CREATE);
-    if (call && !x->async)
-      return; /* as in Ray: a call that has begun goes on, the actor has a state to keep */
     struct rs_effect *kill = rs_emit(ep, RS_OUT_TASK_KILL);
     kill->object = m->task;
-    kill->count = call || !m->force;
+    kill->count = run->task->actor.owner || !m->force; /* an actor has a state to keep: its calls are only asked */
     return;
   }
   for (uint32_t l = 0; l < x->lane_count; l++)

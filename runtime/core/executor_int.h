@@ -47,7 +47,6 @@ struct rs_executor {
   rs_gpu_mask gpus;
   struct rs_id actor; /* {0, 0}: a pool worker */
   uint32_t actor_restart;
-  bool async; /* its calls can be asked to end while they run */
   enum ending ending;
   struct rs_id placement; /* the group for what is submitted here; {0, 0}: none */
   rs_addr job;            /* of the last task that began */

@@ -305,6 +305,18 @@ static struct owned_task *maker(const struct rs_owner *o, uint64_t seq)
   return NULL;
 }
 
+const char *rs_owner_cancel_wrong(const struct rs_endpoint *ep, struct rs_id object, bool force)
+{
+  if (!ep->owner)
+    return NULL;
+  if (rs_owner_is_actor(ep, object))
+    return "it is an actor's handle, and no task's: raysim_kill ends an actor";
+  const struct owned_task *t = force && object.owner == ep->self ? maker(ep->owner, object.seq) : NULL;
+  return t && t->actor && !t->creates
+             ? "a call of an actor cannot be ended by force, for the actor's process has others"
+             : NULL;
+}
+
 void rs_owner_cancel(struct rs_endpoint *ep, struct rs_id task, bool force, bool recursive)
 {
   struct owned_task *t = task.owner == ep->self ? maker(ep->owner, task.seq) : NULL;

@@ -8,6 +8,8 @@ struct rs_owner *rs_owner_new(void);
 void rs_owner_free(struct rs_owner *owner);
 void rs_owner_on_start(struct rs_endpoint *ep); /* of a driver program: its raylet hears of it */
 void rs_owner_on_call(struct rs_endpoint *ep, const struct rs_call *call);
+/* Why a CANCEL of this object would be a wrong use; NULL: it would not. O(returns of a task). */
+const char *rs_owner_cancel_wrong(const struct rs_endpoint *ep, struct rs_id object, bool force);
 void rs_owner_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
 void rs_owner_on_peer_down(struct rs_endpoint *ep, rs_addr peer, bool unreachable); /* nothing can be sent to it */
 void rs_owner_begin(struct rs_endpoint *ep);      /* makes the role of a process that has none yet */

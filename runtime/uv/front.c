@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/owner.h"
 #include "uv/bulk.h"
 
 enum { FEW = 16 }; /* wants on the stack */
@@ -30,6 +31,7 @@ struct waiter {
   pthread_cond_t cond;
   uint32_t left;
   bool interrupted;
+  bool firm;                      /* it does not end when its task is cancelled: the answer comes soon */
   const struct front_want *wants; /* of a get: `count` of them, of these objects; NULL otherwise */
   const struct rs_id *ids;
   uint32_t count;
@@ -310,6 +312,13 @@ static void interruptions(struct rs_front *front)
   }
 }
 
+void rs_front_cancelled(struct rs_front *front)
+{
+  pthread_cond_broadcast(&front->proc->changed);
+  for (struct rs_link *at = front->waiters.next; at != &front->waiters; at = at->next)
+    pthread_cond_signal(&RS_ENTRY(at, struct waiter, link)->cond);
+}
+
 void rs_front_idle(struct rs_front *front)
 {
   struct rs_proc *proc = front->proc;
@@ -437,8 +446,14 @@ int rs_front_submit(struct rs_front *front, struct rs_call *call, struct rs_id *
   return rc;
 }
 
-int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive)
+int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive, const char **wrong)
 {
+  struct rs_proc *proc = front->proc;
+  pthread_mutex_lock(&proc->lock);
+  *wrong = proc->ep_count ? rs_owner_cancel_wrong(proc->eps[0].core, id, force) : NULL;
+  pthread_mutex_unlock(&proc->lock);
+  if (*wrong)
+    return RS_ERR_INVALID;
   struct rs_call *call = rs_call_new(RS_CALL_CANCEL, 0);
   call->object = id;
   call->force = force;
@@ -500,7 +515,12 @@ static void warn(const struct waiter *waiter, uint64_t waited_ns)
   rs_front_warn_get(waiter->ids[first], waiter->left, waiter->count, waited_ns);
 }
 
-/* Sleeps until enough wants are answered. 0, or TIMED_OUT or INTERRUPTED. */
+static bool ends(const struct rs_front *front, const struct waiter *waiter)
+{
+  return waiter->interrupted || (!waiter->firm && front->cancelled && front->cancelled(front));
+}
+
+/* Sleeps until enough wants are answered. 0, or TIMED_OUT, INTERRUPTED or CANCELLED. */
 static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t timeout_ns)
 {
   if (waiter->left == 0)
@@ -519,7 +539,7 @@ static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t t
   rs_list_push_back(&front->waiters, &waiter->link);
   if (front->blocked)
     front->blocked(front, true);
-  for (uint64_t now = begin; waiter->left > 0 && !waiter->interrupted && now < end; now = uv_hrtime()) {
+  for (uint64_t now = begin; waiter->left > 0 && !ends(front, waiter) && now < end; now = uv_hrtime()) {
     if (now >= warn_at) {
       warn(waiter, now - begin);
       warn_at = rs_time_add(now, now - begin);
@@ -535,7 +555,9 @@ static int sleep_until(struct rs_front *front, struct waiter *waiter, uint64_t t
     front->blocked(front, false);
   rs_list_remove(&waiter->link);
   pthread_cond_destroy(&waiter->cond);
-  return waiter->left == 0 ? 0 : waiter->interrupted ? RS_ERR_INTERRUPTED : RS_ERR_TIMED_OUT;
+  if (waiter->left == 0)
+    return 0;
+  return waiter->interrupted ? RS_ERR_INTERRUPTED : ends(front, waiter) ? RS_ERR_CANCELLED : RS_ERR_TIMED_OUT;
 }
 
 int rs_front_nap(struct rs_front *front, uint64_t end, uint32_t interruptions)
@@ -649,7 +671,7 @@ static int put_stored(struct rs_front *front, struct rs_id id, uint64_t size_byt
                          .size_bytes = size_bytes,
                          .inner = (struct rs_id *)(uintptr_t)inner,
                          .inner_count = inner_count};
-  struct waiter waiter = {.left = 1};
+  struct waiter waiter = {.left = 1, .firm = true};
   struct front_want want = {.waiter = &waiter, .kind = WANT_MADE};
   rs_list_init(&want.link);
   want_step(front, &want, id, &call);

@@ -59,6 +59,7 @@ struct rs_front {
    * wait for an object. NULL in a driver program. With the lock. */
   void (*about)(struct rs_front *front, struct rs_id *parent, rs_addr *job);
   void (*blocked)(struct rs_front *front, bool blocked);
+  bool (*cancelled)(const struct rs_front *front); /* is this thread's task? Likewise */
 };
 
 void rs_front_init(struct rs_front *front, struct rs_proc *proc);
@@ -69,6 +70,7 @@ void rs_front_stop(struct rs_front *front); /* ends the thread of asynchronous g
 
 bool rs_front_on_reply(struct rs_front *front, const struct rs_reply *reply); /* true: it was for the front */
 void rs_front_fail(struct rs_front *front, int status); /* every call that waits, and every later one, ends with it */
+void rs_front_cancelled(struct rs_front *front);        /* some task has been: its waits end */
 void rs_front_idle(struct rs_front *front);             /* each turn of the loop: interruptions, unpinning */
 /* What nobody reads any more is unpinned at once, and not after RS_UV_UNPIN_US. */
 void rs_front_unpin_all(struct rs_front *front);
@@ -106,14 +108,16 @@ int rs_front_seal(struct rs_front *front, struct rs_id id, uint64_t size_bytes, 
 void rs_front_discard(struct rs_front *front, struct rs_id id);
 void rs_front_discard_all(struct rs_front *front); /* what was created and is not sealed; with the lock */
 
-/* Cancels the task that makes object `id`; nothing happens where there is none, or it has ended. */
-int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive);
+/* Cancels the task that makes object `id`; nothing happens where there is none, or it has ended. INVALID: *wrong says
+ * why it may not be (NULL otherwise). */
+int rs_front_cancel(struct rs_front *front, struct rs_id id, bool force, bool recursive, const char **wrong);
 
 void rs_front_retain(struct rs_front *front, struct rs_id id);
 void rs_front_release(struct rs_front *front, struct rs_id id);
 int rs_front_drop(struct rs_front *front, const struct rs_id *ids, uint32_t count); /* FREE, of each */
 
-/* Every values[i] is to be freed. 0, or the first value's error, or TIMED_OUT, INTERRUPTED, PEER_LOST. */
+/* Every values[i] is to be freed. 0, or the first value's error, or TIMED_OUT, INTERRUPTED, PEER_LOST;
+ * CANCELLED: the task of this thread was, and not all values were there. */
 int rs_front_get(struct rs_front *front, const struct rs_id *ids, uint32_t count, uint64_t timeout_ns,
                  struct rs_front_value *values);
 void rs_front_value_free(struct rs_front *front, struct rs_front_value *value);

@@ -140,7 +140,9 @@ int rs_front_stream_next(struct rs_front *front, struct rs_id stream, uint64_t t
     if (front->blocked && !h->answered)
       front->blocked(front, true);
     bool waits = !h->answered;
-    rc = wait_for(front, h, end);
+    uint32_t interruptions = front->interruptions;
+    while (!h->answered && rc == 0)
+      rc = front->cancelled && front->cancelled(front) ? RS_ERR_CANCELLED : rs_front_nap(front, end, interruptions);
     if (front->blocked && waits)
       front->blocked(front, false);
     if (h->answered)

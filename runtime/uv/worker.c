@@ -85,6 +85,7 @@ static void cancel(struct rs_worker *worker, struct rs_id task, bool force)
     return;
   atomic_store(&run->cancelled, true);
   pthread_cond_broadcast(&worker->cancelled);
+  rs_front_cancelled(&worker->front);
   rs_defer_cancelled(worker, run);
   if (!force)
     return;
@@ -186,6 +187,12 @@ static void on_blocked(struct rs_front *front, bool blocked)
     return;
   worker->waiting_count += blocked ? 1 : UINT32_MAX;
   tell_blocked(worker);
+}
+
+static bool is_cancelled(const struct rs_front *front)
+{
+  (void)front;
+  return mine && rs_uv_cancelled(mine);
 }
 
 static const struct rs_role_ops ops = {
@@ -676,6 +683,7 @@ int rs_worker_main(rs_addr self, const struct rs_setup *setup, const char *sessi
   rs_front_init(&worker->front, proc);
   worker->front.about = about;
   worker->front.blocked = on_blocked;
+  worker->front.cancelled = is_cancelled;
   proc->trace = rs_front_trace;
   proc->trace_ctx = &worker->front;
   rs_crash_watch(last_words, worker);

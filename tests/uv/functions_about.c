@@ -164,6 +164,38 @@ static int patient(struct raysim_context *context)
   return 0;
 }
 
+/* Says how a wait for what takes four seconds ended, and whether it was cancelled: of kind 0 a get, 1 a wait, 2 of a
+ * stream. */
+static int waits_long(struct raysim_context *context)
+{
+  struct raysim *ray = raysim_current(context);
+  const int kind = *(const int *)raysim_arg(context, 0, NULL);
+  int ms = 4000, rc;
+  uint8_t ready;
+  struct raysim_value value;
+  struct raysim_task_options free_of_charge = {.demand = {.num_cpus = RAYSIM_NONE}};
+  raysim_ref item, child = {{0}};
+  raysim_stream stream = {{{0}}};
+  if (kind == 2)
+    stream = raysim_submit_stream(ray, "about.nap", RAYSIM_ARGS(RAYSIM_VALUE(ms)), &free_of_charge, 1);
+  else
+    child = raysim_submit(ray, "about.nap", RAYSIM_ARGS(RAYSIM_VALUE(ms)), &free_of_charge);
+  raysim_kv_put(ray, "about", "child", "begun", 5, 1);
+  if (kind == 0) {
+    rc = raysim_get(ray, child, RAYSIM_FOREVER, &value);
+    raysim_value_free(&value);
+  } else {
+    rc = kind == 1 ? raysim_wait(ray, &child, 1, 1, 3000, 0, &ready) : raysim_next(ray, stream, RAYSIM_FOREVER, &item);
+  }
+  char text[32];
+  snprintf(text, sizeof text, "%d %d", rc, raysim_cancelled(context));
+  raysim_kv_put(ray, "about", "child", text, strlen(text), 1);
+  raysim_stream_release(ray, stream);
+  if (kind != 2)
+    raysim_release(ray, child);
+  return 0;
+}
+
 static int parent(struct raysim_context *context)
 {
   struct raysim *ray = raysim_current(context);
@@ -187,9 +219,10 @@ void functions_about_register(void); /* called by functions.c */
 
 void functions_about_register(void)
 {
-  static const struct raysim_method methods[] = {
-      {"facts", facts}, {"die", die}, {"own", own_method}, {"variable", variable}, {"nap", nap}};
-  static const struct raysim_class type = {"about.Actor", create, NULL, methods, 5};
+  static const struct raysim_method methods[] = {{"facts", facts},       {"die", die}, {"own", own_method},
+                                                 {"variable", variable}, {"nap", nap}, {"patient", patient},
+                                                 {"waits", waits_long}};
+  static const struct raysim_class type = {"about.Actor", create, NULL, methods, 7};
   raysim_register_actor(&type);
   raysim_register("about.variable", variable);
   raysim_register("about.facts", facts);
@@ -203,5 +236,7 @@ void functions_about_register(void)
   raysim_register("about.in_group", in_group);
   raysim_register("about.patient", patient);
   raysim_register("about.parent", parent);
+  raysim_register("about.waits", waits_long);
+  raysim_register("about.nap", nap);
   raysim_register("about.megabyte", megabyte);
 }

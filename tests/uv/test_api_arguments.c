@@ -165,6 +165,8 @@ static void handles_are_no_objects(void)
     raysim_value_free(&value);
     CHECK_EQ(raysim_wait(ray, &actor.ref, 1, 1, RAYSIM_FOREVER, 0, &ready), RAYSIM_ERR_INVALID);
     CHECK(strstr(raysim_last_error(), "reference 0 is an actor's handle"));
+    CHECK_EQ(raysim_cancel(ray, actor.ref, 0), RAYSIM_ERR_INVALID);
+    CHECK(strstr(raysim_last_error(), "raysim_cancel: it is an actor's handle"));
     CHECK_EQ(raysim_wait(ray, &actor.ref, 1, 1, RAYSIM_FOREVER, RAYSIM_NO_FETCH, &ready), RAYSIM_ERR_INVALID);
     atomic_store(&status, 0);
     CHECK_EQ(raysim_get_async(ray, actor.ref, ended, &status), 0);

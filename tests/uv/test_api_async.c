@@ -143,7 +143,8 @@ static void cancelled_under_way(void)
   parked(ray, actor, 2 * COUNT);
   for (int i = 0; i < COUNT; i += 2) {
     CHECK_EQ(raysim_cancel(ray, told[i], 0), 0);
-    CHECK_EQ(raysim_cancel(ray, silent[i], RAYSIM_FORCE), 0); /* an actor is not killed for it */
+    CHECK_EQ(raysim_cancel(ray, silent[i], RAYSIM_FORCE), RAYSIM_ERR_INVALID); /* an actor is not killed for it */
+    CHECK_EQ(raysim_cancel(ray, silent[i], 0), 0);
   }
   for (int i = 0; i < COUNT; i += 2)
     CHECK_EQ(status_of(ray, told[i], NULL), RAYSIM_ERR_CANCELLED);

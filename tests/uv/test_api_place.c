@@ -235,6 +235,54 @@ static void cancelling_children(void)
   stop(ray, cluster);
 }
 
+/* A call that runs is told that it is cancelled, on the actor's one thread or on one of several; the actor lives on. */
+static void cancelling_calls(void)
+{
+  struct rs_uv_cluster *cluster;
+  struct raysim *ray = start(&cluster);
+  for (int threads = 1; threads <= 2; threads++) {
+    raysim_actor actor =
+        raysim_actor_create(ray, "about.Actor", NULL, 0, &(struct raysim_actor_options){.max_concurrency = threads});
+    for (int i = 0; i < 2; i++) {
+      CHECK(raysim_kv_put(ray, "about", "child", "", 0, 1) >= 0);
+      raysim_ref call = raysim_call(ray, actor, "patient", NULL, 0, NULL);
+      said(ray, "begun");
+      CHECK_EQ(raysim_cancel(ray, call, RAYSIM_FORCE), RAYSIM_ERR_INVALID);
+      CHECK(strstr(raysim_last_error(), "cannot be ended by force"));
+      CHECK_EQ(raysim_cancel(ray, call, 0), 0);
+      said(ray, "cancelled");
+      CHECK_EQ(error_of(ray, call, LIMIT), RAYSIM_ERR_CANCELLED);
+      CHECK_EQ(raysim_cancel(ray, call, RAYSIM_FORCE), 0); /* nothing happens to one that has ended */
+      raysim_release(ray, call);
+    }
+    raysim_release(ray, actor.ref);
+  }
+  stop(ray, cluster);
+}
+
+/* A task that waits for an object or an item, and a call, are woken: the child is not cancelled here, and takes long.
+ */
+static void cancelled_waits_end(void)
+{
+  struct rs_uv_cluster *cluster;
+  struct raysim *ray = start(&cluster);
+  raysim_actor actor = raysim_actor_create(ray, "about.Actor", NULL, 0, NULL);
+  for (int kind = 0; kind < 6; kind++) {
+    int of = kind % 3;
+    CHECK(raysim_kv_put(ray, "about", "child", "", 0, 1) >= 0);
+    raysim_ref task = kind < 3 ? raysim_submit(ray, "about.waits", RAYSIM_ARGS(RAYSIM_VALUE(of)), NULL)
+                               : raysim_call(ray, actor, "waits", RAYSIM_ARGS(RAYSIM_VALUE(of)), NULL);
+    said(ray, "begun");
+    local_pause_ms(50);
+    CHECK_EQ(raysim_cancel(ray, task, RAYSIM_NOT_RECURSIVE), 0);
+    CHECK_EQ(error_of(ray, task, 2000), RAYSIM_ERR_CANCELLED);
+    said(ray, "-6 1");
+    raysim_release(ray, task);
+  }
+  raysim_release(ray, actor.ref);
+  stop(ray, cluster);
+}
+
 static void retries(void)
 {
   struct rs_uv_cluster *cluster;
@@ -352,6 +400,8 @@ const struct rs_test rs_tests[] = {{"api: labels", labels},
                                    {"api: groups by topology, and their children", groups},
                                    {"api: waiting without fetching", fetching},
                                    {"api: cancelling with and without children", cancelling_children},
+                                   {"api: cancelling calls of actors", cancelling_calls},
+                                   {"api: waits of what is cancelled end", cancelled_waits_end},
                                    {"api: retries", retries},
                                    {"api: references inside arguments and items", references_inside},
                                    {"api: a node that is killed", node_killed},
