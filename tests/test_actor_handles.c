@@ -161,7 +161,7 @@ static void a_restart_is_survived_by_all(void)
   mini_run(m, 10 * RS_S);
   for (uint32_t p = 0; p < 3; p++)
     for (uint32_t i = 0; i < 4; i++)
-      status_is(m, calls[p][i], p == 2 ? RS_ERR_ACTOR_DIED : RS_ERR_OK);
+      status_is(m, calls[p][i], p == 2 ? RS_ERR_ACTOR_UNAVAILABLE : RS_ERR_OK);
   CHECK(says(m, calls[2][0], "its node died (node "));
   mini_free(m);
 }
@@ -190,7 +190,7 @@ static void retries_of_the_actor(void)
   mini_run(m, 3 * RS_S);
   mini_kill_worker_of(m, one); /* the third time is one too many */
   mini_run(m, 8 * RS_S);
-  status_is(m, one, RS_ERR_ACTOR_DIED);
+  status_is(m, one, RS_ERR_ACTOR_UNAVAILABLE);
   CHECK_EQ(mini_count(m, RS_TRACE_TASK_RETRIED), 2);
   mini_free(m);
 }
@@ -362,7 +362,7 @@ static void causes_are_told(void)
     mini_run(m, (uint64_t)(3 + i) * RS_S - 700 * RS_MS);
     mini_kill_worker_of(m, call);
     mini_run(m, (uint64_t)(3 + i) * RS_S);
-    status_is(m, call, RS_ERR_ACTOR_DIED);
+    status_is(m, call, i ? RS_ERR_ACTOR_DIED : RS_ERR_ACTOR_UNAVAILABLE);
     CHECK(says(m, call, i ? ", after 1 restart" : "its process died (worker "));
   }
   struct rs_id held = call_actor(m, killed, 500, 0);
@@ -390,7 +390,7 @@ static void kill_with_restart(void)
   mini_run(m, 2 * RS_S + 100 * RS_MS);
   simple(m, RS_CALL_ACTOR_KILL, actor, false);
   mini_run(m, 4 * RS_S);
-  status_is(m, lost, RS_ERR_ACTOR_DIED);
+  status_is(m, lost, RS_ERR_ACTOR_UNAVAILABLE);
   struct rs_id call = call_actor(m, actor, 10, 0);
   mini_run(m, 5 * RS_S);
   status_is(m, call, RS_ERR_OK);

@@ -109,11 +109,12 @@ enum raysim_error_code {
   RAYSIM_ERR_STORE_FULL = -14,
   RAYSIM_ERR_NAME_TAKEN = -15,
   RAYSIM_ERR_TIMED_OUT = -16,
-  RAYSIM_ERR_PEER_LOST = -17,         /* the cluster is gone */
-  RAYSIM_ERR_OWNER_DIED = -18,        /* the process that made the object, and with it the object */
-  RAYSIM_ERR_DISK_FULL = -22,         /* and the object store too */
-  RAYSIM_ERR_PENDING_CALLS = -26,     /* max_pending_calls */
-  RAYSIM_ERR_ACTOR_UNAVAILABLE = -27, /* the connection broke under the call, which may have run; the actor lives */
+  RAYSIM_ERR_PEER_LOST = -17,     /* the cluster is gone */
+  RAYSIM_ERR_OWNER_DIED = -18,    /* the process that made the object, and with it the object */
+  RAYSIM_ERR_DISK_FULL = -22,     /* and the object store too */
+  RAYSIM_ERR_PENDING_CALLS = -26, /* max_pending_calls */
+  RAYSIM_ERR_ACTOR_UNAVAILABLE =
+      -27, /* it broke off under the call, which may have run; the actor lives, or restarts */
   RAYSIM_ERR_NO_ACTOR = -28,
   RAYSIM_ERR_UNKNOWN_GROUP = -29, /* the actor has no such concurrency group */
   RAYSIM_ERR_GROUP_REMOVED = -30,

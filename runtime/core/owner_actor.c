@@ -259,8 +259,29 @@ uint64_t rs_owner_actor_deadline(const struct rs_owner *o)
   return rs_list_empty(&o->unsure) ? RS_TIME_NEVER : RS_ENTRY(o->unsure.next, struct owned_actor, unsure_link)->due_at;
 }
 
-/* The incarnation that had these calls is gone, or the way to it: `text` says how. */
-static void recover_in_flight(struct rs_endpoint *ep, struct owned_actor *a, int reason, const struct rs_text *text)
+/* A call was under way when the actor, which lives on, could not be reached any more, or (`cause` says how) died. */
+static void fail_unavailable(struct rs_endpoint *ep, const struct owned_actor *a, struct owned_task *t,
+                             const struct rs_text *cause)
+{
+  struct rs_text text = {0};
+  if (cause) {
+    rs_text_str(&text, "the actor died under the call, which has no retries left, and restarts");
+    rs_text_str(&text, cause->used ? ": " : "");
+    rs_text_bytes(&text, cause->bytes, cause->used);
+  } else {
+    rs_text_str(&text, rs_error_text(RS_ERR_ACTOR_UNAVAILABLE));
+  }
+  struct rs_result *result = rs_result_new(0, text.used);
+  result->status = RS_ERR_ACTOR_UNAVAILABLE;
+  result->task = t->task->id;
+  result->node = a->worker == RS_ADDR_NONE ? RS_ADDR_NONE : rs_addr_raylet(a->worker);
+  memcpy(result->data, text.bytes, text.used);
+  rs_owner_task_end(ep, t, result);
+}
+
+/* The way to the incarnation that had these calls is gone; or it is gone itself, and `cause` says how. The actor lives
+ * on or restarts. */
+static void recover_in_flight(struct rs_endpoint *ep, struct owned_actor *a, const struct rs_text *cause)
 {
   while (a->in_flight_count) { /* newest first, so that pushing to the front keeps the order */
     struct owned_task *t = RS_ENTRY(a->in_flight.prev, struct owned_task, link);
@@ -269,14 +290,13 @@ static void recover_in_flight(struct rs_endpoint *ep, struct owned_actor *a, int
     if (t->cancelled || t->retries_left == 0) {
       if (t->cancelled)
         rs_owner_task_fail(ep, t, RS_ERR_CANCELLED);
-      else if (reason == RS_ERR_ACTOR_DIED)
-        fail_dead(ep, t, text->bytes, text->used);
       else
-        rs_owner_task_fail(ep, t, reason);
+        fail_unavailable(ep, a, t, cause);
       continue;
     }
     if (t->retries_left > 0)
       t->retries_left--;
+    t->retries++;
     rs_trace(ep, RS_TRACE_TASK_RETRIED, ep->self, t->task->id.seq, (uint64_t)(int64_t)t->retries_left);
     t->state = TASK_QUEUED;
     rs_list_push_front(&a->queue, &t->link);
@@ -350,10 +370,10 @@ void rs_owner_actor_on_state(struct rs_endpoint *ep, const struct rs_m_actor_sta
   if (m->restart < a->restart || (same && !a->unsure))
     return; /* we know more, or this already */
   if (same) {
-    recover_in_flight(ep, a, RS_ERR_ACTOR_UNAVAILABLE, &text);
+    recover_in_flight(ep, a, NULL);
   } else {
+    recover_in_flight(ep, a, &text);
     unmap_worker(o, a);
-    recover_in_flight(ep, a, RS_ERR_ACTOR_DIED, &text);
   }
   a->unsure = false;
   rs_list_remove(&a->unsure_link);

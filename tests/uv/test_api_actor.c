@@ -240,6 +240,16 @@ static void ends(void)
   struct raysim_actor_options options = {.max_restarts = 1, .max_task_retries = 1};
   actor = busy(ray, &options);
   CHECK_EQ(status_of(ray, raysim_call(ray, actor, "crash", NULL, 0, NULL), "after 1 restart"), RAYSIM_ERR_ACTOR_DIED);
+  struct raysim_actor_options comes_back = {.max_restarts = RAYSIM_UNLIMITED, .max_task_retries = 2};
+  actor = busy(ray, &comes_back); /* the call is out of retries, the actor is not */
+  raysim_ref lost = raysim_call(ray, actor, "crash", NULL, 0, NULL);
+  CHECK_EQ(raysim_get(ray, lost, LIMIT, &value), RAYSIM_ERR_ACTOR_UNAVAILABLE);
+  CHECK(strstr(value.error->message, "and restarts: its process died"));
+  CHECK(value.error->retries == 2 && value.error->node == 0);
+  raysim_value_free(&value);
+  raysim_release(ray, lost);
+  CHECK_EQ(status_of(ray, nap(ray, actor, 1, NULL), NULL), 0);
+  raysim_release(ray, actor.ref);
   actor = busy(ray, NULL); /* its last handle goes: what was asked is done */
   raysim_ref last = nap(ray, actor, 200, NULL);
   raysim_release(ray, actor.ref);

@@ -94,7 +94,7 @@ static bool crashes(struct raysim *ray, raysim_actor actor)
   raysim_ref ref = raysim_call(ray, actor, "crash", NULL, 0, NULL);
   int rc = error_of(ray, ref, "its process died");
   raysim_release(ray, ref);
-  return rc == RAYSIM_ERR_ACTOR_DIED;
+  return rc == RAYSIM_ERR_ACTOR_UNAVAILABLE;
 }
 
 /* The program gives its own reference up; the actor crashes, twice, and is created again each time. */
