@@ -42,7 +42,9 @@ static void break_conn(struct swarm_net *n, struct conn *conn, uint64_t notice_n
     uint64_t due = n->now + 1 + swarm_net_up_to(n, notice_ns);
     if (due < way->floor_ns && way->cut)
       due = way->floor_ns;
-    way->floor_ns = due;
+    if (due < way->down_ns) /* of the break before, which comes first */
+      due = way->down_ns;
+    way->floor_ns = way->down_ns = due;
     heard[1 - d] = due;
   }
   for (int e = 0; e < 2; e++) {

@@ -45,6 +45,7 @@ struct event {
 /* One direction of a connection. */
 struct way {
   uint64_t floor_ns; /* nothing arrives before */
+  uint64_t down_ns;  /* when its end hears of the last break */
   uint64_t deaf_ns;  /* until then what is sent is lost: the sender has not noticed the break */
   uint32_t epoch, sent, arrived;
   uint32_t attempts;             /* to connect that were bound to fail */
