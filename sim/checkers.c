@@ -348,6 +348,7 @@ static bool explained(const struct rs_checker *c, const struct task_record *t, i
   case RS_ERR_NAME_TAKEN:
   case RS_ERR_PEER_LOST:
   case RS_ERR_GROUP_REMOVED: return t->task.placement.seq && rs_check_group_may_end(c, t->task.placement);
+  case RS_ERR_GROUP_UNKNOWN: return t->task.placement.seq && c->faults; /* its creation was lost with a connection */
   case RS_ERR_GROUP_TOO_SMALL: return t->task.too_large;
   case RS_ERR_ACTOR_DIED: return !a || a->killed || a->doomed || c->faults || starts_fail(c);
   case RS_ERR_OBJECT_LOST: return t->task.keeps && c->faults;
