@@ -11,20 +11,21 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/time.h"
 #include "sim/calibrate_int.h"
 
-enum { TURNS = 4, STARTS = 6, SLEEPS = RS_CALIBRATE_LOADED, ROWS = 2 * SLEEPS * TURNS, WORKERS = 16, ALONE_US = 500 };
+enum { TURNS = 4, STARTS = 6, SLEEPS = RS_CALIBRATE_LOADED, CLUSTERS = 4, WORKERS = 16, ALONE_US = 500 };
+enum { ROWS = (1 + CLUSTERS) * SLEEPS * TURNS };
 enum phase { TRIPS, ALONE, SLEEPING, AHEAD, LEASES, PHASES };
 
 struct samples {
   double driver_x[2 * ROWS], driver_y[ROWS], worker_x[2 * ROWS], worker_y[ROWS];
   double starts_ns[STARTS], trips_ns[TURNS], alone_ns[TURNS], alone_messages[TURNS], raylet_ns;
   struct rs_calibrate_loaded loaded[SLEEPS];
-  uint32_t rows, starts;
+  double spans_ns[SLEEPS][CLUSTERS * TURNS]; /* of what is loaded */
+  uint32_t rows, starts, clusters;
 };
 
 /* A program's first task: a worker is started for it. */
@@ -84,21 +85,16 @@ static int measure_sleeps(const struct rs_calibrate_load *load, const struct rs_
                           struct samples *s, char *err, size_t err_size)
 {
   static const uint64_t durations[SLEEPS] = {200 * RS_US, 300 * RS_US, 400 * RS_US};
-  for (int d = 0; d < SLEEPS; d++) {
-    double spans_ns[TURNS];
-    for (int turn = 0; turn < TURNS; turn++) {
+  for (int turn = 0; turn < TURNS; turn++)
+    for (int d = 0; d < SLEEPS; d++) {
       struct rs_calibrate_outcome o;
       if (rs_calibrate_play(load, count, durations[d], &o, err, err_size) != 0)
         return -1;
       add_row(s, &o, count);
-      spans_ns[turn] = (double)o.span_ns;
+      s->spans_ns[d][s->clusters * TURNS + (uint32_t)turn] = (double)o.span_ns;
+      s->loaded[d] = (struct rs_calibrate_loaded){
+          .config = *config, .workers = load->workers, .count = count, .duration_ns = durations[d]};
     }
-    s->loaded[d] = (struct rs_calibrate_loaded){.config = *config,
-                                                .workers = load->workers,
-                                                .count = count,
-                                                .duration_ns = durations[d],
-                                                .span_ns = (uint64_t)rs_calibrate_median(spans_ns, TURNS)};
-  }
   return 0;
 }
 
@@ -163,7 +159,10 @@ static bool evaluate(struct samples *s, struct rs_calibrate_cluster *out)
   out->latency_ns = positive(trip_ns - driver[0] - driver[1] - 2 * worker[0] - worker[1] - out->task_ns) / 2;
   out->worker_start_ns = positive(rs_calibrate_median(s->starts_ns, s->starts) - trip_ns);
   out->raylet_ns = s->raylet_ns;
-  memcpy(out->loaded, s->loaded, sizeof out->loaded);
+  for (int d = 0; d < SLEEPS; d++) {
+    out->loaded[d] = s->loaded[d];
+    out->loaded[d].span_ns = (uint64_t)rs_calibrate_median(s->spans_ns[d], CLUSTERS * TURNS);
+  }
   return true;
 }
 
@@ -174,8 +173,9 @@ int rs_calibrate_cluster(const struct rs_calibrate_real *real, bool quick, struc
   int result = 0;
   *out = (struct rs_calibrate_cluster){0};
   out->cores = rs_calibrate_pin();
-  for (int phase = 0; phase < PHASES && result == 0; phase++)
-    result = on_cluster(real, (enum phase)phase, quick, s, err, err_size);
+  for (int phase = 0; phase < PHASES && result == 0; phase++) /* the same command differs from cluster to cluster */
+    for (s->clusters = 0; s->clusters < (phase == AHEAD ? CLUSTERS : 1) && result == 0; s->clusters++)
+      result = on_cluster(real, (enum phase)phase, quick, s, err, err_size);
   rs_calibrate_release();
   if (result == 0 && !evaluate(s, out)) {
     snprintf(err, err_size, "calibration: no CPU times to fit (%u samples)", s->rows);

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "sim/calibrate_int.h"
 #include "sim/driver_tasks.h"
+#include "sim/observe.h"
 
 /* ---- CPU time of processes ---- */
 
@@ -161,7 +162,11 @@ int rs_calibrate_play(const struct rs_calibrate_load *load, uint64_t count, uint
   p.measured.count = count;
   p.measured.duration_min_ns = duration_ns - duration_ns * 3 / 5;
   p.measured.duration_max_ns = duration_ns + duration_ns * 3 / 5;
-  if (load->real->run(load->cluster, &p.app, &traffic, err, err_size) != 0)
+  /* as programs of scenarios are: watched, which costs their driver some too */
+  struct rs_observer *observer = rs_observer_new(&(struct rs_observer_opts){.inner = &p.app, .time_scale = 1});
+  int status = load->real->run(load->cluster, rs_observer_app(observer), &traffic, err, err_size);
+  rs_observer_free(observer);
+  if (status != 0)
     return -1;
   uint64_t failed = p.starting.failed + p.measured.failed;
   if (p.measured.ended != count || failed) {

@@ -131,7 +131,8 @@ static int fake_run(void *cluster, struct rs_app *app, struct rs_calibrate_traff
   for (uint32_t c = 0; c < calls.count; c++) { /* replies add more */
     const struct rs_call *call = calls.items[c];
     for (uint32_t i = 0; i < call->task_count; i++) {
-      struct rs_reply reply = {.kind = RS_REPLY_TASK, .status = RS_ERR_OK, .id = call->tasks[i]->id};
+      struct rs_result result = {.run_ns = RS_US};
+      struct rs_reply reply = {.kind = RS_REPLY_TASK, .status = RS_ERR_OK, .id = call->tasks[i]->id, .result = &result};
       tasks++;
       now += RS_MS;
       burn(INPUT_NS);
