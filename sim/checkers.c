@@ -354,7 +354,8 @@ static bool explained(const struct rs_checker *c, const struct task_record *t, i
   case RS_ERR_OBJECT_LOST: return t->task.keeps && c->faults;
   case RS_ERR_INFEASIBLE: return t->task.hard_affinity;
   case RS_ERR_PENDING_CALLS: return c->config->actor_max_pending_calls >= 0;
-  case RS_ERR_ACTOR_UNAVAILABLE: return t->task.actor.seq && (!a || a->killed || c->faults || starts_fail(c));
+  case RS_ERR_ACTOR_UNAVAILABLE:
+    return t->task.actor.seq && (!a || a->killed || a->doomed || c->faults || starts_fail(c));
   case RS_ERR_STORE_FULL: return !c->config->automatic_object_spilling_enabled;
   case RS_ERR_DISK_FULL: return c->disk_fails;
   default: return false;

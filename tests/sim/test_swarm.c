@@ -30,7 +30,7 @@ static void seeds_hold(void)
  */
 static void old_seeds_hold(void)
 {
-  static const uint64_t seeds[] = {20086, 20178, 21573, 21691,  52024,  52432,  52508,  90117,
+  static const uint64_t seeds[] = {20086, 20178, 20903, 21573,  21691,  52024,  52432,  52508, 90117,
                                    90234, 33207, 33301, 300028, 300180, 300489, 301028, 301132};
   struct rs_swarm_opts opts = {.quiet = true, .commit = RS_COMMIT};
   for (unsigned i = 0; i < sizeof seeds / sizeof *seeds; i++) {
