@@ -13,7 +13,7 @@ static raysim_ref call(struct raysim *ray, raysim_actor actor, const char *metho
 }
 
 /* How a process ends that reads what is not there. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__)
 #define SEGFAULT "its process died: exit code "
 #else
 #define SEGFAULT "its process died: signal 11 (SIGSEGV)"
