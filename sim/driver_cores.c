@@ -99,7 +99,7 @@ bool sim_pool_take(struct rs_sim *sim, uint32_t ep)
   return false;
 }
 
-/* Who waits at `from` and may run now: the first, or with `cold` the first that has not run lately. 0: nobody. */
+/* Takes the first that waits at `from`; with `cold` only if it has not run lately. 0: nobody. */
 static uint32_t dequeue(struct rs_sim *sim, struct sim_core *from, bool cold)
 {
   while (from->waiting_count) {

@@ -15,7 +15,7 @@
 #include "uv/bulk.h"
 #include "uv/packages.h"
 
-#define SPACE "raysim.library"
+#define SPACE "raysim.code"
 
 enum { ROOM_S = 60 };
 

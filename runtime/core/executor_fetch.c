@@ -14,6 +14,7 @@
  */
 #include "core/executor_int.h"
 #include "core/owner_int.h"
+#include "core/store.h"
 
 enum fetch_state { FETCH_NONE, FETCH_ASKED, FETCH_VALUE, FETCH_PINNED };
 
@@ -46,15 +47,6 @@ void rs_fetch_begin(struct rs_endpoint *ep, struct run *run)
     if (lacks(task, &task->deps[i]))
       rs_owner_fetch(ep, task->deps[i].id); /* answered now or later; nothing ends before the step settles */
   rs_task_unref(task);
-}
-
-static void unpin(struct rs_endpoint *ep, struct rs_id id)
-{
-  struct rs_m_object_unpin *m = rs_msg_new(RS_MSG_OBJECT_UNPIN);
-  m->objects = rs_alloc(sizeof *m->objects);
-  m->objects[0] = id;
-  m->objects_count = 1;
-  rs_send(ep, ep->raylet, m);
 }
 
 /* The dependency of this run that waits for the object; dep_count: none. */
@@ -97,7 +89,7 @@ void rs_executor_on_arg(struct rs_endpoint *ep, struct rs_id id, struct rs_value
     return;
   }
   if (!value && !error) /* whoever wanted it has ended */
-    unpin(ep, id);
+    rs_store_let_go(ep, id);
 }
 
 void rs_fetch_give_up(struct rs_endpoint *ep, struct run *run, int status, const char *why)
@@ -119,7 +111,7 @@ void rs_fetch_end(struct rs_endpoint *ep, struct run *run)
   struct fetch *fetch = run->fetch;
   for (uint32_t i = 0; fetch && i < run->task->dep_count; i++)
     if (fetch->states[i] == FETCH_PINNED)
-      unpin(ep, run->task->deps[i].id);
+      rs_store_let_go(ep, run->task->deps[i].id);
   rs_fetch_free(fetch);
   run->fetch = NULL;
 }

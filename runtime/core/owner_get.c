@@ -181,15 +181,6 @@ static void fail_fetches(struct rs_endpoint *ep, struct ref *ref, int status)
   rs_result_unref(error);
 }
 
-static void unpin(struct rs_endpoint *ep, struct rs_id id)
-{
-  struct rs_m_object_unpin *m = rs_msg_new(RS_MSG_OBJECT_UNPIN);
-  m->objects = rs_alloc(sizeof *m->objects);
-  m->objects[0] = id;
-  m->objects_count = 1;
-  rs_send(ep, ep->raylet, m);
-}
-
 void rs_owner_get_on_pulled(struct rs_endpoint *ep, struct ref *ref, int status)
 {
   if (!ref->pulling)
@@ -208,7 +199,7 @@ void rs_owner_get_on_pulled(struct rs_endpoint *ep, struct ref *ref, int status)
       more->fetches--;
       rs_executor_on_arg(ep, ref->id, NULL, NULL);
     } else if (kind != PULL_WAIT) { /* it was freed meanwhile */
-      unpin(ep, ref->id);
+      rs_store_let_go(ep, ref->id);
     }
     answer_waits(ep, ref, &more->local_waits);
   } else if (status != RS_ERR_OBJECT_LOST) { /* no room for it */

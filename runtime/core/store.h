@@ -22,6 +22,9 @@ bool rs_store_holds_primary(const struct rs_store *store); /* an object was crea
 bool rs_store_on_call(struct rs_endpoint *ep, const struct rs_call *call);
 bool rs_store_on_answer(struct rs_endpoint *ep, const struct rs_msg *msg);
 
+/* In a process: its raylet is told that what it pinned is read no more. */
+void rs_store_let_go(struct rs_endpoint *ep, struct rs_id object);
+
 /* Messages of the store; false: it is not one of them. */
 bool rs_store_on_message(struct rs_endpoint *ep, rs_addr from, const struct rs_msg *msg);
 /* An object was written on this node, in the room that it got (OBJECT_CREATE) or without having asked: then it gets its

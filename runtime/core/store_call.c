@@ -3,6 +3,17 @@
  */
 #include "core/store.h"
 
+#include "base/alloc.h"
+
+void rs_store_let_go(struct rs_endpoint *ep, struct rs_id object)
+{
+  struct rs_m_object_unpin *m = rs_msg_new(RS_MSG_OBJECT_UNPIN);
+  m->objects = rs_alloc(sizeof *m->objects);
+  m->objects[0] = object;
+  m->objects_count = 1;
+  rs_send(ep, ep->raylet, m);
+}
+
 bool rs_store_on_call(struct rs_endpoint *ep, const struct rs_call *call)
 {
   switch (call->kind) {
@@ -19,14 +30,7 @@ bool rs_store_on_call(struct rs_endpoint *ep, const struct rs_call *call)
     rs_send(ep, ep->raylet, m);
     return true;
   }
-  case RS_CALL_UNPIN: {
-    struct rs_m_object_unpin *m = rs_msg_new(RS_MSG_OBJECT_UNPIN);
-    m->objects = rs_alloc(sizeof *m->objects);
-    m->objects[0] = call->object;
-    m->objects_count = 1;
-    rs_send(ep, ep->raylet, m);
-    return true;
-  }
+  case RS_CALL_UNPIN: rs_store_let_go(ep, call->object); return true;
   default: return false;
   }
 }
